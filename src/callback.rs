@@ -1,0 +1,572 @@
+//! The half that a handler holds.
+
+use crate::{
+    completion::{Completion, Signal, Tracker},
+    error::{Error, IntoError},
+    place::{Origin, Place},
+    slot::{self, Signaller},
+};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde::Serialize;
+use serde_json::Value;
+use std::{
+    cell::Cell,
+    fmt,
+    ops::Deref,
+    panic::Location,
+    ptr,
+    sync::{Arc, OnceLock, atomic::Ordering},
+};
+
+/// The type of a literal call, `callback(error, result)`.
+type Literal<R> = dyn Fn(Option<Error>, Option<R>) + Send + Sync;
+
+/// Node's `callback(error, result)`: signals one completion, once.
+///
+/// It is called as in Node, `callback(None, Some(value))`, or by a method that consumes it, so that
+/// calling twice through one handle does not compile: [`succeed`](Self::succeed),
+/// [`fail`](Self::fail), [`settle`](Self::settle), [`call`](Self::call). Clones of it signal the
+/// same completion, from any task or thread, without blocking and without an async runtime.
+///
+/// Whichever signal comes first wins. A later one changes nothing, and is logged at WARN with
+/// both places. When the last clone is dropped without a signal, the completion ends at once with
+/// `Runtime.CallbackNotCalled`.
+///
+/// ```
+/// use nodeback::{Callback, json};
+///
+/// let (callback, completion): (Callback, _) = nodeback::callback();
+/// let clone = callback.clone();
+/// std::thread::spawn(move || clone(None, Some(json!({ "ok": true }))));
+/// drop(callback);
+/// assert_eq!(completion.wait().unwrap(), Some(json!({ "ok": true })));
+/// ```
+pub struct Callback<R: Send + 'static = Value> {
+    target: Target<R>,
+    /// Made at the first literal call.
+    literal: OnceLock<Box<Literal<R>>>,
+}
+
+/// Makes a callback and the completion that waits for it, for use without any handler.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> nodeback::Result<()> {
+/// /// A callback API of somebody else.
+/// fn read(key: &str, done: impl FnOnce(Option<std::io::Error>, Option<String>) + Send + 'static) {
+///     done(None, Some(format!("value of {key}")));
+/// }
+///
+/// let (callback, completion) = nodeback::callback();
+/// read("order", callback.into_error_first());
+/// assert_eq!(completion.await?.as_deref(), Some("value of order"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn callback<R: Send + 'static>() -> (Callback<R>, Completion<R>) {
+    let (signaller, waiter) = slot::slot(Tracker::new(tracing::Span::none()));
+    (
+        Callback::new(Target::Typed(signaller)),
+        Completion { waiter },
+    )
+}
+
+/// Where a callback's signal goes.
+enum Target<R: Send + 'static> {
+    /// To a completion of the same type.
+    Typed(Signaller<Signal<R>, Tracker>),
+    /// To an invocation, whose answer is JSON.
+    Wire(Wire, fn(&R) -> Result<Bytes, Error>),
+    /// To a function.
+    Function(Arc<Function<R>>),
+}
+
+/// Signals an invocation, whose results are JSON already.
+pub(crate) struct Wire {
+    pub(crate) signaller: Signaller<Signal<Bytes>, Tracker>,
+    /// A signal through it never waits for the invocation's tasks, as of Node's `context.done`.
+    pub(crate) at_once: bool,
+}
+
+impl Wire {
+    pub(crate) fn new(signaller: Signaller<Signal<Bytes>, Tracker>) -> Self {
+        let mut wire = Wire {
+            signaller,
+            at_once: false,
+        };
+        wire.signaller.set_origin(Origin::Context);
+        wire
+    }
+
+    /// Another one, for the same invocation.
+    pub(crate) fn clone_as(&self, origin: Origin, at_once: bool) -> Self {
+        Wire {
+            signaller: self.signaller.clone_as(origin),
+            at_once,
+        }
+    }
+
+    fn signal(
+        &self,
+        outcome: Result<Option<Bytes>, Error>,
+        place: Place,
+    ) -> Result<(), Refusal<Bytes>> {
+        let tracker = self.signaller.attached();
+        let waits = !self.at_once && tracker.waits.load(Ordering::Acquire);
+        self.signaller
+            .signal(Signal { outcome, waits }, place)
+            .map_err(|(signal, first)| (signal.outcome, first))
+    }
+
+    /// A callback through this.
+    pub(crate) fn into_callback<R: Serialize + Send + 'static>(self) -> Callback<R> {
+        Callback::new(Target::Wire(self, crate::wire::to_json))
+    }
+}
+
+struct Function<R> {
+    f: Mutex<Option<BoxedOnce<R>>>,
+    first: OnceLock<Place>,
+    tracker: Tracker,
+}
+
+type BoxedOnce<R> = Box<dyn FnOnce(Option<Error>, Option<R>) + Send>;
+
+impl<R> Function<R> {
+    fn signal(&self, outcome: Result<Option<R>, Error>, place: Place) -> Result<(), Refusal<R>> {
+        // The place is set under the lock, so that whoever finds `f` taken finds it.
+        let f = {
+            let mut f = self.f.lock();
+            if f.is_some() {
+                let _ = self.first.set(place);
+            }
+            f.take()
+        };
+        match (f, outcome) {
+            (None, outcome) => Err((outcome, self.first.get().copied().unwrap_or(Place::Closed))),
+            (Some(f), Ok(result)) => {
+                f(None, result);
+                Ok(())
+            }
+            (Some(f), Err(error)) => {
+                f(Some(error), None);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl<R> Drop for Function<R> {
+    fn drop(&mut self) {
+        if let Some(f) = self.f.get_mut().take() {
+            let error = Error::not_called_because("the last callback of a wrapper was dropped");
+            // A panic in a drop during a panic would abort the process.
+            let _ = crate::panic::caught(crate::panic::NOBODY, || f(Some(error), None));
+        }
+    }
+}
+
+/// What was not accepted, and where the first signal came from.
+type Refusal<R> = (Result<Option<R>, Error>, Place);
+
+impl<R: Send + 'static> Target<R> {
+    fn clone_as(&self, origin: Origin) -> Self {
+        match self {
+            Target::Typed(signaller) => Target::Typed(signaller.clone_as(origin)),
+            Target::Wire(wire, encode) => {
+                Target::Wire(wire.clone_as(origin, wire.at_once), *encode)
+            }
+            Target::Function(function) => Target::Function(Arc::clone(function)),
+        }
+    }
+
+    /// The same handle, for another owner that lives as long.
+    fn share(&self) -> Self {
+        match self {
+            Target::Typed(signaller) => Target::Typed(signaller.clone_as(signaller.origin())),
+            Target::Wire(wire, encode) => {
+                let origin = wire.signaller.origin();
+                Target::Wire(wire.clone_as(origin, wire.at_once), *encode)
+            }
+            Target::Function(function) => Target::Function(Arc::clone(function)),
+        }
+    }
+
+    /// What tells one completion from another, while this lives.
+    fn key(&self) -> *const () {
+        match self {
+            Target::Typed(signaller) => signaller.key(),
+            Target::Wire(wire, _) => wire.signaller.key(),
+            Target::Function(function) => Arc::as_ptr(function).cast(),
+        }
+    }
+
+    fn signalled(&self) -> Option<Place> {
+        match self {
+            Target::Typed(signaller) => signaller.signalled(),
+            Target::Wire(wire, _) => wire.signaller.signalled(),
+            Target::Function(function) => function.first.get().copied(),
+        }
+    }
+
+    fn tracker(&self) -> &Tracker {
+        match self {
+            Target::Typed(signaller) => signaller.attached(),
+            Target::Wire(wire, _) => wire.signaller.attached(),
+            Target::Function(function) => &function.tracker,
+        }
+    }
+
+    fn try_signal(
+        &self,
+        outcome: Result<Option<R>, Error>,
+        place: Place,
+    ) -> Result<(), Refusal<R>> {
+        match self {
+            Target::Function(function) => function.signal(outcome, place),
+            Target::Typed(signaller) => signaller
+                .signal(
+                    Signal {
+                        outcome,
+                        waits: true,
+                    },
+                    place,
+                )
+                .map_err(|(signal, first)| (signal.outcome, first)),
+            Target::Wire(wire, encode) => {
+                // No work for a result that will be refused.
+                if let Some(first) = wire.signaller.signalled() {
+                    return Err((outcome, first));
+                }
+                let Ok(Some(result)) = outcome else {
+                    let outcome = outcome.map(|_| None);
+                    return wire
+                        .signal(outcome, place)
+                        .map_err(|(outcome, first)| (outcome.map(|_| None), first));
+                };
+                wire.signal(encode(&result).map(Some), place)
+                    .map_err(|(_, first)| (Ok(Some(result)), first))
+            }
+        }
+    }
+
+    fn signal(&self, outcome: Result<Option<R>, Error>, place: Place) {
+        if let Err((_, first)) = self.try_signal(outcome, place) {
+            self.tracker().refuse(first, place, false);
+        }
+    }
+}
+
+thread_local! {
+    /// The last dereference on this thread: of which completion, and where. A literal call does
+    /// that right before it calls, and an `Fn` cannot ask for its caller.
+    static DEREF: Cell<(*const (), Option<&'static Location<'static>>)> =
+        const { Cell::new((ptr::null(), None)) };
+}
+
+impl<R: Send + 'static> Callback<R> {
+    fn new(target: Target<R>) -> Self {
+        Callback {
+            target,
+            literal: OnceLock::new(),
+        }
+    }
+
+    /// A callback that hands its single outcome to `f`: how a wrapper round a handler, or round
+    /// another callback, is written.
+    ///
+    /// `f` runs where the callback is called. If the last clone is dropped without a call, `f`
+    /// gets the error `Runtime.CallbackNotCalled`.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    ///
+    /// fn inner(event: Value, _: Context, callback: Callback) {
+    ///     callback(None, Some(event));
+    /// }
+    /// fn wrapped(event: Value, context: Context, callback: Callback) {
+    ///     let stamped = Callback::from_fn(move |error, result: Option<Value>| {
+    ///         let result = result.map(|body| json!({ "statusCode": 200, "body": body.to_string() }));
+    ///         callback(error, result)
+    ///     });
+    ///     inner(event, context, stamped)
+    /// }
+    /// ```
+    pub fn from_fn<F>(f: F) -> Self
+    where
+        F: FnOnce(Option<Error>, Option<R>) + Send + 'static,
+    {
+        Callback::new(Target::Function(Arc::new(Function {
+            f: Mutex::new(Some(Box::new(f))),
+            first: OnceLock::new(),
+            tracker: Tracker::new(tracing::Span::current()),
+        })))
+    }
+
+    /// Node's `callback(null, result)`.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    ///
+    /// fn handler(event: Value, _: Context, callback: Callback) {
+    ///     if event["warmup"] == true {
+    ///         return callback.succeed(json!("warm"));
+    ///     }
+    ///     callback.succeed(json!({ "hello": event["name"] }))
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn succeed(self, result: R) {
+        self.target.signal(Ok(Some(result)), at());
+    }
+
+    /// Node's `callback(error)`.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Error, Value};
+    ///
+    /// fn handler(event: Value, _: Context, callback: Callback) {
+    ///     match event["order"].as_u64() {
+    ///         None => callback.fail("order is missing"),
+    ///         Some(n) => callback.fail(Error::new("OrderNotFound", format!("no order {n}"))),
+    ///     }
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn fail<M>(self, error: impl IntoError<M>) {
+        self.target.signal(Err(error.into_error()), at());
+    }
+
+    /// Succeeds or fails, after a `Result`.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value};
+    ///
+    /// fn handler(event: Value, _: Context, callback: Callback<u16>) {
+    ///     callback.settle(event["port"].as_str().unwrap_or("").parse())
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn settle<E: IntoError<M>, M>(self, result: Result<R, E>) {
+        self.target
+            .signal(result.map(Some).map_err(IntoError::into_error), at());
+    }
+
+    /// `callback(error, result)` as a method. An error fails, whatever `result` holds.
+    ///
+    /// The literal call does the same without consuming the callback.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<u32>();
+    /// callback.call(Some(nodeback::error!("boom")), Some(1));
+    /// assert!(completion.wait().is_err());
+    /// ```
+    #[track_caller]
+    pub fn call(self, error: Option<Error>, result: Option<R>) {
+        self.target.signal(error.map_or(Ok(result), Err), at());
+    }
+
+    /// Succeeds or fails, for who wants to know whether that counted: gives the refused value
+    /// back. It counts as a refused signal, but is not logged.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback();
+    /// let clone = callback.clone();
+    /// callback.succeed(1);
+    /// let refused = clone.try_settle(Ok::<_, nodeback::Error>(2)).unwrap_err();
+    /// assert_eq!(refused.into_inner().unwrap(), Some(2));
+    /// assert_eq!(completion.wait().unwrap(), Some(1));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadySignalled`] if another signal came first.
+    #[track_caller]
+    pub fn try_settle<E, M>(self, result: Result<R, E>) -> Result<(), AlreadySignalled<R>>
+    where
+        E: IntoError<M>,
+    {
+        let outcome = result.map(Some).map_err(IntoError::into_error);
+        self.target
+            .try_signal(outcome, at())
+            .map_err(|(outcome, first)| {
+                self.target.tracker().refuse(first, at(), true);
+                AlreadySignalled { outcome, first }
+            })
+    }
+
+    /// Whether the completion has its signal, from this handle or another. Also true when nobody
+    /// waits for it any more.
+    ///
+    /// ```
+    /// let (callback, _completion) = nodeback::callback();
+    /// assert!(!callback.is_signalled());
+    /// callback(None, Some(1));
+    /// assert!(callback.is_signalled());
+    /// ```
+    pub fn is_signalled(&self) -> bool {
+        self.target.signalled().is_some()
+    }
+
+    /// The callback as a closure that takes a `Result`, for APIs that want an `FnOnce`.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<i32>();
+    /// let done = callback.into_once();
+    /// done("7".parse::<i32>());
+    /// assert_eq!(completion.wait().unwrap(), Some(7));
+    /// ```
+    #[track_caller]
+    pub fn into_once<E, M>(self) -> impl FnOnce(Result<R, E>) + Send + 'static
+    where
+        E: IntoError<M>,
+    {
+        let place = at();
+        move |result: Result<R, E>| {
+            self.target
+                .signal(result.map(Some).map_err(IntoError::into_error), place);
+        }
+    }
+
+    /// The callback as an error-first closure, `(error, result)`: Node's `callback` passed on as a
+    /// function value.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<i32>();
+    /// let done = callback.into_error_first();
+    /// done(None::<std::io::Error>, Some(7));
+    /// assert_eq!(completion.wait().unwrap(), Some(7));
+    /// ```
+    #[track_caller]
+    pub fn into_error_first<E, M>(self) -> impl FnOnce(Option<E>, Option<R>) + Send + 'static
+    where
+        E: IntoError<M>,
+    {
+        let place = at();
+        move |error: Option<E>, result| {
+            let error = error.map(IntoError::into_error);
+            self.target.signal(error.map_or(Ok(result), Err), place);
+        }
+    }
+
+    /// The callback as a closure that takes an error only: Node's `promise.catch(callback)`.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<()>();
+    /// let on_error = callback.into_error_only();
+    /// on_error("connection lost");
+    /// assert_eq!(completion.wait().unwrap_err().message(), "connection lost");
+    /// ```
+    #[track_caller]
+    pub fn into_error_only<E, M>(self) -> impl FnOnce(E) + Send + 'static
+    where
+        E: IntoError<M>,
+    {
+        let place = at();
+        move |error: E| self.target.signal(Err(error.into_error()), place)
+    }
+
+    /// Signals what a handler returned, which is sent at once, as in Node. A result without content
+    /// says nothing that a signal before it has not said: it is not reported.
+    pub(crate) fn returned(mut self, result: Result<R, Error>) {
+        if let Target::Wire(wire, _) = &mut self.target {
+            wire.at_once = true;
+        }
+        if size_of::<R>() == 0 && result.is_ok() && self.is_signalled() {
+            return;
+        }
+        self.target.signal(result.map(Some), Place::Returned);
+    }
+}
+
+/// Drops a handle that the handler never had, so that its loss is not named.
+pub(crate) fn unused<R: Send + 'static>(mut callback: Callback<R>) {
+    if let Target::Wire(wire, _) = &mut callback.target {
+        wire.signaller.set_origin(Origin::Context);
+    }
+}
+
+#[track_caller]
+fn at() -> Place {
+    Place::At(Location::caller())
+}
+
+impl<R: Send + 'static> Clone for Callback<R> {
+    /// Another handle to the same completion. If it turns out to be the last one, and is dropped
+    /// without a signal, the error names the place where it was cloned.
+    #[track_caller]
+    fn clone(&self) -> Self {
+        Callback::new(self.target.clone_as(Origin::Clone(Location::caller())))
+    }
+}
+
+impl<R: Send + 'static> Deref for Callback<R> {
+    type Target = Literal<R>;
+
+    /// What makes `callback(error, result)` compile.
+    #[track_caller]
+    fn deref(&self) -> &Self::Target {
+        let here = Location::caller();
+        DEREF.set((self.target.key(), Some(here)));
+        self.literal.get_or_init(|| {
+            let target = self.target.share();
+            Box::new(move |error, result| {
+                // Another completion's, when the call's own arguments called that.
+                let place = match DEREF.get() {
+                    (key, Some(place)) if key == target.key() => place,
+                    _ => here,
+                };
+                target.signal(error.map_or(Ok(result), Err), Place::At(place));
+            })
+        })
+    }
+}
+
+impl<R: Send + 'static> fmt::Debug for Callback<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback")
+            .field("signalled", &self.target.signalled())
+            .finish()
+    }
+}
+
+/// The completion had its signal already: gives back what was refused.
+///
+/// See [`Callback::try_settle`].
+pub struct AlreadySignalled<R> {
+    outcome: Result<Option<R>, Error>,
+    first: Place,
+}
+
+impl<R> AlreadySignalled<R> {
+    /// What was refused.
+    ///
+    /// # Errors
+    ///
+    /// The error that was refused.
+    pub fn into_inner(self) -> Result<Option<R>, Error> {
+        self.outcome
+    }
+
+    /// Where the first signal came from.
+    pub fn first(&self) -> Place {
+        self.first
+    }
+}
+
+impl<R> fmt::Display for AlreadySignalled<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the callback was already signalled at {}", self.first)
+    }
+}
+
+impl<R> fmt::Debug for AlreadySignalled<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AlreadySignalled")
+            .field("first", &self.first)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R> std::error::Error for AlreadySignalled<R> {}

@@ -1,0 +1,241 @@
+//! What may be given as an error.
+
+use super::{Boxed, Cause, Error, Kind, js};
+use serde_json::Value;
+use std::{borrow::Cow, error::Error as StdError, fmt};
+
+/// Whatever may be given as an error: to [`fail`](crate::Callback::fail), to
+/// [`settle`](crate::Callback::settle), or as the `Err` that a handler returns.
+///
+/// | given | `errorType` | `errorMessage` | `trace` |
+/// | --- | --- | --- | --- |
+/// | [`Error`] | its own | its own | its own |
+/// | any [`std::error::Error`] | the type's short name | its text | its causes |
+/// | `anyhow::Error` | `Error`, or the attached [`ErrorName`] | its text | its chain |
+/// | `Box<dyn std::error::Error + Send + Sync>` | `Error` | its text | its causes |
+/// | `&str`, `String` | `string` | the text | empty |
+/// | a number | `number` | as JavaScript prints it | empty |
+/// | `bool` | `boolean` | `true` or `false` | empty |
+/// | [`Value`] | JavaScript's `typeof` | JavaScript's `toString()` | empty |
+/// | `()`, `Value::Null` | `string` | `handled`, as Node's `context.fail()` | empty |
+///
+/// A `Value` object that has a `name`, a `message` and a `stack`, each a text and not empty, is
+/// an `Error` to Node, and so it is here.
+///
+/// The parameter `M` keeps these apart for the compiler, which always finds it by itself: it can
+/// be ignored.
+///
+/// ```
+/// use nodeback::{IntoError, json};
+///
+/// let wire = |error: nodeback::Error| format!("{} {}", error.error_type(), error.message());
+/// assert_eq!(wire("Unauthorized".into_error()), "string Unauthorized");
+/// assert_eq!(wire(42.0.into_error()), "number 42");
+/// assert_eq!(wire(json!([1, 2]).into_error()), "object 1,2");
+/// assert_eq!(wire(json!({ "code": 7 }).into_error()), "object [object Object]");
+/// assert_eq!(wire(anyhow::anyhow!("boom").into_error()), "Error boom");
+/// assert_eq!(wire(std::fmt::Error.into_error()), "Error an error occurred when formatting an argument");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of an invocation",
+    label = "not something that can be given as an error",
+    note = "an error may be a `nodeback::Error`, any `std::error::Error + Send + Sync + 'static`, an `anyhow::Error`, a `Box<dyn std::error::Error + Send + Sync>`, a text, a number, a bool or a `nodeback::Value`"
+)]
+pub trait IntoError<M> {
+    /// The error that goes into the answer.
+    fn into_error(self) -> Error;
+}
+
+/// One for each kind of error.
+mod marker {
+    #[derive(Debug)]
+    pub enum Itself {}
+    #[derive(Debug)]
+    pub enum Std {}
+    #[derive(Debug)]
+    pub enum Boxed {}
+    #[derive(Debug)]
+    pub enum Anyhow {}
+    #[derive(Debug)]
+    pub enum Js {}
+}
+
+impl IntoError<marker::Itself> for Error {
+    fn into_error(self) -> Error {
+        self
+    }
+}
+
+impl<E: StdError + Send + Sync + 'static> IntoError<marker::Std> for E {
+    fn into_error(self) -> Error {
+        Error::from_std(self, None)
+    }
+}
+
+impl IntoError<marker::Boxed> for Box<dyn StdError + Send + Sync> {
+    fn into_error(self) -> Error {
+        match self.downcast::<Carried>() {
+            Ok(carried) => carried.0,
+            Err(error) => Error::make(
+                "Error".into(),
+                error.to_string(),
+                Kind::Error,
+                Cause::Same(error),
+                None,
+            ),
+        }
+    }
+}
+
+impl IntoError<marker::Anyhow> for anyhow::Error {
+    fn into_error(self) -> Error {
+        let error = match self.downcast::<Carried>() {
+            Ok(carried) => return carried.0,
+            Err(error) => error,
+        };
+        let name = error.downcast_ref::<ErrorName>().map(|name| name.0.clone());
+        // Under a context an `Error` keeps its name, and its message stays in the chain.
+        let name = name.or_else(|| {
+            let carried = error
+                .chain()
+                .find_map(|cause| cause.downcast_ref::<Carried>());
+            carried.map(|carried| carried.0.0.error_type.clone())
+        });
+        let message = without_name(&error)
+            .next()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let name = name.unwrap_or(Cow::Borrowed("Error"));
+        Error::make(name, message, Kind::Error, Cause::Anyhow(error), None)
+    }
+}
+
+impl IntoError<marker::Js> for Value {
+    fn into_error(self) -> Error {
+        if self.is_null() {
+            return value("string", "handled".into());
+        }
+        let text = |key: &str| {
+            self.get(key)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+        };
+        match (text("name"), text("message"), text("stack")) {
+            (Some(name), Some(message), Some(stack)) => {
+                let stack = Kind::WithStack(stack.split('\n').map(String::from).collect());
+                Error::make(
+                    Cow::Owned(name.into()),
+                    message.into(),
+                    stack,
+                    Cause::None,
+                    None,
+                )
+            }
+            _ => value(js::type_of(&self), js::to_string(&self)),
+        }
+    }
+}
+
+macro_rules! into_error {
+    ($type_of:literal: $($type:ty),+ => $text:expr) => {$(
+        impl IntoError<marker::Js> for $type {
+                    fn into_error(self) -> Error {
+                let text: fn($type) -> String = $text;
+                value($type_of, text(self))
+            }
+        }
+    )+};
+}
+
+into_error!("string": &str, &String, String, Box<str>, Cow<'_, str> => |text| text.to_string());
+into_error!("string": () => |()| "handled".into());
+into_error!("boolean": bool => |value| value.to_string());
+into_error!("number": f32, f64 => |value| js::float_to_string(value.into()));
+into_error!("number": i8, i16, i32, i64, isize, u8, u16, u32, u64, usize => |value| value.to_string());
+
+fn value(type_of: &'static str, text: String) -> Error {
+    Error::make(type_of.into(), text, Kind::Value, Cause::None, None)
+}
+
+/// A name for an erased error, as an anyhow context: it becomes the `errorType`, and survives
+/// `?` and further contexts.
+///
+/// ```
+/// use anyhow::{Context, Result};
+/// use nodeback::{ErrorName, IntoError};
+///
+/// fn stock() -> Result<u32> {
+///     "many".parse::<u32>().context("the stock of order 7").context(ErrorName::new("BadStock"))
+/// }
+/// fn handle() -> Result<u32> {
+///     Ok(stock().context("handling the order")?)
+/// }
+///
+/// let error = handle().unwrap_err().into_error();
+/// assert_eq!(error.error_type(), "BadStock");
+/// assert_eq!(error.message(), "handling the order");
+/// assert_eq!(error.source().unwrap().to_string(), "the stock of order 7");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorName(Cow<'static, str>);
+
+impl ErrorName {
+    /// The `errorType` to be.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        ErrorName(name.into())
+    }
+}
+
+impl fmt::Display for ErrorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The chain of an anyhow error without the name attached to it: that is no message.
+pub(super) fn without_name(
+    error: &anyhow::Error,
+) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    // anyhow does not let a context of its chain be downcast, but shows its text.
+    let mut name = error.downcast_ref::<ErrorName>().map(ToString::to_string);
+    error.chain().filter(move |cause| {
+        let is_name = name.as_ref().is_some_and(|name| *name == cause.to_string());
+        if is_name {
+            name = None;
+        }
+        !is_name
+    })
+}
+
+/// An [`Error`] on its way through another error type.
+struct Carried(Error);
+
+impl fmt::Debug for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Carried {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<Error> for anyhow::Error {
+    fn from(error: Error) -> Self {
+        anyhow::Error::new(Carried(error))
+    }
+}
+
+impl From<Error> for Boxed {
+    fn from(error: Error) -> Self {
+        Box::new(Carried(error))
+    }
+}

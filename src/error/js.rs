@@ -1,0 +1,102 @@
+//! JavaScript's text of a value, for errors that are no `Error`.
+
+use serde_json::{Number, Value};
+
+/// The value's `typeof`.
+pub(super) fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null | Value::Array(_) | Value::Object(_) => "object",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+    }
+}
+
+/// The value's `toString()`.
+pub(super) fn to_string(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(value) => number(value),
+        Value::String(value) => value.clone(),
+        Value::Object(_) => "[object Object]".into(),
+        // `Array.prototype.join`, which shows null as nothing.
+        Value::Array(items) => {
+            let item = |item: &Value| {
+                if item.is_null() {
+                    String::new()
+                } else {
+                    to_string(item)
+                }
+            };
+            items.iter().map(item).collect::<Vec<_>>().join(",")
+        }
+    }
+}
+
+fn number(value: &Number) -> String {
+    match value.as_f64() {
+        Some(float) if value.is_f64() => float_to_string(float),
+        // An integer keeps all its digits, also beyond 2^53 where JavaScript would lose some.
+        _ => value.to_string(),
+    }
+}
+
+/// `Number.prototype.toString`: the shortest digits that come back as the same number, with an
+/// exponent from 1e21 on and below 1e-6.
+pub(super) fn float_to_string(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".into();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.into();
+    }
+    let size = value.abs();
+    if size == 0.0 {
+        return "0".into();
+    }
+    if (1e-6..1e21).contains(&size) {
+        return value.to_string();
+    }
+    let text = format!("{value:e}");
+    if text.contains("e-") {
+        text
+    } else {
+        text.replace('e', "e+")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_are_as_in_javascript() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (1.0, "1"),
+            (42.5, "42.5"),
+            (-0.5, "-0.5"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (-1.5e300, "-1.5e+300"),
+            (0.000_001, "0.000001"),
+            (1.5e-7, "1.5e-7"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ] {
+            assert_eq!(float_to_string(value), text);
+        }
+    }
+
+    #[test]
+    fn arrays_join_and_objects_do_not_show() {
+        let value = json!([1, null, ["a", [true]], { "k": 1 }, 2.0]);
+        assert_eq!(to_string(&value), "1,,a,true,[object Object],2");
+        assert_eq!(type_of(&value), "object");
+    }
+}

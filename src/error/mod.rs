@@ -1,0 +1,399 @@
+//! What a failed invocation answers with, in Node's shape.
+
+mod into;
+mod js;
+mod short_name;
+
+pub use into::{ErrorName, IntoError};
+
+use crate::place::Origin;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    borrow::Cow,
+    error::Error as StdError,
+    fmt,
+    panic::Location,
+};
+
+type Boxed = Box<dyn StdError + Send + Sync>;
+
+/// The failure of an invocation, and Node's `Error`.
+///
+/// It has a chosen `errorType`, which is what AWS Step Functions, API Gateway and Cognito match
+/// on, and never the path of a Rust type. Make one with [`Error::new`] (a name and a message), with
+/// [`error!`](crate::error!) (a message), with `?` from any [`std::error::Error`], or pass
+/// whatever converts through [`IntoError`].
+///
+/// # On the wire
+///
+/// `{"errorType", "errorMessage", "trace"}`, in this order, as the Node runtime posts it. `trace`
+/// holds, where Node has its stack: the error itself, the place where it was made, its causes, and
+/// the backtrace when `RUST_BACKTRACE` is set. For a value that is no `Error` in Node either (a
+/// string, a number) it is empty.
+///
+/// ```
+/// use nodeback::Error;
+///
+/// let error = Error::new("OrderNotFound", "no order 7");
+/// let wire = serde_json::to_value(&error).unwrap();
+/// assert_eq!(wire["errorType"], "OrderNotFound");
+/// assert_eq!(wire["errorMessage"], "no order 7");
+/// assert_eq!(wire["trace"][0], "OrderNotFound: no order 7");
+/// ```
+///
+/// # As text
+///
+/// `Display` is JavaScript's `String(err)`: `"Error in order: " + err` ports to
+/// `format!("Error in order: {error}")`. The alternate form `{:#}` adds the causes.
+///
+/// ```
+/// use nodeback::{Error, IntoError, error};
+///
+/// assert_eq!(error!("boom").to_string(), "Error: boom");
+/// assert_eq!(Error::new("OrderNotFound", "").to_string(), "OrderNotFound");
+/// assert_eq!("Unauthorized".into_error().to_string(), "Unauthorized");
+/// ```
+///
+/// # Why it is no `std::error::Error`
+///
+/// It converts from every `std::error::Error`, so it cannot be one itself. It still goes
+/// through `?` into `anyhow::Error` and `Box<dyn std::error::Error + Send + Sync>`, and comes back
+/// from them with its name.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    error_type: Cow<'static, str>,
+    message: String,
+    kind: Kind,
+    cause: Cause,
+    /// Where it was made, where that is in the handler's code.
+    place: Option<&'static Location<'static>>,
+    backtrace: Backtrace,
+}
+
+enum Kind {
+    /// An `Error` object in Node.
+    Error,
+    /// An object that Node takes for an `Error`, with the stack that it brought.
+    WithStack(Vec<String>),
+    /// Any other value, of which Node knows the `typeof` and the text.
+    Value,
+    /// Nobody signalled. If a panic was behind that: who will report the panic.
+    NotCalled { reporter: usize },
+    /// The handler, its future or a task panicked.
+    Panic,
+}
+
+enum Cause {
+    None,
+    /// What this error was made from: its sources are this error's.
+    Same(Boxed),
+    /// The same, with a chain that holds an [`ErrorName`].
+    Anyhow(anyhow::Error),
+    /// An error behind this one.
+    Source(Boxed),
+}
+
+impl Error {
+    /// An error with a name (`errorType`) and a message (`errorMessage`).
+    ///
+    /// ```
+    /// let error = nodeback::Error::new("OrderNotFound", format!("no order {}", 7));
+    /// assert_eq!(error.error_type(), "OrderNotFound");
+    /// ```
+    #[track_caller]
+    pub fn new(error_type: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        let here = Some(Location::caller());
+        Self::make(
+            error_type.into(),
+            message.into(),
+            Kind::Error,
+            Cause::None,
+            here,
+        )
+    }
+
+    /// Node's `new Error(message)`: its `errorType` is `Error`.
+    ///
+    /// ```
+    /// assert_eq!(nodeback::Error::msg("boom").error_type(), "Error");
+    /// ```
+    #[track_caller]
+    pub fn msg(message: impl Into<String>) -> Self {
+        Self::new("Error", message)
+    }
+
+    /// Gives it another name, as `err.name = ".."` does in Node.
+    ///
+    /// ```
+    /// use nodeback::Error;
+    ///
+    /// fn port(text: &str) -> nodeback::Result<u16> {
+    ///     text.parse().map_err(|error| Error::from(error).with_type("BadPort"))
+    /// }
+    /// assert_eq!(port("x").unwrap_err().error_type(), "BadPort");
+    /// ```
+    #[must_use]
+    pub fn with_type(mut self, error_type: impl Into<Cow<'static, str>>) -> Self {
+        self.0.error_type = error_type.into();
+        self
+    }
+
+    /// Puts the error that led to this one behind it, as `new Error(message, { cause })` does in
+    /// Node. It shows in `trace`.
+    ///
+    /// ```
+    /// use nodeback::Error;
+    ///
+    /// let cause = std::io::Error::other("disk full");
+    /// let error = Error::new("OrderNotSaved", "order 7").with_cause(cause);
+    /// assert_eq!(error.source().unwrap().to_string(), "disk full");
+    /// ```
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<Boxed>) -> Self {
+        self.0.cause = Cause::Source(cause.into());
+        self
+    }
+
+    /// `errorType`: the name that callers match on.
+    pub fn error_type(&self) -> &str {
+        &self.0.error_type
+    }
+
+    /// `errorMessage`.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The error behind this one, if there is one.
+    pub fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.causes().next()
+    }
+
+    /// The error that this one was made from with `?` or [`IntoError`], if it was a `T`.
+    ///
+    /// ```
+    /// use nodeback::Error;
+    ///
+    /// let error = Error::from(std::io::Error::other("disk full"));
+    /// assert!(error.downcast_ref::<std::io::Error>().is_some());
+    /// assert!(error.downcast_ref::<std::fmt::Error>().is_none());
+    /// ```
+    pub fn downcast_ref<T: StdError + Send + Sync + 'static>(&self) -> Option<&T> {
+        match &self.0.cause {
+            Cause::Same(origin) => origin.downcast_ref(),
+            Cause::Anyhow(origin) => origin.downcast_ref(),
+            Cause::Source(_) | Cause::None => None,
+        }
+    }
+
+    /// The lines of `trace`: see [the type](Self#on-the-wire).
+    ///
+    /// ```
+    /// use nodeback::Error;
+    ///
+    /// let trace = Error::msg("no order").with_cause("disk full").trace();
+    /// assert_eq!(trace[0], "Error: no order");
+    /// assert!(trace[1].starts_with("    at src/"));
+    /// assert_eq!(trace[2], "caused by: disk full");
+    /// ```
+    pub fn trace(&self) -> Vec<String> {
+        let mut trace: Vec<String> = match &self.0.kind {
+            Kind::Value => return Vec::new(),
+            Kind::WithStack(stack) => stack.clone(),
+            Kind::NotCalled { .. } | Kind::Panic => vec![self.to_string()],
+            Kind::Error => {
+                let mut lines: Vec<_> = self.to_string().split('\n').map(String::from).collect();
+                lines.extend(self.0.place.map(|place| format!("    at {place}")));
+                lines
+            }
+        };
+        for cause in self.causes() {
+            trace.extend(format!("caused by: {cause}").split('\n').map(String::from));
+        }
+        let backtrace = match &self.0.cause {
+            Cause::Anyhow(origin) => origin.backtrace(),
+            _ => &self.0.backtrace,
+        };
+        if backtrace.status() == BacktraceStatus::Captured {
+            trace.extend(backtrace.to_string().lines().map(String::from));
+        }
+        trace
+    }
+
+    fn causes(&self) -> Box<dyn Iterator<Item = &(dyn StdError + 'static)> + '_> {
+        match &self.0.cause {
+            Cause::None => Box::new(std::iter::empty()),
+            Cause::Same(origin) => Box::new(chain(origin.source())),
+            Cause::Source(source) => Box::new(chain(Some(source.as_ref() as _))),
+            Cause::Anyhow(origin) => Box::new(into::without_name(origin).skip(1)),
+        }
+    }
+
+    fn make(
+        error_type: Cow<'static, str>,
+        message: String,
+        kind: Kind,
+        cause: Cause,
+        place: Option<&'static Location<'static>>,
+    ) -> Self {
+        let backtrace = Backtrace::capture();
+        Error(Box::new(Inner {
+            error_type,
+            message,
+            kind,
+            cause,
+            place,
+            backtrace,
+        }))
+    }
+
+    fn from_std<E: StdError + Send + Sync + 'static>(
+        error: E,
+        place: Option<&'static Location<'static>>,
+    ) -> Self {
+        let (name, message) = (short_name::of::<E>(), error.to_string());
+        Self::make(
+            name.into(),
+            message,
+            Kind::Error,
+            Cause::Same(Box::new(error)),
+            place,
+        )
+    }
+
+    /// An error of ours: where in this crate it is made says nothing to anyone.
+    pub(crate) fn ours(error_type: &'static str, message: impl Into<String>) -> Self {
+        Self::make(
+            error_type.into(),
+            message.into(),
+            Kind::Error,
+            Cause::None,
+            None,
+        )
+    }
+
+    /// The last handle was dropped without a signal.
+    pub(crate) fn not_called(last: Origin) -> Self {
+        Self::not_called_because(&format!("its last handle, {last}, was dropped"))
+    }
+
+    pub(crate) fn not_called_because(lost: &str) -> Self {
+        let by = if std::thread::panicking() {
+            " by a panic"
+        } else {
+            ""
+        };
+        let thread = std::thread::current();
+        let thread = thread
+            .name()
+            .map_or(String::new(), |name| format!(" on thread `{name}`"));
+        let message = format!("the callback was never called: {lost}{by}{thread}");
+        let kind = Kind::NotCalled {
+            reporter: crate::panic::reporter(),
+        };
+        Self::make(
+            "Runtime.CallbackNotCalled".into(),
+            message,
+            kind,
+            Cause::None,
+            None,
+        )
+    }
+
+    pub(crate) fn is_not_called(&self) -> bool {
+        matches!(self.0.kind, Kind::NotCalled { .. })
+    }
+
+    /// Whether a panic took the last handle with it that `reporter` will report, and that says
+    /// more than this.
+    pub(crate) fn is_shadow_of_panic(&self, reporter: usize) -> bool {
+        matches!(self.0.kind, Kind::NotCalled { reporter: this } if this == reporter)
+    }
+
+    pub(crate) fn panic(message: &str) -> Self {
+        Self::make(
+            "Runtime.Panic".into(),
+            message.into(),
+            Kind::Panic,
+            Cause::None,
+            None,
+        )
+    }
+}
+
+impl<E: StdError + Send + Sync + 'static> From<E> for Error {
+    /// Named after the type, without its path and its generics: a `crate::orders::OrderNotFound`
+    /// gives the `errorType` `OrderNotFound`.
+    #[track_caller]
+    fn from(error: E) -> Self {
+        Self::from_std(error, Some(Location::caller()))
+    }
+}
+
+/// JavaScript's `String(err)`; with `{:#}` the causes follow.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner {
+            error_type,
+            message,
+            kind,
+            ..
+        } = &*self.0;
+        match kind {
+            Kind::Value => f.write_str(message)?,
+            _ if message.is_empty() => f.write_str(error_type)?,
+            _ => write!(f, "{error_type}: {message}")?,
+        }
+        if f.alternate() {
+            self.causes().try_for_each(|cause| write!(f, ": {cause}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// For people: the error, its causes and where it was made.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.trace().split_first() {
+            None => write!(f, "{self}"),
+            Some((head, rest)) => {
+                f.write_str(head)?;
+                rest.iter().try_for_each(|line| write!(f, "\n{line}"))
+            }
+        }
+    }
+}
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut wire = serializer.serialize_struct("Error", 3)?;
+        wire.serialize_field("errorType", self.error_type())?;
+        wire.serialize_field("errorMessage", self.message())?;
+        wire.serialize_field("trace", &self.trace())?;
+        wire.end()
+    }
+}
+
+fn chain<'a>(
+    first: Option<&'a (dyn StdError + 'static)>,
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(first, |error| (*error).source())
+}
+
+/// Node's `new Error(..)` with Rust's formatting: an [`Error`] with the `errorType` `Error`.
+///
+/// ```
+/// use nodeback::error;
+///
+/// let n = 7;
+/// let error = error!("no order {n}");
+/// assert_eq!(error.message(), "no order 7");
+/// ```
+#[macro_export]
+macro_rules! error {
+    ($($message:tt)+) => {
+        $crate::Error::msg(::std::format!($($message)+))
+    };
+}

@@ -1,0 +1,338 @@
+//! One invocation, from event bytes to response bytes or failure.
+
+use crate::{
+    completion::{Completion, Refused, Signal},
+    context::{Context, ContextBuilder},
+    error::Error,
+    handler::{Handler, Work},
+    panic,
+    tasks::{Leftover, Tasks},
+    wire,
+};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde_json::Value;
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::{self, Poll},
+    time::Duration,
+};
+use tokio::time::{self, Instant};
+use tracing::Instrument;
+
+/// What an invocation answers with when nobody called the callback, and nobody can any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unsignalled {
+    /// The error `Runtime.CallbackNotCalled`, at once: a lost callback is a bug.
+    #[default]
+    Fail,
+    /// Node's answer: a success with `null`, once the tasks of the invocation have ended.
+    Null,
+}
+
+/// How much before its deadline an invocation ends its waits, so that the answer is still taken.
+pub(crate) const GAP: Duration = Duration::from_millis(50);
+
+/// What one invocation came to: see [`invoke`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The response, or the failure.
+    pub result: Result<Value, Error>,
+    /// The signals that came after the first one, up to 16 of them.
+    pub refused: Vec<Refused>,
+    /// How many there were.
+    pub refused_count: usize,
+    /// What was still running when the environment would have asked for the next event.
+    pub leftover: Vec<Leftover>,
+}
+
+/// Runs one invocation in process, as it runs on Lambda: for tests.
+///
+/// The event is anything that serialises. The deadline of the context is enforced
+/// (3 s unless the [builder](Context::builder) says otherwise), so a handler that hangs
+/// fails the test and does not hang it.
+///
+/// ```
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// fn greet(event: Value, _: Context, callback: Callback) {
+///     match event["name"].as_str() {
+///         Some(name) => callback.succeed(json!({ "hello": name })),
+///         None => callback.fail("name is missing"),
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let outcome = nodeback::invoke(greet, json!({ "name": "Ada" }), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap(), json!({ "hello": "Ada" }));
+///
+/// let outcome = nodeback::invoke(greet, json!({}), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap_err().message(), "name is missing");
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// Where there is no tokio runtime with its time driver enabled.
+pub async fn invoke<M>(
+    handler: impl Handler<M>,
+    event: impl Serialize,
+    context: Context,
+) -> Outcome {
+    invoke_as(&Arc::new(handler), event, context, Unsignalled::default()).await
+}
+
+pub(crate) async fn invoke_as<M, H: Handler<M>>(
+    handler: &Arc<H>,
+    event: impl Serialize,
+    context: Context,
+    unsignalled: Unsignalled,
+) -> Outcome {
+    let event = match serde_json::to_vec(&event) {
+        Ok(event) => Bytes::from(event),
+        Err(error) => {
+            let error =
+                Error::ours("Error", "the event of the test does not serialise").with_cause(error);
+            return Outcome {
+                result: Err(error),
+                refused: Vec::new(),
+                refused_count: 0,
+                leftover: Vec::new(),
+            };
+        }
+    };
+    let mut invocation = Invocation::start(handler, event, context.to_builder(), unsignalled);
+    let answer = invocation.answer().await;
+    if let Err(error) = &answer {
+        invocation.log_failure(error);
+    }
+    let (refused, refused_count) = invocation.finish().await;
+    Outcome {
+        result: answer.and_then(|body| Ok(serde_json::from_slice(&body)?)),
+        refused,
+        refused_count,
+        leftover: invocation.tasks.running(),
+    }
+}
+
+/// An invocation under way: [`start`](Self::start) enters the handler, [`answer`](Self::answer)
+/// waits for what is to be sent, [`finish`](Self::finish) for what may follow that.
+pub(crate) struct Invocation {
+    work: Option<BoxFuture<'static, ()>>,
+    completion: Completion<Bytes>,
+    /// A failure that came before the handler could signal: a bad event, a panic on entry.
+    failed: Option<Error>,
+    tasks: Arc<Tasks>,
+    request_id: String,
+    deadline: Option<Instant>,
+    allowed: Option<Duration>,
+    unsignalled: Unsignalled,
+}
+
+/// What a poll of all that may end an invocation came to.
+enum Event {
+    Signal(Signal<Bytes>),
+    Failure(Error),
+}
+
+impl Invocation {
+    /// Parses the event and enters the handler.
+    pub(crate) fn start<M, H: Handler<M>>(
+        handler: &Arc<H>,
+        event: Bytes,
+        context: ContextBuilder,
+        unsignalled: Unsignalled,
+    ) -> Self {
+        let (context, completion) = context.start();
+        let mut invocation = Invocation {
+            work: None,
+            completion,
+            failed: None,
+            tasks: Arc::clone(context.tasks()),
+            request_id: context.aws_request_id.clone(),
+            deadline: context.deadline(),
+            allowed: context.allowed(),
+            unsignalled,
+        };
+        let entered = invocation.tasks.span().clone().in_scope(|| {
+            let event = wire::from_json::<H::Event>(event)?;
+            let callback = context.callback();
+            panic::caught(panic::NOBODY, || handler.call(event, context, callback))
+        });
+        match entered {
+            Ok(Work::Done) => {}
+            Ok(Work::Future(future)) => invocation.work = Some(future),
+            Ok(Work::Blocking(f)) => {
+                invocation.tasks.spawn_blocking(Leftover::Handler, f);
+            }
+            Err(error) => invocation.failed = Some(error),
+        }
+        invocation
+    }
+
+    /// Waits for the answer: the response's bytes, or the failure.
+    pub(crate) async fn answer(&mut self) -> Result<Bytes, Error> {
+        let span = self.tasks.span().clone();
+        let answer = self.settled().instrument(span).await;
+        self.tasks.answered();
+        self.completion.waiter.close();
+        // What the handler has still to do, it does beside the next invocation, as in Node.
+        if let Some(work) = self.work.take() {
+            self.tasks.spawn(Leftover::Handler, work);
+        }
+        answer
+    }
+
+    async fn settled(&mut self) -> Result<Bytes, Error> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let deadline = self.deadline;
+        let Some(event) = before(deadline, poll_fn(|cx| self.poll(cx))).await else {
+            return Err(self.timed_out());
+        };
+        let Signal { outcome, waits } = match event {
+            Event::Signal(signal) => signal,
+            Event::Failure(error) => return Err(error),
+        };
+        let body = match outcome {
+            Ok(body) => body.unwrap_or(Bytes::from_static(b"null")),
+            Err(error) if error.is_not_called() && self.unsignalled == Unsignalled::Null => {
+                Bytes::from_static(b"null")
+            }
+            Err(error) => return Err(error),
+        };
+        if waits {
+            self.hold(body).await
+        } else {
+            Ok(body)
+        }
+    }
+
+    /// Polls the handler, and what may answer: a failure before a signal.
+    fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<Event> {
+        if let Poll::Ready(Some(error)) = self.poll_work(cx) {
+            return Poll::Ready(Event::Failure(error));
+        }
+        if let Poll::Ready(error) = self.tasks.poll_failure(cx) {
+            return Poll::Ready(Event::Failure(error));
+        }
+        match self.completion.waiter.poll(cx) {
+            // The panic that took the last handle with it says more, and is about to arrive.
+            Poll::Ready(Signal {
+                outcome: Err(error),
+                ..
+            }) if error.is_shadow_of_panic(self.tasks.id()) => Poll::Pending,
+            Poll::Ready(signal) => Poll::Ready(Event::Signal(signal)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// The handler's future: ready when there is none (any more), with an error if it panicked.
+    fn poll_work(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Error>> {
+        let Some(work) = &mut self.work else {
+            return Poll::Ready(None);
+        };
+        let polled = panic::caught(panic::NOBODY, || work.as_mut().poll(cx));
+        if let Ok(Poll::Pending) = polled {
+            return Poll::Pending;
+        }
+        self.work = None;
+        Poll::Ready(polled.err())
+    }
+
+    /// Holds a success back until the tasks of the invocation have ended.
+    async fn hold(&mut self, body: Bytes) -> Result<Bytes, Error> {
+        let until = self
+            .deadline
+            .map(|deadline| deadline.checked_sub(GAP).unwrap_or(deadline));
+        let tasks = Arc::clone(&self.tasks);
+        let mut idle = pin!(tasks.idle());
+        let held = poll_fn(|cx| {
+            let work = self.poll_work(cx);
+            if let Poll::Ready(Some(error)) = work {
+                return Poll::Ready(Err(error));
+            }
+            let idle = idle.as_mut().poll(cx);
+            if let Poll::Ready(error) = self.tasks.poll_failure(cx) {
+                return Poll::Ready(Err(error));
+            }
+            if idle.is_ready() && work.is_ready() {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        });
+        match before(until, held).await {
+            Some(Err(error)) => Err(error),
+            Some(Ok(())) => Ok(body),
+            None => {
+                let mut cut_off = self
+                    .tasks
+                    .abort(|name| !matches!(name, Leftover::WaitUntil(_)));
+                if self.work.take().is_some() {
+                    cut_off.push(Leftover::Handler);
+                }
+                for name in cut_off {
+                    tracing::warn!("cut off at the deadline, and answered without it: the {name}");
+                }
+                Ok(body)
+            }
+        }
+    }
+
+    /// Ends an invocation that has no answer at its deadline.
+    fn timed_out(&mut self) -> Error {
+        let mut cut_off = self.tasks.abort(|_| true);
+        if self.work.take().is_some() {
+            cut_off.push(Leftover::Handler);
+        }
+        for name in cut_off {
+            tracing::warn!("cut off at the deadline: the {name}");
+        }
+        let seconds = self.allowed.unwrap_or_default().as_secs_f64();
+        let id = &self.request_id;
+        let message = format!("RequestId: {id} Error: Task timed out after {seconds:.2} seconds");
+        Error::ours("Sandbox.Timedout", message)
+    }
+
+    /// Waits for the work of `wait_until`, and gives the refused signals and how many there were.
+    pub(crate) async fn finish(&mut self) -> (Vec<Refused>, usize) {
+        let until = self
+            .deadline
+            .map(|deadline| deadline.checked_sub(GAP).unwrap_or(deadline));
+        if before(until, pin!(self.tasks.after())).await.is_none() {
+            for name in self
+                .tasks
+                .abort(|name| matches!(name, Leftover::WaitUntil(_)))
+            {
+                self.tasks.span().in_scope(|| {
+                    tracing::warn!("cut off at the deadline: the {name}");
+                });
+            }
+        }
+        self.completion.waiter.attached().refused()
+    }
+
+    /// The one line that a failed invocation leaves in the log, as Node writes it.
+    pub(crate) fn log_failure(&self, error: &Error) {
+        self.tasks.span().in_scope(|| {
+            let wire = serde_json::to_string(error).unwrap_or_else(|_| error.to_string());
+            tracing::error!("Invoke Error {wire}");
+        });
+    }
+}
+
+/// The future's output, or `None` when the deadline comes first.
+async fn before<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
+    match deadline {
+        None => Some(future.await),
+        Some(deadline) => time::timeout_at(deadline, future).await.ok(),
+    }
+}

@@ -1,0 +1,59 @@
+use std::{fmt, panic::Location};
+
+/// Where a completion was signalled from.
+///
+/// ```
+/// use nodeback::{Place, json};
+///
+/// let (callback, _completion) = nodeback::callback();
+/// let clone = callback.clone();
+/// callback.succeed(json!("first"));
+/// let refused = clone.try_settle(Ok::<_, nodeback::Error>(json!("second"))).unwrap_err();
+/// assert!(matches!(refused.first(), Place::At(_)));
+/// println!("already signalled at {}", refused.first()); // src/main.rs:6:10
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// A call in the source: of the callback, or of `succeed`, `fail` and `done` on the context.
+    At(&'static Location<'static>),
+    /// The value that the handler returned.
+    Returned,
+    /// Nowhere: the last handle that could signal was dropped.
+    Lost,
+    /// Nowhere: nobody waits any more, since the [`Completion`](crate::Completion) was dropped
+    /// or the invocation has been answered without the callback (a timeout, a panic).
+    Closed,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::At(location) => location.fmt(f),
+            Place::Returned => f.write_str("the handler's return"),
+            Place::Lost => f.write_str("the drop of the last handle"),
+            Place::Closed => f.write_str("the end of its invocation"),
+        }
+    }
+}
+
+/// Which handle a signaller is, so that a lost one can be named.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Origin {
+    /// The handle that the pair or the invocation was made with.
+    First,
+    /// A clone, and where it was made.
+    Clone(&'static Location<'static>),
+    /// The context, which can signal through `succeed`, `fail` and `done`.
+    Context,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::First => f.write_str("the callback itself"),
+            Origin::Clone(location) => write!(f, "a clone made at {location}"),
+            Origin::Context => f.write_str("the context"),
+        }
+    }
+}

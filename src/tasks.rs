@@ -1,0 +1,411 @@
+//! What stands for Node's event loop: the work that belongs to one invocation.
+
+use crate::{
+    error::{Error, IntoError},
+    panic,
+};
+use futures::task::AtomicWaker;
+use parking_lot::Mutex;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::Future,
+    panic::Location,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tokio::{
+    runtime::Handle,
+    task::{AbortHandle, JoinHandle},
+};
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span};
+
+/// What a task spawned through the context may end with: nothing, or a `Result`, whose error
+/// fails the invocation as an unhandled rejection does in Node.
+///
+/// The parameter `M` keeps these apart for the compiler, which always finds it by itself.
+#[diagnostic::on_unimplemented(
+    message = "a task of an invocation cannot end with `{Self}`",
+    note = "it ends with `()`, or with a `Result` whose error can be given as one (see `nodeback::IntoError`)"
+)]
+pub trait TaskOutput<M> {
+    #[doc(hidden)]
+    fn into_failure(self) -> Option<Error>;
+}
+
+impl TaskOutput<()> for () {
+    fn into_failure(self) -> Option<Error> {
+        None
+    }
+}
+
+/// `async { loop { .. } }` ends with the never type, which stable Rust cannot name directly.
+impl TaskOutput<std::convert::Infallible> for <fn() -> ! as never::Returns>::Type {
+    fn into_failure(self) -> Option<Error> {
+        self
+    }
+}
+
+mod never {
+    pub trait Returns {
+        type Type;
+    }
+
+    impl<T> Returns for fn() -> T {
+        type Type = T;
+    }
+}
+
+impl<T, E: IntoError<M>, M> TaskOutput<(M,)> for Result<T, E> {
+    fn into_failure(self) -> Option<Error> {
+        self.err().map(IntoError::into_error)
+    }
+}
+
+/// A task that was still running: the place where it was spawned, which names it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// let handler = |_: Value, context: Context, callback: Callback| {
+///     context.set_callback_waits_for_empty_event_loop(false);
+///     context.spawn(std::future::pending::<()>());
+///     callback.succeed(json!("sent at once"));
+/// };
+/// let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
+/// println!("left over: the {}", outcome.leftover[0]); // task spawned at src/main.rs:5:13
+/// # assert_eq!(outcome.leftover.len(), 1);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Leftover {
+    /// A task spawned through the context, there.
+    Task(&'static Location<'static>),
+    /// Work that was given to `context.wait_until`, there.
+    WaitUntil(&'static Location<'static>),
+    /// What the handler itself had still to do after the answer.
+    Handler,
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Leftover::Task(location) => write!(f, "task spawned at {location}"),
+            Leftover::WaitUntil(location) => write!(f, "work passed to wait_until at {location}"),
+            Leftover::Handler => f.write_str("rest of the handler"),
+        }
+    }
+}
+
+/// A task of an invocation. Dropping it does not stop the task.
+///
+/// As a future it ends when the task has ended, in whatever way.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// let handler = |_: Value, context: Context, callback: Callback| {
+///     let timer = context.spawn(std::future::pending::<()>());
+///     timer.abort(); // Node's clearTimeout
+///     callback.succeed(json!("not held up"));
+/// };
+/// let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
+/// assert!(outcome.leftover.is_empty());
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Task(Option<JoinHandle<()>>);
+
+impl Task {
+    /// Stops the task at its next `.await`. A blocking one that has begun runs on.
+    pub fn abort(&self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+
+    /// Whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.0.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(task) = &mut self.0 else {
+            return Poll::Ready(());
+        };
+        let ended = Pin::new(task).poll(cx).map(drop);
+        if ended.is_ready() {
+            self.0 = None;
+        }
+        ended
+    }
+}
+
+/// The tasks of one invocation.
+pub(crate) struct Tasks {
+    /// Those that a success waits for.
+    held: TaskTracker,
+    /// Those of `wait_until`, which go on after the answer.
+    after: TaskTracker,
+    running: Mutex<Running>,
+    failure: Mutex<Failure>,
+    failed: AtomicWaker,
+    runtime: Option<Handle>,
+    span: Span,
+}
+
+#[derive(Default)]
+struct Running {
+    next: u64,
+    tasks: BTreeMap<u64, (Leftover, Option<AbortHandle>)>,
+}
+
+enum Failure {
+    None,
+    First(Error),
+    /// The answer is out: nothing alters it any more.
+    Answered,
+}
+
+/// Takes a task off the list when it ends, is aborted or panics.
+struct Listed {
+    tasks: Arc<Tasks>,
+    id: u64,
+    name: Leftover,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.tasks.running.lock().tasks.remove(&self.id);
+    }
+}
+
+impl Tasks {
+    /// The tasks run on the current tokio runtime, if there is one.
+    pub(crate) fn new(span: Span) -> Self {
+        Tasks {
+            held: TaskTracker::new(),
+            after: TaskTracker::new(),
+            running: Mutex::default(),
+            failure: Mutex::new(Failure::None),
+            failed: AtomicWaker::new(),
+            runtime: Handle::try_current().ok(),
+            span,
+        }
+    }
+
+    pub(crate) fn spawn<F, M>(self: &Arc<Self>, name: Leftover, future: F) -> Task
+    where
+        F: Future<Output: TaskOutput<M>> + Send + 'static,
+    {
+        let Some(runtime) = self.runtime(name) else {
+            return Task(None);
+        };
+        let listed = self.list(name);
+        let id = listed.id;
+        let catcher = self.catcher(name);
+        let future = async move {
+            let ended = panic::caught_future(catcher, future).await;
+            listed.ended(ended);
+        };
+        let task = self
+            .tracker(name)
+            .spawn_on(future.instrument(self.span.clone()), &runtime);
+        self.stoppable(id, &task);
+        Task(Some(task))
+    }
+
+    pub(crate) fn spawn_blocking<T, M>(
+        self: &Arc<Self>,
+        name: Leftover,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> Task
+    where
+        T: TaskOutput<M>,
+    {
+        let Some(runtime) = self.runtime(name) else {
+            return Task(None);
+        };
+        let listed = self.list(name);
+        let id = listed.id;
+        let (catcher, span) = (self.catcher(name), self.span.clone());
+        let f = move || {
+            let ended = span.in_scope(|| panic::caught(catcher, f));
+            span.in_scope(|| listed.ended(ended));
+        };
+        let task = self.tracker(name).spawn_blocking_on(f, &runtime);
+        self.stoppable(id, &task);
+        Task(Some(task))
+    }
+
+    fn runtime(&self, name: Leftover) -> Option<Handle> {
+        let runtime = self.runtime.clone().or_else(|| Handle::try_current().ok());
+        if runtime.is_none() {
+            tracing::error!("the {name} was dropped: there is no tokio runtime to run it");
+        }
+        runtime
+    }
+
+    fn tracker(&self, name: Leftover) -> &TaskTracker {
+        if matches!(name, Leftover::WaitUntil(_)) {
+            &self.after
+        } else {
+            &self.held
+        }
+    }
+
+    /// Who reports a panic of the task: these tasks, as a failure of the invocation, or nobody.
+    fn catcher(&self, name: Leftover) -> usize {
+        if matches!(name, Leftover::WaitUntil(_)) {
+            panic::NOBODY
+        } else {
+            self.id()
+        }
+    }
+
+    /// What tells the tasks of one invocation from those of another, while they live.
+    pub(crate) fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn list(self: &Arc<Self>, name: Leftover) -> Listed {
+        let mut running = self.running.lock();
+        let id = running.next;
+        running.next += 1;
+        running.tasks.insert(id, (name, None));
+        Listed {
+            tasks: Arc::clone(self),
+            id,
+            name,
+        }
+    }
+
+    fn stoppable(&self, id: u64, task: &JoinHandle<()>) {
+        if let Some((_, abort)) = self.running.lock().tasks.get_mut(&id) {
+            *abort = Some(task.abort_handle());
+        }
+    }
+
+    /// Keeps a failure for the answer, or logs it if that is out.
+    fn fail(&self, name: Leftover, error: Error) {
+        let mut failure = self.failure.lock();
+        match &*failure {
+            // What runs after the answer never makes it.
+            _ if matches!(name, Leftover::WaitUntil(_)) => {}
+            Failure::None => {
+                *failure = Failure::First(error);
+                drop(failure);
+                return self.failed.wake();
+            }
+            Failure::First(_) | Failure::Answered => {}
+        }
+        drop(failure);
+        self.span
+            .in_scope(|| tracing::error!("the {name} failed: {error:#}"));
+    }
+
+    /// The first failure of a task, while there is no answer.
+    pub(crate) fn poll_failure(&self, cx: &mut Context<'_>) -> Poll<Error> {
+        self.failed.register(cx.waker());
+        let mut failure = self.failure.lock();
+        match std::mem::replace(&mut *failure, Failure::None) {
+            Failure::First(error) => Poll::Ready(error),
+            other => {
+                *failure = other;
+                Poll::Pending
+            }
+        }
+    }
+
+    /// From here on a failure is logged only.
+    pub(crate) fn answered(&self) {
+        let before = std::mem::replace(&mut *self.failure.lock(), Failure::Answered);
+        if let Failure::First(error) = before {
+            self.span
+                .in_scope(|| tracing::error!("a task failed: {error:#}"));
+        }
+    }
+
+    /// Ends when nothing is running that a success waits for.
+    pub(crate) async fn idle(&self) {
+        self.held.close();
+        self.held.wait().await;
+    }
+
+    /// Ends when nothing of `wait_until` is running.
+    pub(crate) async fn after(&self) {
+        self.after.close();
+        self.after.wait().await;
+    }
+
+    /// What is running.
+    pub(crate) fn running(&self) -> Vec<Leftover> {
+        self.running
+            .lock()
+            .tasks
+            .values()
+            .map(|(name, _)| *name)
+            .collect()
+    }
+
+    /// Stops what is running of one kind, and says what that was.
+    pub(crate) fn abort(&self, which: impl Fn(&Leftover) -> bool) -> Vec<Leftover> {
+        let running = self.running.lock();
+        let stopped: Vec<_> = running
+            .tasks
+            .values()
+            .filter(|(name, _)| which(name))
+            .cloned()
+            .collect();
+        // A task that ends takes itself off the list.
+        drop(running);
+        stopped
+            .iter()
+            .filter_map(|(_, abort)| abort.as_ref())
+            .for_each(AbortHandle::abort);
+        stopped.into_iter().map(|(name, _)| name).collect()
+    }
+
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+}
+
+impl Listed {
+    fn ended<T: TaskOutput<M>, M>(self, ended: Result<T, Error>) {
+        let (tasks, name) = (Arc::clone(&self.tasks), self.name);
+        // Off the list first: what the output may yet signal ends the invocation.
+        drop(self);
+        // Turning a value of the handler's into an error runs code of the handler's.
+        let failure = ended.and_then(|output| {
+            panic::caught(panic::NOBODY, || output.into_failure())
+                .map(|failure| failure.map_or(Ok(()), Err))?
+        });
+        if let Err(error) = failure {
+            tasks.fail(name, error);
+        }
+    }
+}
+
+#[doc(hidden)]
+#[allow(missing_debug_implementations, reason = "nobody sees one")]
+/// What a blocking handler returned, which is signalled when its task is off the list.
+pub struct Returned(pub(crate) Box<dyn FnOnce() + Send>);
+
+impl TaskOutput<Returned> for Returned {
+    fn into_failure(self) -> Option<Error> {
+        (self.0)();
+        None
+    }
+}

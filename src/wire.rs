@@ -1,0 +1,49 @@
+//! Event bytes in, answer bytes out.
+
+use crate::error::Error;
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use std::any::Any;
+
+/// A handler's event out of the bytes that came; [`Bytes`] takes them as they are.
+pub(crate) fn from_json<E: DeserializeOwned + 'static>(body: Bytes) -> Result<E, Error> {
+    let mut raw = Some(body);
+    if let Some(event) = (&mut raw as &mut dyn Any).downcast_mut::<Option<E>>() {
+        return event
+            .take()
+            .ok_or_else(|| Error::ours(UNMARSHAL, "no event"));
+    }
+    let body = raw.unwrap_or_default();
+    serde_json::from_slice(&body).map_err(|error| {
+        // Knowing the path slows every parse down, so it is looked for after a failure only.
+        let path = path_of_error::<E>(&body);
+        let at = path.map_or(String::new(), |path| format!(" at `{path}`"));
+        Error::ours(UNMARSHAL, format!("unable to parse the event{at}: {error}")).with_cause(error)
+    })
+}
+
+/// The name that AWS's own runtimes give to an event that cannot be read.
+const UNMARSHAL: &str = "Runtime.UnmarshalError";
+
+fn path_of_error<E: DeserializeOwned>(body: &[u8]) -> Option<String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let error = serde_path_to_error::deserialize::<_, E>(&mut deserializer).err()?;
+    let path = error.path().to_string();
+    // A dot stands for the event itself, a question mark for nothing known.
+    (path != "." && path != "?").then_some(path)
+}
+
+/// A handler's result as the answer's bytes; [`Bytes`] pass as they are.
+pub(crate) fn to_json<R: Serialize + 'static>(result: &R) -> Result<Bytes, Error> {
+    if let Some(raw) = (result as &dyn Any).downcast_ref::<Bytes>() {
+        return Ok(raw.clone());
+    }
+    serde_json::to_vec(result)
+        .map(Bytes::from)
+        .map_err(unable_to_stringify)
+}
+
+/// What Node says of a result that `JSON.stringify` refuses.
+pub(crate) fn unable_to_stringify(error: serde_json::Error) -> Error {
+    Error::ours("Error", "Unable to stringify response body").with_cause(error)
+}
