@@ -103,7 +103,7 @@ impl Tracker {
         if !caller_is_told && earlier <= REFUSED_KEPT {
             self.span.in_scope(|| {
                 if earlier < REFUSED_KEPT {
-                    tracing::warn!(first = %first, again = %again, "callback {refused}: ignored");
+                    tracing::warn!(%first, %again, "callback signalled again: ignored");
                 } else {
                     tracing::warn!("further signals of this callback are ignored and only counted");
                 }

@@ -85,29 +85,20 @@ pub async fn invoke<M>(
     event: impl Serialize,
     context: Context,
 ) -> Outcome {
-    invoke_as(&Arc::new(handler), event, context, Unsignalled::default()).await
+    let function = Function::new(Arc::new(handler), Unsignalled::default());
+    in_process(&function, event, context).await
 }
 
-pub(crate) async fn invoke_as<M, H: Handler<M>>(
-    handler: &Arc<H>,
+pub(crate) async fn in_process(
+    function: &Function,
     event: impl Serialize,
     context: Context,
-    unsignalled: Unsignalled,
 ) -> Outcome {
     let event = match serde_json::to_vec(&event) {
         Ok(event) => Bytes::from(event),
-        Err(error) => {
-            let error =
-                Error::ours("Error", "the event of the test does not serialise").with_cause(error);
-            return Outcome {
-                result: Err(error),
-                refused: Vec::new(),
-                refused_count: 0,
-                leftover: Vec::new(),
-            };
-        }
+        Err(error) => return Outcome::failed(Error::from(error).with_type("Error")),
     };
-    let mut invocation = Invocation::start(handler, event, context.to_builder(), unsignalled);
+    let mut invocation = function.start(event, context.to_builder());
     let answer = invocation.answer().await;
     if let Err(error) = &answer {
         invocation.log_failure(error);
@@ -121,7 +112,35 @@ pub(crate) async fn invoke_as<M, H: Handler<M>>(
     }
 }
 
-/// An invocation under way: [`start`](Self::start) enters the handler, [`answer`](Self::answer)
+impl Outcome {
+    fn failed(error: Error) -> Self {
+        Outcome {
+            result: Err(error),
+            refused: vec![],
+            refused_count: 0,
+            leftover: vec![],
+        }
+    }
+}
+
+/// A handler of whatever shape, with its settings.
+#[derive(Clone)]
+pub(crate) struct Function(Arc<dyn Fn(Bytes, ContextBuilder) -> Invocation + Send + Sync>);
+
+impl Function {
+    pub(crate) fn new<M, H: Handler<M>>(handler: Arc<H>, unsignalled: Unsignalled) -> Self {
+        Function(Arc::new(move |event, context| {
+            Invocation::start(&handler, event, context, unsignalled)
+        }))
+    }
+
+    /// Starts an invocation: parses the event, and enters the handler.
+    pub(crate) fn start(&self, event: Bytes, context: ContextBuilder) -> Invocation {
+        (self.0)(event, context)
+    }
+}
+
+/// An invocation under way: [`start`](Function::start) enters the handler, [`answer`](Self::answer)
 /// waits for what is to be sent, [`finish`](Self::finish) for what may follow that.
 pub(crate) struct Invocation {
     work: Option<BoxFuture<'static, ()>>,
@@ -142,8 +161,7 @@ enum Event {
 }
 
 impl Invocation {
-    /// Parses the event and enters the handler.
-    pub(crate) fn start<M, H: Handler<M>>(
+    fn start<M, H: Handler<M>>(
         handler: &Arc<H>,
         event: Bytes,
         context: ContextBuilder,
@@ -324,7 +342,7 @@ impl Invocation {
     pub(crate) fn log_failure(&self, error: &Error) {
         self.tasks.span().in_scope(|| {
             let wire = serde_json::to_string(error).unwrap_or_else(|_| error.to_string());
-            tracing::error!("Invoke Error {wire}");
+            tracing::error!("Invoke Error \t{wire}");
         });
     }
 }

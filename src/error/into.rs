@@ -150,7 +150,8 @@ macro_rules! into_error {
 into_error!("string": &str, &String, String, Box<str>, Cow<'_, str> => |text| text.to_string());
 into_error!("string": () => |()| "handled".into());
 into_error!("boolean": bool => |value| value.to_string());
-into_error!("number": f32, f64 => |value| js::float_to_string(value.into()));
+into_error!("number": f64 => js::float_to_string);
+into_error!("number": f32 => |value| js::float_to_string(value.into()));
 into_error!("number": i8, i16, i32, i64, isize, u8, u16, u32, u64, usize => |value| value.to_string());
 
 fn value(type_of: &'static str, text: String) -> Error {

@@ -302,6 +302,12 @@ impl Error {
         )
     }
 
+    /// Where it was made, where that is in the handler's code.
+    #[cfg(feature = "lambda")]
+    pub(crate) fn place(&self) -> Option<&'static Location<'static>> {
+        self.0.place
+    }
+
     pub(crate) fn is_not_called(&self) -> bool {
         matches!(self.0.kind, Kind::NotCalled { .. })
     }

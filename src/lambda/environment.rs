@@ -1,0 +1,138 @@
+//! The variables that Lambda sets. lambda_runtime panics where one is missing.
+
+use crate::error::Error;
+use http::Uri;
+use std::env;
+
+pub(super) struct Environment {
+    pub(super) endpoint: Uri,
+    /// How many invocations may be in flight at a time.
+    pub(super) concurrency: usize,
+}
+
+/// What is wrong with the environment, and who can be told.
+pub(super) struct Mistake {
+    pub(super) error: Error,
+    pub(super) endpoint: Option<Uri>,
+}
+
+pub(super) fn read() -> Result<Environment, Mistake> {
+    parse(|name| env::var(name).ok())
+}
+
+fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, Mistake> {
+    let mut mistakes = Vec::new();
+    let mut endpoint = None;
+    match variable("AWS_LAMBDA_RUNTIME_API") {
+        None => mistakes.push("AWS_LAMBDA_RUNTIME_API is missing".into()),
+        Some(text) => match text.parse::<Uri>() {
+            Ok(uri) if uri.authority().is_some() => endpoint = Some(uri),
+            _ => mistakes.push(format!(
+                "AWS_LAMBDA_RUNTIME_API is `{text}`, expected host:port"
+            )),
+        },
+    }
+    for name in ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION"] {
+        if variable(name).is_none() {
+            mistakes.push(format!("{name} is missing"));
+        }
+    }
+    match variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") {
+        None => mistakes.push("AWS_LAMBDA_FUNCTION_MEMORY_SIZE is missing".into()),
+        Some(text) if text.parse::<i32>().is_err() => mistakes.push(format!(
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE is `{text}`, expected a number of MB"
+        )),
+        Some(_) => {}
+    }
+    let concurrency = variable("AWS_LAMBDA_MAX_CONCURRENCY").and_then(|text| text.parse().ok());
+    match endpoint {
+        Some(endpoint) if mistakes.is_empty() => Ok(Environment {
+            endpoint,
+            concurrency: concurrency.unwrap_or(1).max(1),
+        }),
+        endpoint => {
+            let error = Error::ours("Runtime.InvalidEnvironment", mistakes.join("; "));
+            Err(Mistake { error, endpoint })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(variables: &[(&str, &str)]) -> Result<Environment, Mistake> {
+        parse(|name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, v)| (*v).into())
+        })
+    }
+
+    const WHOLE: [(&str, &str); 4] = [
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "f"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+    ];
+
+    #[test]
+    fn a_whole_environment_is_read() {
+        let environment = of(&WHOLE).unwrap_or_else(|mistake| panic!("{:?}", mistake.error));
+        assert_eq!(
+            environment.endpoint.authority().unwrap().as_str(),
+            "127.0.0.1:9001"
+        );
+        assert_eq!(environment.concurrency, 1);
+    }
+
+    #[test]
+    fn concurrency_is_read_and_what_is_no_number_means_one() {
+        for (text, concurrency) in [("16", 16), ("0", 1), ("many", 1)] {
+            let mut variables = WHOLE.to_vec();
+            variables.push(("AWS_LAMBDA_MAX_CONCURRENCY", text));
+            assert_eq!(
+                of(&variables).ok().map(|e| e.concurrency),
+                Some(concurrency)
+            );
+        }
+    }
+
+    #[test]
+    fn every_missing_variable_is_named_at_once() {
+        let mistake = of(&[]).err().unwrap();
+        for (name, _) in WHOLE {
+            assert!(
+                mistake
+                    .error
+                    .message()
+                    .contains(&format!("{name} is missing"))
+            );
+        }
+        assert!(mistake.endpoint.is_none());
+    }
+
+    #[test]
+    fn a_bad_value_says_what_was_expected_and_who_can_be_told() {
+        let mut variables = WHOLE;
+        variables[3].1 = "lots";
+        let mistake = of(&variables).err().unwrap();
+        assert!(
+            mistake
+                .error
+                .message()
+                .contains("`lots`, expected a number of MB")
+        );
+        assert!(mistake.endpoint.is_some());
+        variables[0].1 = "/no/host";
+        assert!(
+            of(&variables)
+                .err()
+                .unwrap()
+                .error
+                .message()
+                .contains("expected host:port")
+        );
+    }
+}

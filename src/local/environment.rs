@@ -1,0 +1,135 @@
+//! What a function finds around it at the desk.
+
+use crate::{
+    Result,
+    context::{Context, ContextBuilder},
+    error::IntoError,
+};
+use std::{env, time::Duration};
+
+/// The function's settings, as Lambda would have them.
+#[derive(Clone, Debug)]
+pub(super) struct Environment {
+    timeout: Duration,
+    memory: String,
+    region: String,
+    log_stream: String,
+}
+
+/// The function that a call named, by its name or an ARN.
+#[derive(Debug, PartialEq)]
+pub(super) struct FunctionName<'a> {
+    pub(super) name: &'a str,
+    pub(super) qualifier: Option<&'a str>,
+}
+
+impl<'a> FunctionName<'a> {
+    /// Out of `name`, `name:qualifier`, a whole or a partial ARN.
+    pub(super) fn parse(text: &'a str) -> Self {
+        let rest = match text.split_once("function:") {
+            Some((before, rest)) if before.ends_with(':') => rest,
+            _ => text,
+        };
+        match rest.split_once(':') {
+            Some((name, qualifier)) => FunctionName {
+                name,
+                qualifier: Some(qualifier),
+            },
+            None => FunctionName {
+                name: rest,
+                qualifier: None,
+            },
+        }
+    }
+}
+
+impl Environment {
+    pub(super) fn read() -> Result<Self> {
+        let region = env::var("AWS_REGION").or_else(|_| env::var("AWS_DEFAULT_REGION"));
+        let day = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
+        Ok(Environment {
+            timeout: timeout(env::var("AWS_LAMBDA_FUNCTION_TIMEOUT").ok().as_deref())?,
+            memory: env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").unwrap_or_else(|_| "128".into()),
+            region: region.unwrap_or_else(|_| "us-east-1".into()),
+            log_stream: format!("{day}/[$LATEST]{}", uuid::Uuid::new_v4().simple()),
+        })
+    }
+
+    /// The memory of the function, in MB.
+    pub(super) fn memory(&self) -> &str {
+        &self.memory
+    }
+
+    /// A new request id, and the context of its invocation.
+    pub(super) fn context(&self, name: &str, qualifier: Option<&str>) -> (String, ContextBuilder) {
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let arn = format!(
+            "arn:aws:lambda:{}:123456789012:function:{name}",
+            self.region
+        );
+        let context = Context::builder()
+            .aws_request_id(request_id.clone())
+            .function_name(name)
+            .invoked_function_arn(qualifier.map_or(arn.clone(), |of| format!("{arn}:{of}")))
+            .memory_limit_in_mb(self.memory.clone())
+            .log_group_name(format!("/aws/lambda/{name}"))
+            .log_stream_name(self.log_stream.clone())
+            .timeout(self.timeout);
+        (request_id, context)
+    }
+}
+
+/// Lambda's default.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+fn timeout(seconds: Option<&str>) -> Result<Duration> {
+    let Some(text) = seconds else {
+        return Ok(TIMEOUT);
+    };
+    text.trim().parse().map(Duration::from_secs).map_err(|_| {
+        let message = format!(
+            "AWS_LAMBDA_FUNCTION_TIMEOUT is `{text}`: expected whole seconds, or 0 for no limit"
+        );
+        message.into_error()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_named_in_any_form_that_aws_takes() {
+        let named = |name, qualifier| FunctionName { name, qualifier };
+        for (text, function) in [
+            ("orders", named("orders", None)),
+            ("orders:live", named("orders", Some("live"))),
+            ("123456789012:function:orders", named("orders", None)),
+            (
+                "arn:aws:lambda:eu-west-1:123456789012:function:orders",
+                named("orders", None),
+            ),
+            (
+                "arn:aws:lambda:eu-west-1:123456789012:function:orders:7",
+                named("orders", Some("7")),
+            ),
+            ("function:live", named("function", Some("live"))),
+        ] {
+            assert_eq!(FunctionName::parse(text), function, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_whole_seconds() {
+        assert_eq!(timeout(None).unwrap(), Duration::from_secs(3));
+        assert_eq!(timeout(Some("0")).unwrap(), Duration::ZERO);
+        assert_eq!(timeout(Some(" 900 ")).unwrap(), Duration::from_secs(900));
+        for text in ["", "3s", "-1", "1.5"] {
+            let error = timeout(Some(text)).unwrap_err();
+            assert!(
+                error.message().contains("expected whole seconds"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! At one's desk: the function's own command line, and a server that speaks the Invoke API.
+
+mod command;
+mod environment;
+mod request;
+mod response;
+mod server;
+
+pub(crate) use server::serve;
+
+use crate::{Result, error::IntoError, invoke::Function, log};
+use bytes::Bytes;
+use command::{Command, Source};
+use environment::Environment;
+use serde::de::IgnoredAny;
+use std::{
+    env,
+    io::{self, Read, Write},
+    process, str,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Does what the command line says. One invocation ends the process with its exit code.
+pub(crate) async fn run(function: Function) -> Result<()> {
+    let mut arguments = env::args_os();
+    let program = command::program(arguments.next());
+    match command::parse(arguments) {
+        Ok(Command::Help) => write(&mut io::stdout(), command::help(&program).as_bytes()),
+        Ok(Command::Listen(address)) => return listen(function, &program, &address).await,
+        Ok(Command::Once(source)) => process::exit(once(function, &program, source).await?),
+        Err(mistake) => {
+            write(
+                &mut io::stderr(),
+                format!("{program}: {mistake}\n").as_bytes(),
+            );
+            process::exit(2);
+        }
+    }
+    Ok(())
+}
+
+async fn once(function: Function, program: &str, source: Source) -> Result<i32> {
+    let event = match read(&source)
+        .map_err(|error| error.to_string())
+        .and_then(checked)
+    {
+        Ok(event) => event,
+        Err(mistake) => {
+            write(
+                &mut io::stderr(),
+                format!("{program}: {source}: {mistake}\n").as_bytes(),
+            );
+            return Ok(2);
+        }
+    };
+    let environment = Environment::read()?;
+    let mut invocation = function.start(event, environment.context(program, None).1);
+    let answer = invocation.answer().await;
+    let code = match &answer {
+        Ok(body) => {
+            write(&mut io::stdout(), &[body, b"\n".as_slice()].concat());
+            0
+        }
+        // On its own, as the answer that it is, and so not logged too.
+        Err(error) => {
+            let wire = serde_json::to_string(error).unwrap_or_else(|_| error.to_string());
+            write(&mut io::stderr(), format!("{wire}\n").as_bytes());
+            1
+        }
+    };
+    invocation.finish().await;
+    Ok(code)
+}
+
+fn read(source: &Source) -> io::Result<Vec<u8>> {
+    match source {
+        Source::File(path) => std::fs::read(path),
+        Source::Stdin => {
+            let mut event = Vec::new();
+            io::stdin().lock().read_to_end(&mut event)?;
+            Ok(event)
+        }
+    }
+}
+
+/// The event, if it is JSON.
+fn checked(event: Vec<u8>) -> Result<Bytes, String> {
+    check(&event).map_err(|error| format!("expected the event as JSON: {error}"))?;
+    Ok(event.into())
+}
+
+fn check(event: &[u8]) -> Result<(), String> {
+    let text = str::from_utf8(event).map_err(|error| error.to_string())?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+async fn listen(function: Function, program: &str, address: &str) -> Result<()> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let message =
+            format!("cannot listen on {address}: {error} (`--listen ADDR` takes another)");
+        message.into_error()
+    })?;
+    let at = listener.local_addr()?;
+    let started = format!(
+        "{program} listens on http://{at}\n\
+         curl -d '{{}}' http://{at}/2015-03-31/functions/{program}/invocations\n"
+    );
+    write(&mut io::stdout(), started.as_bytes());
+    serve(function, listener, stopped()).await
+}
+
+/// Ends at SIGINT and SIGTERM; a second one ends the process.
+async fn stopped() {
+    let signalled = CancellationToken::new();
+    let first = signalled.clone();
+    tokio::spawn(async move {
+        signal().await;
+        first.cancel();
+        log::line("", "finishing what is in flight; once more ends it at once");
+        signal().await;
+        process::exit(130);
+    });
+    signalled.cancelled().await;
+}
+
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            let terminate = std::pin::pin!(terminate.recv());
+            let interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+            futures::future::select(terminate, interrupt).await;
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Writes to a stream that may be closed: what nobody reads is no reason to fail.
+fn write(stream: &mut dyn Write, text: &[u8]) {
+    let _ = stream.write_all(text).and_then(|()| stream.flush());
+}

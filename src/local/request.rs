@@ -1,0 +1,134 @@
+//! What a call of the Invoke API asks for.
+
+use super::{check, response::Refusal};
+use axum::{
+    body::{Body, HttpBody},
+    http::{HeaderMap, StatusCode},
+};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use bytes::{Bytes, BytesMut};
+use serde_json::Value;
+use std::{future::poll_fn, pin::pin};
+
+/// `X-Amz-Invocation-Type`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum InvocationType {
+    RequestResponse,
+    Event,
+    DryRun,
+}
+
+/// What the headers of a call say.
+#[derive(Debug)]
+pub(super) struct Invoke {
+    pub(super) invocation_type: InvocationType,
+    pub(super) log_tail: bool,
+    pub(super) client_context: Option<Value>,
+    pub(super) tenant_id: Option<String>,
+    pub(super) xray_trace_id: Option<String>,
+}
+
+impl Invoke {
+    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let text = |name| {
+            headers
+                .get(name)
+                .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        };
+        let invocation_type = match text("x-amz-invocation-type").as_deref() {
+            None | Some("RequestResponse") => InvocationType::RequestResponse,
+            Some("Event") => InvocationType::Event,
+            Some("DryRun") => InvocationType::DryRun,
+            Some(other) => {
+                return Err(invalid(format!(
+                    "Invocation type `{other}`: expected RequestResponse, Event or DryRun"
+                )));
+            }
+        };
+        let log_tail = match text("x-amz-log-type").as_deref() {
+            None | Some("None") => false,
+            Some("Tail") => true,
+            Some(other) => {
+                return Err(invalid(format!(
+                    "Log type `{other}`: expected None or Tail"
+                )));
+            }
+        };
+        let client_context = text("x-amz-client-context").filter(|text| !text.is_empty());
+        Ok(Invoke {
+            invocation_type,
+            log_tail,
+            client_context: client_context
+                .map(|text| parse_client_context(&text))
+                .transpose()?,
+            tenant_id: text("x-amz-tenant-id").map(Into::into),
+            xray_trace_id: text("x-amzn-trace-id").map(Into::into),
+        })
+    }
+}
+
+fn invalid(message: String) -> Refusal {
+    Refusal::new(
+        StatusCode::BAD_REQUEST,
+        "InvalidParameterValueException",
+        message,
+    )
+}
+
+/// How much of a client context AWS takes, in base64.
+const CLIENT_CONTEXT: usize = 3583;
+
+fn parse_client_context(text: &str) -> Result<Value, Refusal> {
+    if text.len() > CLIENT_CONTEXT {
+        let message = format!("Client context must be no longer than {CLIENT_CONTEXT} bytes.");
+        return Err(Refusal::content(message));
+    }
+    let json = BASE64.decode(text).ok();
+    json.and_then(|json| serde_json::from_slice(&json).ok())
+        .ok_or_else(|| {
+            Refusal::content("Client context must be a valid Base64-encoded JSON object.")
+        })
+}
+
+/// How much Lambda takes for an event.
+pub(super) const EVENT_LIMIT: usize = 6 * 1024 * 1024;
+
+/// How much of a larger one is read and thrown away, so that a client that is still sending gets
+/// to read why it is refused.
+const DRAINED: usize = 8 * EVENT_LIMIT;
+
+/// Reads the event, which has to be JSON. None at all is `{}`, as on Lambda.
+pub(super) async fn event(body: Body) -> Result<Bytes, Refusal> {
+    let mut body = pin!(body);
+    let (mut event, mut size) = (BytesMut::new(), 0);
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        let frame = frame.map_err(|error| {
+            Refusal::content(format!("Could not read the request body: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        size += data.len();
+        if size <= EVENT_LIMIT {
+            event.extend_from_slice(&data);
+        } else if size > DRAINED {
+            break;
+        }
+    }
+    if size > EVENT_LIMIT {
+        return Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLargeException",
+            format!(
+                "Request must be smaller than {EVENT_LIMIT} bytes for the InvokeFunction operation"
+            ),
+        ));
+    }
+    if event.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    check(&event).map_err(|error| {
+        Refusal::content(format!("Could not parse request body into json: {error}"))
+    })?;
+    Ok(event.freeze())
+}

@@ -1,0 +1,70 @@
+//! What the Invoke API answers, as AWS words it.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+};
+use bytes::Bytes;
+use serde_json::json;
+
+/// A refusal of the request itself, in AWS's JSON.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    error_type: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(
+        status: StatusCode,
+        error_type: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Refusal {
+            status,
+            error_type,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn content(message: impl Into<String>) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        Refusal::new(status, "InvalidRequestContentException", message)
+    }
+
+    pub(super) fn respond(self, request_id: &str) -> Response<Body> {
+        let body = json!({ "Type": "User", "message": self.message });
+        let mut response = respond(self.status, request_id, body.to_string());
+        let error_type = HeaderValue::from_static(self.error_type);
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static("x-amzn-errortype"), error_type);
+        response
+    }
+}
+
+/// A response with the headers that all of them have.
+pub(super) fn respond(
+    status: StatusCode,
+    request_id: &str,
+    body: impl Into<Bytes>,
+) -> Response<Body> {
+    let body = body.into();
+    let mut response = Response::new(Body::from(body.clone()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if !body.is_empty() {
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+    }
+    set(headers, "x-amzn-requestid", request_id);
+    response
+}
+
+/// Sets a header whose value we made, and that so is valid.
+pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
