@@ -338,6 +338,12 @@ impl Invocation {
         self.completion.waiter.attached().refused()
     }
 
+    /// The span that belongs to its lines in the log.
+    #[cfg(feature = "lambda")]
+    pub(crate) fn span(&self) -> &tracing::Span {
+        self.tasks.span()
+    }
+
     /// The one line that a failed invocation leaves in the log, as Node writes it.
     pub(crate) fn log_failure(&self, error: &Error) {
         self.tasks.span().in_scope(|| {

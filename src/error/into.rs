@@ -89,9 +89,13 @@ impl IntoError<marker::Boxed> for Box<dyn StdError + Send + Sync> {
 
 impl IntoError<marker::Anyhow> for anyhow::Error {
     fn into_error(self) -> Error {
-        let error = match self.downcast::<Carried>() {
-            Ok(carried) => return carried.0,
-            Err(error) => error,
+        let error = if self.chain().next().is_some_and(|top| top.is::<Carried>()) {
+            match self.downcast::<Carried>() {
+                Ok(carried) => return carried.0,
+                Err(error) => error,
+            }
+        } else {
+            self
         };
         let name = error.downcast_ref::<ErrorName>().map(|name| name.0.clone());
         // Under a context an `Error` keeps its name, and its message stays in the chain.

@@ -10,8 +10,9 @@ fn shorten(path: &str) -> String {
         .trim_start_matches('&')
         .trim_start_matches("mut ")
         .trim_start();
-    let path = path.strip_prefix("dyn ").unwrap_or(path);
-    let path = path.split(" + ").next().unwrap_or(path);
+    if let Some(bounds) = path.strip_prefix("dyn ") {
+        return shorten(bounds.split(" + ").next().unwrap_or(bounds));
+    }
     let (name, generics) = last_segment(path);
     let pointer = ["Box", "Arc", "Rc", "Pin", "Cow"].contains(&name);
     match generics.and_then(|list| list.strip_suffix('>')) {

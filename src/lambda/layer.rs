@@ -15,6 +15,7 @@ use std::{
     task::{self, Poll},
 };
 use tower::{Layer, Service};
+use tracing::Instrument;
 
 /// Puts the function in the place of the service that it is laid on.
 #[derive(Clone)]
@@ -55,7 +56,9 @@ impl Service<LambdaInvocation> for AnswerLayer {
             if let Err(error) = &answer {
                 invocation.log_failure(error);
             }
-            answer::post(&client, &parts.headers, &request_id, answer).await;
+            answer::post(&client, &parts.headers, &request_id, answer)
+                .instrument(invocation.span().clone())
+                .await;
             // lambda_runtime asks for the next event when this returns.
             invocation.finish().await;
             Ok(())

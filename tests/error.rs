@@ -1,0 +1,478 @@
+//! Specifies what becomes of a thing given as an error: its name, its text, its trace, its JSON.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use anyhow::Context;
+use nodeback::{Error, ErrorName, IntoError, Value, error, json};
+use std::{borrow::Cow, error::Error as StdError, fmt, io, sync::Arc};
+
+type Boxed = Box<dyn StdError + Send + Sync>;
+
+mod orders {
+    use std::fmt;
+
+    /// An error type of the handler's own, in a module of its own.
+    #[derive(Debug)]
+    pub(crate) struct OrderNotFound(pub(crate) u32);
+
+    impl fmt::Display for OrderNotFound {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "no order {}", self.0)
+        }
+    }
+
+    impl std::error::Error for OrderNotFound {}
+}
+use orders::OrderNotFound;
+
+/// An error with a cause.
+#[derive(Debug)]
+struct NotSaved<T>(T);
+
+impl<T> fmt::Display for NotSaved<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not saved")
+    }
+}
+
+impl<T: StdError + 'static> StdError for NotSaved<T> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// `errorType` and `errorMessage`.
+fn wire<M>(error: impl IntoError<M>) -> (String, String) {
+    let error = error.into_error();
+    (error.error_type().into(), error.message().into())
+}
+
+fn name<M>(error: impl IntoError<M>) -> String {
+    error.into_error().error_type().into()
+}
+
+/// The lines of its trace, without those of a backtrace.
+fn trace<M>(error: impl IntoError<M>) -> Vec<String> {
+    let mut trace = error.into_error().trace();
+    let backtrace = trace.iter().position(|line| line.starts_with("   0: "));
+    trace.truncate(backtrace.unwrap_or(trace.len()));
+    trace
+}
+
+/// The line of a trace that tells a place in this file, up to the column.
+fn at(line: u32) -> String {
+    format!("    at {}:{line}:", file!())
+}
+
+macro_rules! assert_wire {
+    ($($error:expr => $error_type:literal, $message:expr;)+) => {$(
+        let (error_type, message) = wire($error);
+        assert_eq!(error_type, $error_type, "errorType of {}", stringify!($error));
+        assert_eq!(message, $message, "errorMessage of {}", stringify!($error));
+    )+};
+}
+
+mod on_the_wire {
+    use super::*;
+
+    #[test]
+    fn keys_stand_in_nodes_order() {
+        let json = serde_json::to_string(&"no".into_error()).unwrap();
+        assert_eq!(
+            json,
+            r#"{"errorType":"string","errorMessage":"no","trace":[]}"#
+        );
+    }
+
+    #[test]
+    fn trace_is_an_array_of_lines() {
+        let error = Error::new("OrderNotFound", "no order 7");
+        let json = serde_json::to_value(&error).unwrap();
+        let keys: Vec<_> = json.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["errorType", "errorMessage", "trace"]);
+        assert_eq!(json["trace"], json!(error.trace()));
+    }
+
+    /// The names are those of the cases in which the real Node runtime client was asked.
+    #[test]
+    fn answers_are_those_of_node() {
+        assert_wire! {
+            error!("boom") => "Error", "boom"; // error_error
+            Error::new("TypeError", "bad type") => "TypeError", "bad type"; // error_type_error
+            OrderNotFound(7) => "OrderNotFound", "no order 7"; // error_named
+            "Unauthorized" => "string", "Unauthorized"; // error_string
+            "" => "string", ""; // error_empty_string
+            42 => "number", "42"; // error_number
+            0 => "number", "0"; // error_zero
+            false => "boolean", "false"; // error_false
+            true => "boolean", "true"; // error_true
+            json!({ "code": 7, "message": "m" }) => "object", "[object Object]"; // error_object
+            json!([1, 2]) => "object", "1,2"; // error_array
+            error!("") => "Error", ""; // error_empty_message
+            error!("line one\nline two") => "Error", "line one\nline two"; // error_multiline
+            () => "string", "handled"; // context_fail_nothing
+        }
+        // error_json_string
+        let json = json!({ "errorType": "BadRequest", "httpStatus": 400 }).to_string();
+        assert_wire!(json.clone() => "string", json;);
+    }
+
+    #[test]
+    fn trace_is_empty_for_what_is_no_error_in_node() {
+        assert!("no".into_error().trace().is_empty());
+        assert!(42.into_error().trace().is_empty());
+        assert!(true.into_error().trace().is_empty());
+        assert!(().into_error().trace().is_empty());
+        assert!(json!({ "code": 7 }).into_error().trace().is_empty());
+    }
+}
+
+mod accepted {
+    use super::*;
+
+    #[test]
+    fn text_in_every_form() {
+        assert_wire! {
+            "text" => "string", "text";
+            String::from("text") => "string", "text";
+            &String::from("text") => "string", "text";
+            Box::<str>::from("text") => "string", "text";
+            Cow::Borrowed("text") => "string", "text";
+        }
+    }
+
+    #[test]
+    fn integers_keep_all_their_digits() {
+        assert_wire! {
+            i64::MIN => "number", "-9223372036854775808";
+            u64::MAX => "number", "18446744073709551615";
+            7_u8 => "number", "7";
+        }
+    }
+
+    #[test]
+    fn floats_print_as_in_javascript() {
+        assert_wire! {
+            42.0 => "number", "42";
+            42.5_f32 => "number", "42.5";
+            0.1 + 0.2 => "number", "0.30000000000000004";
+            -0.0 => "number", "0";
+            1e21 => "number", "1e+21";
+            1e-7 => "number", "1e-7";
+            f64::NAN => "number", "NaN";
+            f64::NEG_INFINITY => "number", "-Infinity";
+        }
+    }
+
+    #[test]
+    fn json_values_as_javascript_would_name_and_print_them() {
+        assert_wire! {
+            json!("text") => "string", "text";
+            json!(1.0) => "number", "1";
+            json!(1e21) => "number", "1e+21";
+            json!(false) => "boolean", "false";
+            json!([1, null, [true, "x"], {}]) => "object", "1,,true,x,[object Object]";
+            json!([]) => "object", "";
+            Value::Null => "string", "handled";
+        }
+    }
+
+    #[test]
+    fn object_with_name_message_and_stack_is_an_error() {
+        let error = json!({ "name": "BadRequest", "message": "no name", "stack": "one\ntwo" });
+        assert_wire!(error.clone() => "BadRequest", "no name";);
+        assert_eq!(trace(error), ["one", "two"]);
+    }
+
+    #[test]
+    fn object_that_lacks_one_of_them_is_none() {
+        let whole = json!({ "name": "BadRequest", "message": "no name", "stack": "at" });
+        for key in ["name", "message", "stack"] {
+            for lacking in [json!(null), json!(""), json!(7)] {
+                let mut error = whole.clone();
+                error[key] = lacking;
+                assert_wire!(error => "object", "[object Object]";);
+            }
+        }
+    }
+
+    #[test]
+    fn boxed_error_is_a_plain_error_with_its_causes() {
+        let boxed: Boxed = NotSaved(OrderNotFound(7)).into();
+        assert_eq!(trace(boxed), ["Error: not saved", "caused by: no order 7"]);
+        assert_wire!(Boxed::from("text") => "Error", "text";);
+    }
+
+    #[test]
+    fn anyhow_error_is_a_plain_error_with_its_chain() {
+        let error = anyhow::Error::new(OrderNotFound(7))
+            .context("loading")
+            .context("handling");
+        assert_eq!(
+            trace(error),
+            [
+                "Error: handling",
+                "caused by: loading",
+                "caused by: no order 7"
+            ]
+        );
+        assert_wire!(anyhow::anyhow!("boom") => "Error", "boom";);
+    }
+
+    #[test]
+    fn what_it_was_made_from_can_be_had_back() {
+        let error = Error::from(OrderNotFound(7));
+        assert_eq!(error.downcast_ref::<OrderNotFound>().unwrap().0, 7);
+        let boxed: Boxed = OrderNotFound(7).into();
+        assert!(boxed.into_error().downcast_ref::<OrderNotFound>().is_some());
+        let error = anyhow::Error::new(OrderNotFound(7))
+            .context("loading")
+            .into_error();
+        assert!(error.downcast_ref::<OrderNotFound>().is_some());
+        assert!(error.downcast_ref::<io::Error>().is_none());
+        assert!(error!("boom").downcast_ref::<OrderNotFound>().is_none());
+    }
+}
+
+mod names {
+    use super::*;
+
+    #[test]
+    fn never_hold_the_path_of_a_type() {
+        #[derive(Debug)]
+        struct Local;
+        impl fmt::Display for Local {
+            fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Ok(())
+            }
+        }
+        impl StdError for Local {}
+
+        assert_eq!(name(OrderNotFound(7)), "OrderNotFound");
+        assert_eq!(name(Error::from(OrderNotFound(7))), "OrderNotFound");
+        assert_eq!(name(Local), "Local");
+        assert_eq!(name(NotSaved(NotSaved(OrderNotFound(7)))), "NotSaved");
+        assert_eq!(name("x".parse::<u8>().unwrap_err()), "ParseIntError");
+        assert_eq!(name(io::Error::other("disk full")), "Error");
+    }
+
+    #[test]
+    fn of_a_pointer_is_that_of_what_it_points_to() {
+        static STATIC: OrderNotFound = OrderNotFound(7);
+        assert_eq!(name(&STATIC), "OrderNotFound");
+        assert_eq!(name(Box::new(OrderNotFound(7))), "OrderNotFound");
+        assert_eq!(name(Arc::new(NotSaved(OrderNotFound(7)))), "NotSaved");
+    }
+
+    #[test]
+    fn of_an_erased_error_is_error() {
+        let shared: Arc<dyn StdError + Send + Sync> = Arc::new(OrderNotFound(7));
+        assert_eq!(name(shared), "Error");
+        assert_eq!(name(Boxed::from(OrderNotFound(7))), "Error");
+        assert_eq!(name(anyhow::Error::new(OrderNotFound(7))), "Error");
+    }
+
+    #[test]
+    fn are_changed_by_with_type() {
+        let error = Error::from(OrderNotFound(7)).with_type("NotFound");
+        assert_wire!(error => "NotFound", "no order 7";);
+        assert_wire!("no".into_error().with_type("Denied") => "Denied", "no";);
+    }
+}
+
+mod through_anyhow {
+    use super::*;
+
+    fn named() -> anyhow::Result<()> {
+        Err(OrderNotFound(7)).context(ErrorName::new("BadOrder"))
+    }
+
+    #[test]
+    fn name_attached_as_a_context_is_no_message() {
+        let error = named().unwrap_err();
+        assert_eq!(trace(error), ["BadOrder: no order 7"]);
+    }
+
+    #[test]
+    fn name_survives_the_question_mark_and_further_contexts() {
+        fn outer() -> anyhow::Result<()> {
+            named().context("loading")?;
+            Ok(())
+        }
+        let error = outer().context("handling").unwrap_err();
+        assert_eq!(
+            trace(error),
+            [
+                "BadOrder: handling",
+                "caused by: loading",
+                "caused by: no order 7"
+            ]
+        );
+    }
+
+    #[test]
+    fn outermost_name_wins() {
+        let error = named().context(ErrorName::new("Outer")).unwrap_err();
+        assert_eq!(name(error), "Outer");
+    }
+
+    #[test]
+    fn our_error_comes_back_as_it_went() {
+        fn through() -> anyhow::Result<()> {
+            Err(Error::new("OrderNotFound", "no order 7"))?;
+            Ok(())
+        }
+        let made = line!() - 3;
+        let trace = trace(through().unwrap_err());
+        assert_eq!(trace[0], "OrderNotFound: no order 7");
+        assert!(trace[1].starts_with(&at(made)), "{trace:?}");
+        assert_eq!(trace.len(), 2);
+    }
+
+    #[test]
+    fn our_error_keeps_its_name_under_a_context() {
+        let error = anyhow::Error::from(Error::new("OrderNotFound", "no order 7"));
+        assert_eq!(
+            trace(error.context("handling")),
+            [
+                "OrderNotFound: handling",
+                "caused by: OrderNotFound: no order 7"
+            ]
+        );
+    }
+
+    #[test]
+    fn attached_name_wins_over_that_of_our_error() {
+        let error = anyhow::Error::from(error!("boom")).context(ErrorName::new("Attached"));
+        assert_eq!(name(error), "Attached");
+    }
+
+    #[test]
+    fn values_stay_values() {
+        let error = anyhow::Error::from("Unauthorized".into_error());
+        assert_wire!(error => "string", "Unauthorized";);
+    }
+}
+
+mod through_a_box {
+    use super::*;
+
+    #[test]
+    fn our_error_comes_back_as_it_went() {
+        fn through() -> Result<(), Boxed> {
+            Err(Error::new("OrderNotFound", "no order 7").with_cause("disk full"))?;
+            Ok(())
+        }
+        let error = through().unwrap_err();
+        assert_eq!(error.to_string(), "OrderNotFound: no order 7");
+        assert_eq!(error.source().unwrap().to_string(), "disk full");
+        let error = error.into_error();
+        assert_eq!(error.error_type(), "OrderNotFound");
+        assert_eq!(error.source().unwrap().to_string(), "disk full");
+    }
+}
+
+mod as_text {
+    use super::*;
+
+    #[test]
+    fn display_is_javascripts_string_of_it() {
+        assert_eq!(error!("boom").to_string(), "Error: boom");
+        assert_eq!(error!("").to_string(), "Error");
+        assert_eq!(
+            OrderNotFound(7).into_error().to_string(),
+            "OrderNotFound: no order 7"
+        );
+        assert_eq!("Unauthorized".into_error().to_string(), "Unauthorized");
+        assert_eq!(42.into_error().to_string(), "42");
+    }
+
+    #[test]
+    fn alternate_form_adds_the_causes() {
+        let error = NotSaved(NotSaved(OrderNotFound(7))).into_error();
+        assert_eq!(format!("{error}"), "NotSaved: not saved");
+        assert_eq!(
+            format!("{error:#}"),
+            "NotSaved: not saved: not saved: no order 7"
+        );
+    }
+
+    #[test]
+    fn debug_is_the_trace() {
+        let error = Error::from(NotSaved(OrderNotFound(7)));
+        assert_eq!(format!("{error:?}"), error.trace().join("\n"));
+        assert_eq!(format!("{:?}", "no".into_error()), "no");
+    }
+
+    #[test]
+    fn macro_formats() {
+        let n = 7;
+        assert_eq!(error!("no order {n}").message(), "no order 7");
+        assert_eq!(error!("no {} {n:02}", "order").message(), "no order 07");
+    }
+}
+
+mod trace {
+    use super::*;
+
+    #[test]
+    fn begins_with_the_error_and_the_place_where_it_was_made() {
+        let made = line!() + 2..;
+        let errors = [
+            error!("boom"),
+            Error::msg("boom"),
+            Error::new("Error", "boom"),
+        ];
+        for (error, made) in errors.into_iter().zip(made) {
+            let trace = trace(error);
+            assert_eq!(trace[0], "Error: boom");
+            assert!(trace[1].starts_with(&at(made)), "{trace:?}");
+            assert_eq!(trace.len(), 2);
+        }
+    }
+
+    #[test]
+    fn names_the_place_of_the_question_mark() {
+        fn port() -> nodeback::Result<u16> {
+            Ok("x".parse()?)
+        }
+        let trace = trace(port().unwrap_err());
+        assert_eq!(trace[0], "ParseIntError: invalid digit found in string");
+        assert!(trace[1].starts_with(&at(line!() - 4)), "{trace:?}");
+        assert_eq!(trace.len(), 2);
+    }
+
+    #[test]
+    fn gives_each_line_of_a_message_its_own() {
+        let error = error!("one\ntwo").with_cause("three\nfour");
+        let trace = trace(error);
+        assert_eq!(trace[..2], ["Error: one", "two"]);
+        assert_eq!(trace[3..], ["caused by: three", "four"]);
+    }
+
+    #[test]
+    fn goes_down_the_causes() {
+        assert_eq!(
+            trace(NotSaved(NotSaved(OrderNotFound(7)))),
+            [
+                "NotSaved: not saved",
+                "caused by: not saved",
+                "caused by: no order 7"
+            ]
+        );
+    }
+
+    #[test]
+    fn shows_a_cause_that_was_put_behind_it() {
+        let cause = error!("disk full").with_cause(OrderNotFound(7));
+        let error = OrderNotFound(8).into_error().with_cause(cause);
+        assert_eq!(
+            trace(error),
+            [
+                "OrderNotFound: no order 8",
+                "caused by: Error: disk full",
+                "caused by: no order 7"
+            ]
+        );
+    }
+}
