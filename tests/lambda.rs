@@ -9,7 +9,11 @@ use support::{
     Process, example,
     runtime_api::{Event, RuntimeApi},
 };
-use tokio::sync::Barrier;
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    sync::Barrier,
+};
 
 /// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
 #[tokio::test]
@@ -61,13 +65,12 @@ fn fails(event: Value, _: Context, callback: Callback) -> Result<(), Error> {
     Ok(())
 }
 
-/// Answers, and then goes on until its second signal, which the test gives by a file.
+/// Answers, and then goes on until the test hangs up.
 fn after(event: Value, context: Context, callback: Callback) {
-    if let Some(path) = event["until"].as_str().map(String::from) {
+    if let Some(address) = event["until"].as_str().map(String::from) {
         context.wait_until(async move {
-            while !std::path::Path::new(&path).exists() {
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-            }
+            let mut line = TcpStream::connect(address).await?;
+            line.read_to_end(&mut Vec::new()).await
         });
     }
     callback.succeed(json!("answered"));
@@ -260,18 +263,18 @@ async fn failures_are_posted_in_nodes_shape_and_the_process_goes_on() {
 async fn what_wait_until_runs_follows_the_answer_and_precedes_the_next_event() {
     let mut api = RuntimeApi::start().await;
     let _function = Process::spawn(&mut start(&api, "after"));
-    let done = std::env::temp_dir().join(format!("nodeback-after-{}", std::process::id()));
-    let _ = std::fs::remove_file(&done);
-    let posted = api.invoke(event("1", json!({ "until": done }))).await;
+    let line = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let until = line.local_addr().unwrap().to_string();
+    let posted = api.invoke(event("1", json!({ "until": until }))).await;
     assert_eq!(posted.json(), "answered");
+    let (line, _) = line.accept().await.unwrap();
     assert_eq!(
         api.asked(),
         1,
         "the next event was asked for before the work had ended"
     );
-    std::fs::write(&done, "").unwrap();
+    drop(line);
     assert_eq!(api.invoke(event("2", json!({}))).await.request_id, "2");
-    std::fs::remove_file(&done).unwrap();
 }
 
 #[tokio::test]

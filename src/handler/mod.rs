@@ -37,7 +37,8 @@ use std::{fmt, sync::Arc};
     fn(E, Context) -> Result<R, Err>
     fn(E, Context)
 where the last parameter may be left out of those that return a result: `async fn(E)`, `fn(E)`",
-    note = "`E` is `DeserializeOwned + Send`, `R` is `Serialize + Send`, `Err` is what `nodeback::IntoError` accepts; a future has to be `Send`; a closure has to name the types of its parameters"
+    note = "`E` is `DeserializeOwned + Send`, `R` is `Serialize + Send`, `Err` is what `nodeback::IntoError` accepts; a future has to be `Send`; a closure has to name the types of its parameters",
+    note = "an `async move |..|` closure that uses what it captured is no `Fn`: write `move |..| {{ let state = state.clone(); async move {{ .. }} }}`"
 )]
 pub trait Handler<M>: Send + Sync + 'static {
     /// What the handler takes for an event.

@@ -1,0 +1,588 @@
+//! The desk: the command line of a function's binary, and its Invoke API through a real client.
+
+mod support;
+
+use nodeback::{Bytes, Callback, Context, Error, Handler, Runtime, Value, json};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use std::{io::BufRead, net::SocketAddr, sync::Arc};
+use support::{Process, example, output};
+use tokio::{
+    net::TcpListener,
+    sync::{Barrier, Notify, oneshot},
+    task::JoinHandle,
+};
+
+const LIMIT: usize = 6 * 1024 * 1024;
+
+/// A served handler; ending it waits for what is in flight.
+struct Desk {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<nodeback::Result<()>>,
+}
+
+impl Desk {
+    async fn serve<M: 'static>(handler: impl Handler<M>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async { stopped.await.unwrap_or(()) };
+        // A type without the handler's marker can be spawned.
+        let served: futures::future::BoxFuture<'static, _> =
+            Box::pin(Runtime::new(handler).serve(listener, shutdown));
+        Desk {
+            address,
+            stop,
+            served: tokio::spawn(served),
+        }
+    }
+
+    fn call(&self, function: &str) -> RequestBuilder {
+        self.call_path(&format!("{function}/invocations"))
+    }
+
+    fn call_path(&self, path: &str) -> RequestBuilder {
+        let path = format!("2015-03-31/functions/{path}");
+        Client::new().post(format!("http://{}/{path}", self.address))
+    }
+
+    async fn invoke(&self, event: Value) -> Response {
+        self.call("f").body(event.to_string()).send().await.unwrap()
+    }
+
+    async fn end(self) {
+        self.stop.send(()).unwrap();
+        self.served.await.unwrap().unwrap();
+    }
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
+}
+
+/// A handler that says when it was entered, waits to be let go, and says when it has ended.
+#[derive(Default)]
+struct Gate {
+    entered: Notify,
+    go: Notify,
+    ended: Notify,
+}
+
+impl Gate {
+    async fn serve(self: &Arc<Self>) -> Desk {
+        let gate = Arc::clone(self);
+        Desk::serve(move |event: Value, _: Context, callback: Callback| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.entered.notify_one();
+                gate.go.notified().await;
+                callback.succeed(event);
+                gate.ended.notify_one();
+            }
+        })
+        .await
+    }
+}
+
+fn never_entered(_: Value, _: Context, _: Callback) {
+    panic!("the handler was entered")
+}
+
+fn echo(event: Value, _: Context, callback: Callback) {
+    callback.succeed(event)
+}
+
+fn about(_: Value, context: Context, callback: Callback) {
+    let left = context.get_remaining_time_in_millis();
+    callback.succeed(json!({
+        "name": context.function_name,
+        "version": context.function_version,
+        "arn": context.invoked_function_arn,
+        "memory": context.memory_limit_in_mb,
+        "group": context.log_group_name,
+        "request": context.aws_request_id,
+        "client": context.client_context,
+        "tenant": context.tenant_id,
+        "trace": context.xray_trace_id,
+        "remaining": 0 < left && left <= 3_000,
+    }))
+}
+
+#[tokio::test]
+async fn a_good_call_is_answered_with_the_response() {
+    let desk = Desk::serve(echo).await;
+    let response = desk.invoke(json!({ "b": 1, "a": "ż" })).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header(&response, "content-type"), "application/json");
+    assert_eq!(header(&response, "x-amz-executed-version"), "$LATEST");
+    assert_eq!(header(&response, "x-amzn-requestid").len(), 36);
+    assert_eq!(header(&response, "x-amz-function-error"), "");
+    assert_eq!(response.text().await.unwrap(), r#"{"b":1,"a":"ż"}"#);
+}
+
+#[tokio::test]
+async fn a_failure_is_http_200_with_its_header_and_nodes_body() {
+    let desk = Desk::serve(async |_: Value| Err::<(), _>("Unauthorized")).await;
+    let response = desk.invoke(json!({})).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header(&response, "x-amz-function-error"), "Unhandled");
+    let body = r#"{"errorType":"string","errorMessage":"Unauthorized","trace":[]}"#;
+    assert_eq!(response.text().await.unwrap(), body);
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_invocation_and_no_other() {
+    let handler = |event: Value, _: Context, callback: Callback| {
+        assert_eq!(event, json!({}), "an event that it does not like");
+        callback.succeed(json!("fine"));
+    };
+    let desk = Desk::serve(handler).await;
+    let response = desk.invoke(json!(1)).await;
+    assert_eq!(header(&response, "x-amz-function-error"), "Unhandled");
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["errorType"], "Runtime.Panic");
+    assert!(
+        body["errorMessage"]
+            .as_str()
+            .unwrap()
+            .contains("an event that it does not like")
+    );
+    assert_eq!(
+        desk.invoke(json!({})).await.text().await.unwrap(),
+        r#""fine""#
+    );
+}
+
+#[tokio::test]
+async fn no_body_at_all_is_an_empty_event() {
+    let desk = Desk::serve(echo).await;
+    let response = desk.call("f").send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "{}");
+}
+
+async fn refusal(response: Response, status: u16, error_type: &str) -> String {
+    assert_eq!(response.status(), status);
+    assert_eq!(header(&response, "x-amzn-errortype"), error_type);
+    assert_eq!(header(&response, "x-amzn-requestid").len(), 36);
+    assert_eq!(header(&response, "content-type"), "application/json");
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["Type"], "User");
+    body["message"].as_str().unwrap().into()
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_refused_before_the_handler() {
+    let desk = Desk::serve(never_entered).await;
+    for body in [
+        b"{".as_slice(),
+        b"{} {}",
+        b"nonsense",
+        b"\"\xff\"",
+        b"\xef\xbb\xbf{}",
+    ] {
+        let response = desk.call("f").body(body).send().await.unwrap();
+        let message = refusal(response, 400, "InvalidRequestContentException").await;
+        assert!(
+            message.starts_with("Could not parse request body into json: "),
+            "{message}"
+        );
+    }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn an_event_of_six_megabytes_is_taken_and_one_byte_more_is_not() {
+    let size = async |event: Value| Ok::<_, Error>(event.as_str().map(str::len));
+    let desk = Desk::serve(size).await;
+    let largest = format!("\"{}\"", "x".repeat(LIMIT - 2));
+    let response = desk.call("f").body(largest.clone()).send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), (LIMIT - 2).to_string());
+    let response = desk
+        .call("f")
+        .body(format!("{largest} "))
+        .send()
+        .await
+        .unwrap();
+    let message = refusal(response, 413, "RequestEntityTooLargeException").await;
+    assert_eq!(
+        message,
+        "Request must be smaller than 6291456 bytes for the InvokeFunction operation"
+    );
+}
+
+#[tokio::test]
+async fn a_response_over_the_limit_is_a_failure() {
+    let sized = async |bytes: usize| Ok::<_, Error>(Bytes::from(vec![b'1'; bytes]));
+    let desk = Desk::serve(sized).await;
+    let response = desk.invoke(json!(LIMIT + 100)).await;
+    assert_eq!(header(&response, "x-amz-function-error"), "");
+    assert_eq!(response.bytes().await.unwrap().len(), LIMIT + 100);
+    let response = desk.invoke(json!(LIMIT + 101)).await;
+    assert_eq!(header(&response, "x-amz-function-error"), "Unhandled");
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["errorType"], "Function.ResponseSizeTooLarge");
+    assert_eq!(
+        body["errorMessage"],
+        "Response payload size (6291557 bytes) exceeded maximum allowed payload size (6291556 bytes)."
+    );
+}
+
+#[tokio::test]
+async fn an_asynchronous_call_is_accepted_before_it_has_ended() {
+    let gate = Arc::<Gate>::default();
+    let desk = gate.serve().await;
+    let call = desk
+        .call("f")
+        .header("X-Amz-Invocation-Type", "Event")
+        .body("7");
+    let response = call.send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    assert_eq!(header(&response, "x-amzn-requestid").len(), 36);
+    assert_eq!(response.text().await.unwrap(), "");
+    gate.go.notify_one();
+    gate.ended.notified().await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_checks_and_does_not_invoke() {
+    let desk = Desk::serve(never_entered).await;
+    let call = |body: &'static str| {
+        desk.call("f")
+            .header("X-Amz-Invocation-Type", "DryRun")
+            .body(body)
+    };
+    assert_eq!(
+        call("{}").send().await.unwrap().status(),
+        StatusCode::NO_CONTENT
+    );
+    let response = call("{").send().await.unwrap();
+    refusal(response, 400, "InvalidRequestContentException").await;
+}
+
+#[tokio::test]
+async fn an_unknown_invocation_or_log_type_says_what_there_is() {
+    let desk = Desk::serve(echo).await;
+    for (name, expected) in [
+        (
+            "X-Amz-Invocation-Type",
+            "expected RequestResponse, Event or DryRun",
+        ),
+        ("X-Amz-Log-Type", "expected None or Tail"),
+    ] {
+        let response = desk.call("f").header(name, "Later").send().await.unwrap();
+        let message = refusal(response, 400, "InvalidParameterValueException").await;
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn the_context_has_what_the_call_said() {
+    let desk = Desk::serve(about).await;
+    let call = desk.call_path("orders/invocations?Qualifier=live");
+    let call = call
+        .header("X-Amz-Client-Context", "eyJjdXN0b20iOnsiayI6InYifX0=")
+        .header("X-Amz-Tenant-Id", "tenant-1")
+        .header("X-Amzn-Trace-Id", "Root=1-2-3");
+    let response = call.send().await.unwrap();
+    let request_id = header(&response, "x-amzn-requestid").to_owned();
+    assert_eq!(
+        response.json::<Value>().await.unwrap(),
+        json!({
+            "name": "orders",
+            "version": "$LATEST",
+            "arn": "arn:aws:lambda:us-east-1:123456789012:function:orders:live",
+            "memory": "128",
+            "group": "/aws/lambda/orders",
+            "request": request_id,
+            "client": { "custom": { "k": "v" } },
+            "tenant": "tenant-1",
+            "trace": "Root=1-2-3",
+            "remaining": true,
+        })
+    );
+}
+
+#[tokio::test]
+async fn any_function_name_or_arn_reaches_the_handler() {
+    let desk = Desk::serve(about).await;
+    for name in [
+        "f",
+        "f:7",
+        "arn:aws:lambda:eu-west-1:123456789012:function:f",
+        "arn%3Aaws%3Alambda%3Aeu-west-1%3A1%3Afunction%3Af",
+    ] {
+        let response = desk.call(name).send().await.unwrap();
+        assert_eq!(
+            response.json::<Value>().await.unwrap()["name"],
+            "f",
+            "as {name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_client_context_that_is_none_is_refused() {
+    let desk = Desk::serve(about).await;
+    for (context, message) in [
+        (
+            "%%%".to_owned(),
+            "Client context must be a valid Base64-encoded JSON object.",
+        ),
+        (
+            "bm8ganNvbg==".to_owned(),
+            "Client context must be a valid Base64-encoded JSON object.",
+        ),
+        (
+            "e".repeat(3_584),
+            "Client context must be no longer than 3583 bytes.",
+        ),
+    ] {
+        let response = desk
+            .call("f")
+            .header("X-Amz-Client-Context", context)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            refusal(response, 400, "InvalidRequestContentException").await,
+            message
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_paths_and_methods_say_what_there_is() {
+    let desk = Desk::serve(echo).await;
+    let client = Client::new();
+    let url = format!("http://{}", desk.address);
+    let expected = "expected POST /2015-03-31/functions/{name}/invocations";
+    let response = client.get(&url).send().await.unwrap();
+    assert_eq!(
+        refusal(response, 404, "UnknownOperationException").await,
+        expected
+    );
+    let path = format!("{url}/2015-03-31/functions/f/invocations");
+    let response = client.get(&path).send().await.unwrap();
+    assert_eq!(
+        refusal(response, 405, "MethodNotAllowedException").await,
+        expected
+    );
+}
+
+#[tokio::test]
+async fn overlapping_calls_run_side_by_side() {
+    let both = Arc::new(Barrier::new(2));
+    let handler = move |event: Value, _: Context, callback: Callback| {
+        let both = Arc::clone(&both);
+        async move {
+            both.wait().await;
+            callback.succeed(event);
+        }
+    };
+    let desk = Desk::serve(handler).await;
+    let (one, two) = tokio::join!(desk.invoke(json!(1)), desk.invoke(json!(2)));
+    assert_eq!(
+        (one.text().await.unwrap(), two.text().await.unwrap()),
+        ("1".into(), "2".into())
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_goes_does_not_end_its_invocation() {
+    let gate = Arc::<Gate>::default();
+    let desk = gate.serve().await;
+    let call = tokio::spawn(desk.call("f").send());
+    gate.entered.notified().await;
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    gate.go.notify_one();
+    gate.ended.notified().await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn shutting_down_answers_what_is_in_flight() {
+    let gate = Arc::<Gate>::default();
+    let desk = gate.serve().await;
+    let call = tokio::spawn(desk.call("f").body("7").send());
+    gate.entered.notified().await;
+    let ended = tokio::spawn(desk.end());
+    gate.go.notify_one();
+    assert_eq!(call.await.unwrap().unwrap().text().await.unwrap(), "7");
+    ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_log_tail_has_the_lines_of_its_invocation() {
+    let desk = Desk::serve(echo).await;
+    let response = desk
+        .call("f")
+        .header("X-Amz-Log-Type", "Tail")
+        .send()
+        .await
+        .unwrap();
+    let id = header(&response, "x-amzn-requestid");
+    let decoded = base64(header(&response, "x-amz-log-result"));
+    let lines: Vec<_> = decoded.lines().collect();
+    assert_eq!(
+        lines.first(),
+        Some(&&*format!("START RequestId: {id} Version: $LATEST"))
+    );
+    assert_eq!(lines.get(1), Some(&&*format!("END RequestId: {id}")));
+    let report = lines.get(2).copied().unwrap_or_default();
+    assert!(
+        report.starts_with(&format!("REPORT RequestId: {id}\tDuration: ")),
+        "{report}"
+    );
+    assert!(report.contains(" ms\tMemory Size: 128 MB"), "{report}");
+    let response = desk.call("f").send().await.unwrap();
+    assert_eq!(header(&response, "x-amz-log-result"), "");
+}
+
+fn base64(text: &str) -> String {
+    use std::io::Read;
+    let mut decode = std::process::Command::new("base64");
+    let output = output(decode.arg("--decode"), text);
+    let mut decoded = String::new();
+    output
+        .stdout
+        .as_slice()
+        .read_to_string(&mut decoded)
+        .unwrap();
+    decoded
+}
+
+#[test]
+fn an_event_file_is_answered_on_stdout() {
+    let run = output(example("hello").arg("examples/events/hello.json"), "");
+    let answer: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(answer["hello"], "Ada");
+    assert_eq!(
+        (run.status.code(), run.stdout.last(), run.stderr.as_slice()),
+        (Some(0), Some(&b'\n'), b"".as_slice())
+    );
+}
+
+#[test]
+fn a_failure_is_json_on_stderr_with_exit_code_1() {
+    let run = output(example("hello").arg("-"), "{}");
+    let failure = "{\"errorType\":\"string\",\"errorMessage\":\"name is missing\",\"trace\":[]}\n";
+    assert_eq!(String::from_utf8(run.stderr).unwrap(), failure);
+    assert_eq!(
+        (run.status.code(), run.stdout.as_slice()),
+        (Some(1), b"".as_slice())
+    );
+}
+
+#[test]
+fn a_mistake_on_the_command_line_is_one_line_and_exit_code_2() {
+    for (arguments, input, line) in [
+        (
+            ["nowhere.json"].as_slice(),
+            "",
+            "hello: nowhere.json: No such file or directory (os error 2)\n",
+        ),
+        (
+            &["-"],
+            "{",
+            "hello: standard input: expected the event as JSON: EOF while parsing an object at line 1 column 1\n",
+        ),
+        (
+            &["--listen", "here"],
+            "",
+            "hello: `--listen here`: expected host:port, such as 127.0.0.1:9000 or [::1]:0\n",
+        ),
+    ] {
+        let run = output(example("hello").args(arguments), input);
+        assert_eq!(String::from_utf8(run.stderr).unwrap(), line);
+        assert_eq!(run.status.code(), Some(2));
+    }
+}
+
+#[test]
+fn a_timeout_is_sandbox_timedout_in_aws_words() {
+    let mut timer = example("timer");
+    let run = output(
+        timer.arg("-").env("AWS_LAMBDA_FUNCTION_TIMEOUT", "1"),
+        r#"{ "ms": 60000 }"#,
+    );
+    let stderr = String::from_utf8(run.stderr).unwrap();
+    let failure: Value = serde_json::from_str(stderr.lines().last().unwrap()).unwrap();
+    assert_eq!(failure["errorType"], "Sandbox.Timedout");
+    let message = failure["errorMessage"].as_str().unwrap();
+    assert!(message.starts_with("RequestId: "), "{message}");
+    assert!(
+        message.ends_with(" Error: Task timed out after 1.00 seconds"),
+        "{message}"
+    );
+    assert!(
+        stderr.contains("cut off at the deadline: the task spawned at examples/timer.rs:"),
+        "{stderr}"
+    );
+    assert_eq!(run.status.code(), Some(1));
+}
+
+#[test]
+fn a_timeout_that_is_none_is_told() {
+    let run = output(
+        example("hello")
+            .arg("-")
+            .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "3s"),
+        "{}",
+    );
+    let line =
+        "Error: AWS_LAMBDA_FUNCTION_TIMEOUT is `3s`: expected whole seconds, or 0 for no limit\n";
+    assert_eq!(String::from_utf8(run.stderr).unwrap(), line);
+}
+
+#[test]
+fn help_says_how_it_is_used() {
+    let run = output(example("hello").arg("--help"), "");
+    assert!(
+        String::from_utf8(run.stdout)
+            .unwrap()
+            .starts_with("Usage: hello [EVENT.json | - | --listen ADDR]")
+    );
+    assert_eq!(run.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn serving_prints_a_curl_line_and_an_interrupt_still_answers_what_is_slow() {
+    for signal in ["INT", "TERM"] {
+        let mut timer = Process::spawn(example("timer").args(["--listen", "127.0.0.1:0"]));
+        let mut lines = timer.stdout().lines();
+        let mut line = || lines.next().unwrap().unwrap();
+        let url = line().strip_prefix("timer listens on ").unwrap().to_owned();
+        let path = format!("{url}/2015-03-31/functions/timer/invocations");
+        assert_eq!(line(), format!("curl -d '{{}}' {path}"));
+        let call = tokio::spawn(Client::new().post(path).body(r#"{ "ms": 500 }"#).send());
+        let timer = tokio::task::spawn_blocking(move || {
+            timer.wait_for("START RequestId: ");
+            timer.signal(signal);
+            timer.end()
+        });
+        let response = call.await.unwrap().unwrap();
+        assert_eq!(response.text().await.unwrap(), r#"{"waited":500}"#);
+        let (log, code) = timer.await.unwrap();
+        assert!(log.contains("finishing what is in flight"), "{log}");
+        assert_eq!(code, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_taken_address_is_told_with_the_way_out() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let run = output(example("hello").args(["--listen", &address]), "");
+    let stderr = String::from_utf8(run.stderr).unwrap();
+    assert!(
+        stderr.starts_with(&format!("Error: cannot listen on {address}: ")),
+        "{stderr}"
+    );
+    assert!(stderr.contains("`--listen ADDR`"), "{stderr}");
+    assert_eq!(run.status.code(), Some(1));
+}
