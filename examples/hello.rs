@@ -5,13 +5,11 @@
 use nodeback::{Callback, Context, Value, json};
 
 fn handler(event: Value, context: Context, callback: Callback) {
-    match event["name"].as_str() {
-        Some(name) => callback.succeed(json!({
-            "hello": name,
-            "request": context.aws_request_id,
-        })),
-        None => callback.fail("name is missing"),
-    }
+    let Some(name) = event["name"].as_str() else {
+        return callback.fail("name is missing");
+    };
+    let greeting = json!({ "hello": name, "request": context.aws_request_id });
+    callback(None, Some(greeting));
 }
 
 #[tokio::main]

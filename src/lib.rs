@@ -1,4 +1,127 @@
-//! TODO front page
+//! Node's `callback(error, result)` for AWS Lambda handlers in Rust.
+//!
+//! AWS removed callback handlers from its Node.js 24 runtime. With this crate a function
+//! `handler(event, context, callback)` is ported to Rust line by line, and answers what it
+//! answered:
+//!
+#![cfg_attr(any(feature = "lambda", feature = "local"), doc = "```no_run")]
+#![cfg_attr(not(any(feature = "lambda", feature = "local")), doc = "```ignore")]
+//! use nodeback::{Callback, Context, Value, json};
+//!
+//! fn handler(event: Value, context: Context, callback: Callback) {
+//!     callback(None, Some(json!({ "hello": event["name"], "request": context.aws_request_id })));
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> nodeback::Result<()> {
+//!     nodeback::run(handler).await
+//! }
+//! ```
+//!
+//! The same program runs on AWS Lambda, at one's desk (`hello event.json`, or `hello` for a server
+//! that the AWS CLI and any SDK can call), and in a unit test, in process: see [`run`] and
+//! [`invoke`](fn@invoke).
+//!
+//! # Exactly once
+//!
+//! An invocation is answered by one signal, and always by one:
+//!
+//! 1. The first signal wins, from whichever clone, task or thread, be it the callback, `succeed`,
+//!    `fail` or `done` on the context, or what the handler returned.
+//! 2. An error fails the invocation, whatever the result argument holds.
+//! 3. A later signal changes nothing. It is logged once, at WARN, with the places of both, and
+//!    counted.
+//! 4. When the last handle that could signal is dropped, the invocation ends at once, not at the
+//!    timeout: it fails with `Runtime.CallbackNotCalled`, which says what was lost. With
+//!    [`Unsignalled::Null`] it succeeds with `null`, as in Node.
+//! 5. A panic in the handler, in its future or in a task of the invocation fails that invocation,
+//!    and the process goes on. Once the answer is out, it is logged and alters nothing.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use nodeback::{Callback, Context, Value, invoke, json};
+//!
+//! let hasty = |event: Value, _: Context, callback: Callback| {
+//!     callback(None, Some(json!("first")));
+//!     callback(None, Some(event)); // ignored, and reported
+//! };
+//! let outcome = invoke(hasty, json!({}), Context::default()).await;
+//! assert_eq!(outcome.result.unwrap(), "first");
+//! assert_eq!(outcome.refused.len(), 1);
+//!
+//! let forgetful = |_: Value, _: Context, callback: Callback| drop(callback);
+//! let outcome = invoke(forgetful, json!({}), Context::default()).await;
+//! assert_eq!(outcome.result.unwrap_err().error_type(), "Runtime.CallbackNotCalled");
+//! # }
+//! ```
+//!
+//! The callback is consumed by its methods ([`succeed`](Callback::succeed),
+//! [`fail`](Callback::fail), [`settle`](Callback::settle)), so that calling twice through one handle
+//! does not compile.
+//!
+//! # The shapes of a handler
+//!
+//! [`run`] and [`invoke`](fn@invoke) take a function or closure of any of these:
+//!
+#![doc = include_str!("docs/shapes.md")]
+//!
+//! # The event loop
+//!
+//! What belongs to an invocation is what was spawned through its context:
+//! [`Context::spawn`], [`Context::spawn_blocking`]. A success that is signalled through the
+//! callback waits for that, unless
+//! [`callback_waits_for_empty_event_loop`](Context::callback_waits_for_empty_event_loop) was set to
+//! false before; a failure, what the context's `succeed`, `fail` and `done` say and what a handler
+//! returns are sent at once. [`Context::wait_until`] is for work that follows the answer. A pool
+//! or a socket that nobody spawned through the context never holds an invocation up.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use nodeback::{Callback, Context, Value, invoke, json};
+//! use std::{sync::mpsc, time::Duration};
+//!
+//! let (done, metrics) = mpsc::channel();
+//! let handler = move |_: Value, context: Context, callback: Callback| {
+//!     let done = done.clone();
+//!     context.spawn(async move {
+//!         tokio::time::sleep(Duration::from_millis(5)).await;
+//!         done.send("sent").map_err(|error| error.to_string())
+//!     });
+//!     callback.succeed(json!("held until the metrics are sent"));
+//! };
+//! let outcome = invoke(handler, json!({}), Context::default()).await;
+//! assert!(outcome.result.is_ok());
+//! assert_eq!(metrics.try_recv(), Ok("sent"));
+//! # }
+//! ```
+//!
+//! # Without a handler
+//!
+//! [`callback()`](fn@callback) makes a [`Callback`] and the [`Completion`] that waits for it, to
+//! await somebody else's callback API.
+//!
+//! # Where it differs from Node
+//!
+//! | case | Node | nodeback |
+//! | --- | --- | --- |
+//! | never called | success with `null` | failure `Runtime.CallbackNotCalled`, or [`Unsignalled::Null`] |
+//! | an async handler that takes the callback too | its return settles, with `null` | its return does not settle |
+//! | second call | ignored silently | ignored, and reported with both places |
+//! | uncaught exception, panic | the process dies | that invocation fails |
+//! | `trace` of an error | the JavaScript stack | the place, the causes, and the backtrace if asked for |
+//!
+//! # Features
+//!
+//! | feature | what it brings | default |
+//! | --- | --- | --- |
+//! | `lambda` | [`run`] on AWS Lambda, through the official `lambda_runtime` | yes |
+//! | `local` | [`run`] at the desk: the command line and the Invoke API | yes |
+//!
+//! Without either the core remains, and no HTTP crate: everything here but [`run`].
+//!
+//! The crate is tested on the Rust release that `rust-version` in its `Cargo.toml` names.
 
 // A user's function never panics because of us. Here and not with the other lints, since the
 // examples may index a `Value`, which never panics.
@@ -47,3 +170,8 @@ mod runtime;
 mod slot;
 mod tasks;
 mod wire;
+
+/// README's code compiles.
+#[cfg(all(doctest, any(feature = "lambda", feature = "local")))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -6,6 +6,7 @@ use std::{
     env, fmt,
     io::{self, Write},
     str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
 };
 use tracing::{
     Event, Level, Subscriber,
@@ -26,8 +27,13 @@ pub(crate) fn init() {
     }
     let subscriber = tracing_subscriber::registry().with(Lines { level: level() });
     // Only another thread that was faster can have set one.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        INSTALLED.store(true, Ordering::Release);
+    }
 }
+
+/// Whether what is logged is written by us.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 fn level() -> LevelFilter {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| env::var("RUST_LOG"));
@@ -38,13 +44,15 @@ fn level() -> LevelFilter {
     }
 }
 
-/// Writes one line as it stands.
+/// Writes one line as it stands, unless the program has a subscriber of its own.
 pub(crate) fn line(request_id: &str, line: &str) {
     // A message of several lines stays one event, as Node writes it.
     let line = line.replace('\n', "\r");
     Tail::add(request_id, &line);
-    // A log that nobody reads is no reason to fail.
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    if INSTALLED.load(Ordering::Acquire) {
+        // A log that nobody reads is no reason to fail.
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
 }
 
 /// Writes an event: time, request id, level and message, with tabs between.
@@ -132,12 +140,14 @@ pub(crate) struct Tail(String);
 static TAILS: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
 
 impl Tail {
+    #[cfg(feature = "local")]
     pub(crate) fn of(request_id: &str) -> Self {
         TAILS.lock().insert(request_id.into(), Vec::new());
         Tail(request_id.into())
     }
 
     /// The last 4 KB of it.
+    #[cfg(feature = "local")]
     pub(crate) fn text(&self) -> Vec<u8> {
         let tails = TAILS.lock();
         let tail = tails.get(&self.0).map(Vec::as_slice).unwrap_or_default();

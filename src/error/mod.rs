@@ -195,7 +195,7 @@ impl Error {
     ///
     /// let trace = Error::msg("no order").with_cause("disk full").trace();
     /// assert_eq!(trace[0], "Error: no order");
-    /// assert!(trace[1].starts_with("    at src/"));
+    /// assert!(trace[1].starts_with("    at "));
     /// assert_eq!(trace[2], "caused by: disk full");
     /// ```
     pub fn trace(&self) -> Vec<String> {

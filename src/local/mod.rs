@@ -8,7 +8,7 @@ mod server;
 
 pub(crate) use server::serve;
 
-use crate::{Result, error::IntoError, invoke::Function, log};
+use crate::{Result, error::IntoError, invoke::Function};
 use bytes::Bytes;
 use command::{Command, Source};
 use environment::Environment;
@@ -118,7 +118,10 @@ async fn stopped() {
     tokio::spawn(async move {
         signal().await;
         first.cancel();
-        log::line("", "finishing what is in flight; once more ends it at once");
+        write(
+            &mut io::stderr(),
+            b"finishing what is in flight; once more ends it at once\n",
+        );
         signal().await;
         process::exit(130);
     });
