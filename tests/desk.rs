@@ -374,6 +374,15 @@ async fn other_paths_and_methods_say_what_there_is() {
 }
 
 #[tokio::test]
+async fn a_name_or_a_query_that_cannot_be_read_is_refused() {
+    let desk = Desk::serve(never_entered).await;
+    for path in ["%ff/invocations", "f/invocations?Qualifier=a&Qualifier=b"] {
+        let response = desk.call_path(path).send().await.unwrap();
+        refusal(response, 400, "InvalidParameterValueException").await;
+    }
+}
+
+#[tokio::test]
 async fn overlapping_calls_run_side_by_side() {
     let both = Arc::new(Barrier::new(2));
     let handler = move |event: Value, _: Context, callback: Callback| {

@@ -40,7 +40,7 @@ impl Invoke {
             Some("Event") => InvocationType::Event,
             Some("DryRun") => InvocationType::DryRun,
             Some(other) => {
-                return Err(invalid(format!(
+                return Err(Refusal::parameter(format!(
                     "Invocation type `{other}`: expected RequestResponse, Event or DryRun"
                 )));
             }
@@ -49,7 +49,7 @@ impl Invoke {
             None | Some("None") => false,
             Some("Tail") => true,
             Some(other) => {
-                return Err(invalid(format!(
+                return Err(Refusal::parameter(format!(
                     "Log type `{other}`: expected None or Tail"
                 )));
             }
@@ -65,14 +65,6 @@ impl Invoke {
             xray_trace_id: text("x-amzn-trace-id").map(Into::into),
         })
     }
-}
-
-fn invalid(message: String) -> Refusal {
-    Refusal::new(
-        StatusCode::BAD_REQUEST,
-        "InvalidParameterValueException",
-        message,
-    )
 }
 
 /// How much of a client context AWS takes, in base64.

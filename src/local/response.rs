@@ -33,6 +33,11 @@ impl Refusal {
         Refusal::new(status, "InvalidRequestContentException", message)
     }
 
+    pub(super) fn parameter(message: impl Into<String>) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        Refusal::new(status, "InvalidParameterValueException", message)
+    }
+
     pub(super) fn respond(self, request_id: &str) -> Response<Body> {
         let body = json!({ "Type": "User", "message": self.message });
         let mut response = respond(self.status, request_id, body.to_string());

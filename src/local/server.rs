@@ -16,7 +16,10 @@ use crate::{
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{
+        DefaultBodyLimit, Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{Request, Response, StatusCode},
     routing::post,
 };
@@ -80,13 +83,26 @@ struct Qualifier {
 
 async fn invoke(
     State(server): State<Arc<Server>>,
-    Path(name): Path<String>,
-    Query(query): Query<Qualifier>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<Qualifier>, QueryRejection>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let FunctionName { name, qualifier } = FunctionName::parse(&name);
-    let qualifier = query.qualifier.as_deref().or(qualifier);
-    let (request_id, context) = server.environment.context(name, qualifier);
+    let named = path
+        .map_err(|error| error.to_string())
+        .and_then(|Path(name)| {
+            let Query(query) = query.map_err(|error| error.to_string())?;
+            Ok((name, query.qualifier))
+        });
+    let (name, qualifier) = match named {
+        Ok(named) => named,
+        Err(mistake) => {
+            let id = uuid::Uuid::new_v4().to_string();
+            return Refusal::parameter(mistake).respond(&id);
+        }
+    };
+    let function = FunctionName::parse(&name);
+    let qualifier = qualifier.as_deref().or(function.qualifier);
+    let (request_id, context) = server.environment.context(function.name, qualifier);
     match accept(&server, &request_id, context, request).await {
         Ok(response) => response,
         Err(refusal) => refusal.respond(&request_id),
