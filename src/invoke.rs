@@ -182,6 +182,7 @@ impl Invocation {
             let event = wire::from_json::<H::Event>(event)?;
             let callback = context.callback();
             panic::caught(panic::NOBODY, || handler.call(event, context, callback))
+                .map_err(Error::panic)
         });
         match entered {
             Ok(Work::Done) => {}
@@ -262,7 +263,7 @@ impl Invocation {
             return Poll::Pending;
         }
         self.work = None;
-        Poll::Ready(polled.err())
+        Poll::Ready(polled.err().map(Error::panic))
     }
 
     /// Holds a success back until the tasks of the invocation have ended.

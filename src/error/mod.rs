@@ -3,18 +3,15 @@
 mod into;
 mod js;
 mod short_name;
+mod show;
 
 pub use into::{ErrorName, IntoError};
 
-use crate::place::Origin;
-use serde::{Serialize, Serializer, ser::SerializeStruct};
-use std::{
-    backtrace::{Backtrace, BacktraceStatus},
-    borrow::Cow,
-    error::Error as StdError,
-    fmt,
-    panic::Location,
+use crate::{
+    panic::{self, Panic},
+    place::Origin,
 };
+use std::{backtrace::Backtrace, borrow::Cow, error::Error as StdError, panic::Location};
 
 type Boxed = Box<dyn StdError + Send + Sync>;
 
@@ -188,40 +185,6 @@ impl Error {
         }
     }
 
-    /// The lines of `trace`: see [the type](Self#on-the-wire).
-    ///
-    /// ```
-    /// use nodeback::Error;
-    ///
-    /// let trace = Error::msg("no order").with_cause("disk full").trace();
-    /// assert_eq!(trace[0], "Error: no order");
-    /// assert!(trace[1].starts_with("    at "));
-    /// assert_eq!(trace[2], "caused by: disk full");
-    /// ```
-    pub fn trace(&self) -> Vec<String> {
-        let mut trace: Vec<String> = match &self.0.kind {
-            Kind::Value => return Vec::new(),
-            Kind::WithStack(stack) => stack.clone(),
-            Kind::NotCalled { .. } | Kind::Panic => vec![self.to_string()],
-            Kind::Error => {
-                let mut lines: Vec<_> = self.to_string().split('\n').map(String::from).collect();
-                lines.extend(self.0.place.map(|place| format!("    at {place}")));
-                lines
-            }
-        };
-        for cause in self.causes() {
-            trace.extend(format!("caused by: {cause}").split('\n').map(String::from));
-        }
-        let backtrace = match &self.0.cause {
-            Cause::Anyhow(origin) => origin.backtrace(),
-            _ => &self.0.backtrace,
-        };
-        if backtrace.status() == BacktraceStatus::Captured {
-            trace.extend(backtrace.to_string().lines().map(String::from));
-        }
-        trace
-    }
-
     fn causes(&self) -> Box<dyn Iterator<Item = &(dyn StdError + 'static)> + '_> {
         match &self.0.cause {
             Cause::None => Box::new(std::iter::empty()),
@@ -291,7 +254,7 @@ impl Error {
             .map_or(String::new(), |name| format!(" on thread `{name}`"));
         let message = format!("the callback was never called: {lost}{by}{thread}");
         let kind = Kind::NotCalled {
-            reporter: crate::panic::reporter(),
+            reporter: panic::reporter(),
         };
         Self::make(
             "Runtime.CallbackNotCalled".into(),
@@ -318,10 +281,10 @@ impl Error {
         matches!(self.0.kind, Kind::NotCalled { reporter: this } if this == reporter)
     }
 
-    pub(crate) fn panic(message: &str) -> Self {
+    pub(crate) fn panic(Panic(message): Panic) -> Self {
         Self::make(
             "Runtime.Panic".into(),
-            message.into(),
+            message,
             Kind::Panic,
             Cause::None,
             None,
@@ -335,50 +298,6 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     #[track_caller]
     fn from(error: E) -> Self {
         Self::from_std(error, Some(Location::caller()))
-    }
-}
-
-/// JavaScript's `String(err)`; with `{:#}` the causes follow.
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            error_type,
-            message,
-            kind,
-            ..
-        } = &*self.0;
-        match kind {
-            Kind::Value => f.write_str(message)?,
-            _ if message.is_empty() => f.write_str(error_type)?,
-            _ => write!(f, "{error_type}: {message}")?,
-        }
-        if f.alternate() {
-            self.causes().try_for_each(|cause| write!(f, ": {cause}"))?;
-        }
-        Ok(())
-    }
-}
-
-/// For people: the error, its causes and where it was made.
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.trace().split_first() {
-            None => write!(f, "{self}"),
-            Some((head, rest)) => {
-                f.write_str(head)?;
-                rest.iter().try_for_each(|line| write!(f, "\n{line}"))
-            }
-        }
-    }
-}
-
-impl Serialize for Error {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut wire = serializer.serialize_struct("Error", 3)?;
-        wire.serialize_field("errorType", self.error_type())?;
-        wire.serialize_field("errorMessage", self.message())?;
-        wire.serialize_field("trace", &self.trace())?;
-        wire.end()
     }
 }
 

@@ -44,6 +44,6 @@ pub(crate) async fn run(function: Function) -> Result<()> {
         )
     };
     ran.await
-        .map_err(|panic| stopped(panic.to_string()))?
+        .map_err(|panic| stopped(panic.0))?
         .map_err(|error| stopped(error.to_string()))
 }

@@ -1,15 +1,21 @@
 //! What a handler knows of its invocation, under Node's names.
 
+mod builder;
+mod limit;
+mod members;
+
+pub use builder::ContextBuilder;
+pub use members::{Identity, Members};
+
 use crate::{
     callback::{Callback, Wire},
-    completion::{Completion, Tracker},
     error::{Error, IntoError},
     place::Origin,
-    slot,
     tasks::{Leftover, Task, TaskOutput, Tasks},
 };
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use limit::Limit;
+use serde::Serialize;
 use serde_json::Value;
 use std::{
     fmt,
@@ -17,7 +23,7 @@ use std::{
     ops::Deref,
     panic::Location,
     sync::{Arc, atomic::Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::time::Instant;
 
@@ -52,134 +58,10 @@ struct Shared {
     tasks: Arc<Tasks>,
 }
 
-/// The members of a [`Context`], which are reached through it.
-///
-/// | here | in Node |
-/// | --- | --- |
-/// | `function_name` | `functionName` |
-/// | `function_version` | `functionVersion` |
-/// | `invoked_function_arn` | `invokedFunctionArn` |
-/// | `memory_limit_in_mb` | `memoryLimitInMB` |
-/// | `aws_request_id` | `awsRequestId` |
-/// | `log_group_name`, `log_stream_name` | `logGroupName`, `logStreamName` |
-/// | `identity`, `client_context` | `identity`, `clientContext` |
-/// | `tenant_id` | `tenantId` |
-/// | `xray_trace_id` | `process.env._X_AMZN_TRACE_ID` |
-/// | [`get_remaining_time_in_millis()`](Context::get_remaining_time_in_millis) | `getRemainingTimeInMillis()` |
-/// | [`callback_waits_for_empty_event_loop()`](Context::callback_waits_for_empty_event_loop) | `callbackWaitsForEmptyEventLoop` |
-/// | [`succeed`](Context::succeed), [`fail`](Context::fail), [`done`](Context::done) | the same |
-///
-/// ```
-/// let context = nodeback::Context::builder().function_name("orders").build();
-/// assert_eq!(context.function_name, "orders");
-/// assert_eq!(context.memory_limit_in_mb, "128");
-/// assert_eq!(context.client_context, None);
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Members {
-    /// The name of the function.
-    pub function_name: String,
-    /// The version that runs, such as `$LATEST` or `7`.
-    pub function_version: String,
-    /// The ARN that the function was invoked by; with the version or the alias, if one was used.
-    pub invoked_function_arn: String,
-    /// The memory of the function, in MB. A text, as in Node.
-    pub memory_limit_in_mb: String,
-    /// The id of this invocation.
-    pub aws_request_id: String,
-    /// The CloudWatch log group of the function.
-    pub log_group_name: String,
-    /// The CloudWatch log stream of this environment.
-    pub log_stream_name: String,
-    /// The Cognito identity of a mobile caller, if there is one.
-    pub identity: Option<Identity>,
-    /// What the caller sent as its client context, if it did.
-    pub client_context: Option<Value>,
-    /// The tenant, on a function with tenant isolation.
-    pub tenant_id: Option<String>,
-    /// The X-Ray trace header of this invocation.
-    pub xray_trace_id: Option<String>,
-}
-
-/// The Cognito identity that invoked the function. Its JSON is Node's.
-///
-/// ```
-/// let identity: nodeback::Identity =
-///     serde_json::from_str(r#"{"cognitoIdentityId":"id","cognitoIdentityPoolId":"pool"}"#).unwrap();
-/// assert_eq!(identity.cognito_identity_pool_id, "pool");
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[non_exhaustive]
-pub struct Identity {
-    /// The id of the authenticated identity.
-    pub cognito_identity_id: String,
-    /// The identity pool that authenticated it.
-    pub cognito_identity_pool_id: String,
-}
-
-/// How long an invocation may take.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Limit {
-    /// From the start of the invocation.
-    Timeout(Duration),
-    /// At a time, in milliseconds since 1970.
-    At(u64),
-    None,
-}
-
-/// A deadline further back than this was never meant as one. cargo-lambda, for one, sends ten
-/// minutes after 1970.
-const LONG_PAST: Duration = Duration::from_secs(60 * 60);
-
 /// The most that Lambda lets a function take.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
-/// Lambda's default timeout.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
-
-impl Limit {
-    fn deadline(self, now: Instant) -> Option<Instant> {
-        match self {
-            Limit::None => None,
-            Limit::Timeout(timeout) => now.checked_add(timeout),
-            Limit::At(millis) => {
-                let since_1970 = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                let at = Duration::from_millis(millis);
-                match at.checked_sub(since_1970) {
-                    Some(left) => now.checked_add(left),
-                    None if since_1970.saturating_sub(at) > LONG_PAST => None,
-                    None => now.checked_sub(since_1970.saturating_sub(at)).or(Some(now)),
-                }
-            }
-        }
-    }
-}
-
 impl Context {
-    /// A context for a test, or for calling a handler by hand.
-    ///
-    /// ```
-    /// use nodeback::{Context, json};
-    /// use std::time::Duration;
-    ///
-    /// let context = Context::builder()
-    ///     .function_name("orders")
-    ///     .client_context(json!({ "custom": { "shop": "7" } }))
-    ///     .timeout(Duration::from_secs(10))
-    ///     .build();
-    /// assert!(context.get_remaining_time_in_millis() > 9_000);
-    /// ```
-    pub fn builder() -> ContextBuilder {
-        ContextBuilder {
-            members: Members::default(),
-            limit: Limit::Timeout(DEFAULT_TIMEOUT),
-        }
-    }
-
     /// The milliseconds until the invocation is cut off; below zero when it should have been.
     ///
     /// Where the deadline is unknown (no timeout, or a deadline of 0 or long past, as some tools
@@ -379,13 +261,6 @@ impl Context {
             .spawn(Leftover::WaitUntil(Location::caller()), future)
     }
 
-    pub(crate) fn to_builder(&self) -> ContextBuilder {
-        ContextBuilder {
-            members: self.0.members.clone(),
-            limit: self.0.limit,
-        }
-    }
-
     pub(crate) fn tasks(&self) -> &Arc<Tasks> {
         &self.0.tasks
     }
@@ -412,12 +287,6 @@ impl Deref for Context {
     }
 }
 
-impl Default for Context {
-    fn default() -> Self {
-        Self::builder().build()
-    }
-}
-
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waits = self.callback_waits_for_empty_event_loop();
@@ -430,133 +299,4 @@ impl fmt::Debug for Context {
             .field("callback_waits_for_empty_event_loop", &waits)
             .finish()
     }
-}
-
-impl Default for Members {
-    fn default() -> Self {
-        Members {
-            function_name: "function".into(),
-            function_version: "$LATEST".into(),
-            invoked_function_arn: "arn:aws:lambda:us-east-1:123456789012:function:function".into(),
-            memory_limit_in_mb: "128".into(),
-            aws_request_id: "00000000-0000-4000-8000-000000000000".into(),
-            log_group_name: "/aws/lambda/function".into(),
-            log_stream_name: "stream".into(),
-            identity: None,
-            client_context: None,
-            tenant_id: None,
-            xray_trace_id: None,
-        }
-    }
-}
-
-/// Builds a [`Context`]; what is not set is plausible. The timeout is Lambda's default, 3 s.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct ContextBuilder {
-    members: Members,
-    limit: Limit,
-}
-
-macro_rules! member {
-    ($($(#[$doc:meta])* $name:ident: $type:ty => $value:expr;)+) => {$(
-        $(#[$doc])*
-        pub fn $name(mut self, $name: $type) -> Self {
-            self.members.$name = $value;
-            self
-        }
-    )+};
-}
-
-impl ContextBuilder {
-    member! {
-        /// The name of the function.
-        function_name: impl Into<String> => function_name.into();
-        /// The version that runs.
-        function_version: impl Into<String> => function_version.into();
-        /// The ARN that the function was invoked by.
-        invoked_function_arn: impl Into<String> => invoked_function_arn.into();
-        /// The memory of the function, in MB.
-        memory_limit_in_mb: impl Into<String> => memory_limit_in_mb.into();
-        /// The id of the invocation.
-        aws_request_id: impl Into<String> => aws_request_id.into();
-        /// The CloudWatch log group.
-        log_group_name: impl Into<String> => log_group_name.into();
-        /// The CloudWatch log stream.
-        log_stream_name: impl Into<String> => log_stream_name.into();
-        /// The Cognito identity of the caller.
-        identity: impl Into<Option<Identity>> => identity.into();
-        /// What the caller sent as its client context.
-        client_context: impl Into<Option<Value>> => client_context.into();
-        /// The tenant.
-        tenant_id: impl Into<Option<String>> => tenant_id.into();
-        /// The X-Ray trace header.
-        xray_trace_id: impl Into<Option<String>> => xray_trace_id.into();
-    }
-
-    /// How long the invocation may take, from its start. Zero means as long as it likes.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.limit = if timeout.is_zero() {
-            Limit::None
-        } else {
-            Limit::Timeout(timeout)
-        };
-        self
-    }
-
-    /// When the invocation is cut off, in milliseconds since 1970, as the Runtime API sends it. A
-    /// deadline of 0 or more than an hour past means that it is unknown.
-    pub fn deadline_ms(mut self, millis: u64) -> Self {
-        self.limit = if millis == 0 {
-            Limit::None
-        } else {
-            Limit::At(millis)
-        };
-        self
-    }
-
-    #[cfg(feature = "lambda")]
-    pub(crate) fn request_id(&self) -> &str {
-        &self.members.aws_request_id
-    }
-
-    /// The context. Its [`spawn`](Context::spawn) works where there is a tokio runtime; nobody waits
-    /// for its `succeed`, `fail` and `done` until it is given to [`invoke`](crate::invoke()).
-    pub fn build(self) -> Context {
-        self.start().0
-    }
-
-    /// The context of an invocation that starts now, and what it completes.
-    pub(crate) fn start(self) -> (Context, Completion<Bytes>) {
-        let ContextBuilder { members, limit } = self;
-        let span = span(&members);
-        let (signaller, waiter) = slot::slot(Tracker::new(span.clone()));
-        let started = Instant::now();
-        let context = Context(Arc::new(Shared {
-            members,
-            limit,
-            started,
-            deadline: limit.deadline(started),
-            wire: Wire::new(signaller),
-            tasks: Arc::new(Tasks::new(span)),
-        }));
-        (context, Completion { waiter })
-    }
-}
-
-/// The span that every line of an invocation is logged in. Its name and fields are those of
-/// lambda_runtime's.
-fn span(members: &Members) -> tracing::Span {
-    let Members {
-        aws_request_id,
-        xray_trace_id,
-        tenant_id,
-        ..
-    } = members;
-    tracing::info_span!(
-        "Lambda runtime invoke",
-        requestId = %aws_request_id,
-        xrayTraceId = xray_trace_id.as_deref(),
-        tenantId = tenant_id.as_deref(),
-    )
 }

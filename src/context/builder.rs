@@ -1,0 +1,162 @@
+//! Making a context: for a test, or for an invocation that starts.
+
+use super::{Context, Identity, Members, Shared, limit::Limit};
+use crate::{
+    callback::Wire,
+    completion::{Completion, Tracker},
+    slot,
+    tasks::Tasks,
+};
+use bytes::Bytes;
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// Lambda's default timeout.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Context {
+    /// A context for a test, or for calling a handler by hand.
+    ///
+    /// ```
+    /// use nodeback::{Context, json};
+    /// use std::time::Duration;
+    ///
+    /// let context = Context::builder()
+    ///     .function_name("orders")
+    ///     .client_context(json!({ "custom": { "shop": "7" } }))
+    ///     .timeout(Duration::from_secs(10))
+    ///     .build();
+    /// assert!(context.get_remaining_time_in_millis() > 9_000);
+    /// ```
+    pub fn builder() -> ContextBuilder {
+        ContextBuilder {
+            members: Members::default(),
+            limit: Limit::Timeout(DEFAULT_TIMEOUT),
+        }
+    }
+
+    pub(crate) fn to_builder(&self) -> ContextBuilder {
+        ContextBuilder {
+            members: self.0.members.clone(),
+            limit: self.0.limit,
+        }
+    }
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+/// Builds a [`Context`]; what is not set is plausible. The timeout is Lambda's default, 3 s.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ContextBuilder {
+    members: Members,
+    limit: Limit,
+}
+
+macro_rules! member {
+    ($($(#[$doc:meta])* $name:ident: $type:ty => $value:expr;)+) => {$(
+        $(#[$doc])*
+        pub fn $name(mut self, $name: $type) -> Self {
+            self.members.$name = $value;
+            self
+        }
+    )+};
+}
+
+impl ContextBuilder {
+    member! {
+        /// The name of the function.
+        function_name: impl Into<String> => function_name.into();
+        /// The version that runs.
+        function_version: impl Into<String> => function_version.into();
+        /// The ARN that the function was invoked by.
+        invoked_function_arn: impl Into<String> => invoked_function_arn.into();
+        /// The memory of the function, in MB.
+        memory_limit_in_mb: impl Into<String> => memory_limit_in_mb.into();
+        /// The id of the invocation.
+        aws_request_id: impl Into<String> => aws_request_id.into();
+        /// The CloudWatch log group.
+        log_group_name: impl Into<String> => log_group_name.into();
+        /// The CloudWatch log stream.
+        log_stream_name: impl Into<String> => log_stream_name.into();
+        /// The Cognito identity of the caller.
+        identity: impl Into<Option<Identity>> => identity.into();
+        /// What the caller sent as its client context.
+        client_context: impl Into<Option<Value>> => client_context.into();
+        /// The tenant.
+        tenant_id: impl Into<Option<String>> => tenant_id.into();
+        /// The X-Ray trace header.
+        xray_trace_id: impl Into<Option<String>> => xray_trace_id.into();
+    }
+
+    /// How long the invocation may take, from its start. Zero means as long as it likes.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limit = if timeout.is_zero() {
+            Limit::None
+        } else {
+            Limit::Timeout(timeout)
+        };
+        self
+    }
+
+    /// When the invocation is cut off, in milliseconds since 1970, as the Runtime API sends it. A
+    /// deadline of 0 or more than an hour past means that it is unknown.
+    pub fn deadline_ms(mut self, millis: u64) -> Self {
+        self.limit = if millis == 0 {
+            Limit::None
+        } else {
+            Limit::At(millis)
+        };
+        self
+    }
+
+    #[cfg(feature = "lambda")]
+    pub(crate) fn request_id(&self) -> &str {
+        &self.members.aws_request_id
+    }
+
+    /// The context. Its [`spawn`](Context::spawn) works where there is a tokio runtime; nobody waits
+    /// for its `succeed`, `fail` and `done` until it is given to [`invoke`](crate::invoke()).
+    pub fn build(self) -> Context {
+        self.start().0
+    }
+
+    /// The context of an invocation that starts now, and what it completes.
+    pub(crate) fn start(self) -> (Context, Completion<Bytes>) {
+        let ContextBuilder { members, limit } = self;
+        let span = span(&members);
+        let (signaller, waiter) = slot::slot(Tracker::new(span.clone()));
+        let started = Instant::now();
+        let context = Context(Arc::new(Shared {
+            members,
+            limit,
+            started,
+            deadline: limit.deadline(started),
+            wire: Wire::new(signaller),
+            tasks: Arc::new(Tasks::new(span)),
+        }));
+        (context, Completion { waiter })
+    }
+}
+
+/// The span that every line of an invocation is logged in. Its name and fields are those of
+/// lambda_runtime's.
+fn span(members: &Members) -> tracing::Span {
+    let Members {
+        aws_request_id,
+        xray_trace_id,
+        tenant_id,
+        ..
+    } = members;
+    tracing::info_span!(
+        "Lambda runtime invoke",
+        requestId = %aws_request_id,
+        xrayTraceId = xray_trace_id.as_deref(),
+        tenantId = tenant_id.as_deref(),
+    )
+}

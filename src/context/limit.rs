@@ -1,0 +1,38 @@
+//! How long an invocation may take.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// How long an invocation may take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Limit {
+    /// From the start of the invocation.
+    Timeout(Duration),
+    /// At a time, in milliseconds since 1970.
+    At(u64),
+    None,
+}
+
+/// A deadline further back than this was never meant as one. cargo-lambda, for one, sends ten
+/// minutes after 1970.
+const LONG_PAST: Duration = Duration::from_secs(60 * 60);
+
+impl Limit {
+    pub(super) fn deadline(self, now: Instant) -> Option<Instant> {
+        match self {
+            Limit::None => None,
+            Limit::Timeout(timeout) => now.checked_add(timeout),
+            Limit::At(millis) => {
+                let since_1970 = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default();
+                let at = Duration::from_millis(millis);
+                match at.checked_sub(since_1970) {
+                    Some(left) => now.checked_add(left),
+                    None if since_1970.saturating_sub(at) > LONG_PAST => None,
+                    None => now.checked_sub(since_1970.saturating_sub(at)).or(Some(now)),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! One task of an invocation, as the handler sees it.
+
+use crate::error::{Error, IntoError};
+use std::{
+    fmt,
+    future::Future,
+    panic::Location,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::task::JoinHandle;
+
+/// What a task spawned through the context may end with: nothing, or a `Result`, whose error
+/// fails the invocation as an unhandled rejection does in Node.
+///
+/// The parameter `M` keeps these apart for the compiler, which always finds it by itself.
+#[diagnostic::on_unimplemented(
+    message = "a task of an invocation cannot end with `{Self}`",
+    note = "it ends with `()`, or with a `Result` whose error can be given as one (see `nodeback::IntoError`)"
+)]
+pub trait TaskOutput<M> {
+    #[doc(hidden)]
+    fn into_failure(self) -> Option<Error>;
+}
+
+impl TaskOutput<()> for () {
+    fn into_failure(self) -> Option<Error> {
+        None
+    }
+}
+
+/// `async { loop { .. } }` ends with the never type, which stable Rust cannot name directly.
+impl TaskOutput<std::convert::Infallible> for <fn() -> ! as never::Returns>::Type {
+    fn into_failure(self) -> Option<Error> {
+        self
+    }
+}
+
+mod never {
+    pub trait Returns {
+        type Type;
+    }
+
+    impl<T> Returns for fn() -> T {
+        type Type = T;
+    }
+}
+
+impl<T, E: IntoError<M>, M> TaskOutput<(M,)> for Result<T, E> {
+    fn into_failure(self) -> Option<Error> {
+        self.err().map(IntoError::into_error)
+    }
+}
+
+/// A task that was still running: the place where it was spawned, which names it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// let handler = |_: Value, context: Context, callback: Callback| {
+///     context.set_callback_waits_for_empty_event_loop(false);
+///     context.spawn(std::future::pending::<()>());
+///     callback.succeed(json!("sent at once"));
+/// };
+/// let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
+/// println!("left over: the {}", outcome.leftover[0]); // task spawned at src/main.rs:5:13
+/// # assert_eq!(outcome.leftover.len(), 1);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Leftover {
+    /// A task spawned through the context, there.
+    Task(&'static Location<'static>),
+    /// Work that was given to `context.wait_until`, there.
+    WaitUntil(&'static Location<'static>),
+    /// What the handler itself had still to do after the answer.
+    Handler,
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Leftover::Task(location) => write!(f, "task spawned at {location}"),
+            Leftover::WaitUntil(location) => write!(f, "work passed to wait_until at {location}"),
+            Leftover::Handler => f.write_str("rest of the handler"),
+        }
+    }
+}
+
+/// A task of an invocation. Dropping it does not stop the task.
+///
+/// As a future it ends when the task has ended, in whatever way.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// let handler = |_: Value, context: Context, callback: Callback| {
+///     let timer = context.spawn(std::future::pending::<()>());
+///     timer.abort(); // Node's clearTimeout
+///     callback.succeed(json!("not held up"));
+/// };
+/// let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
+/// assert!(outcome.leftover.is_empty());
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Task(pub(super) Option<JoinHandle<()>>);
+
+impl Task {
+    /// Stops the task at its next `.await`. A blocking one that has begun runs on.
+    pub fn abort(&self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+
+    /// Whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.0.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(task) = &mut self.0 else {
+            return Poll::Ready(());
+        };
+        let ended = Pin::new(task).poll(cx).map(drop);
+        if ended.is_ready() {
+            self.0 = None;
+        }
+        ended
+    }
+}
+
+#[doc(hidden)]
+#[allow(missing_debug_implementations, reason = "nobody sees one")]
+/// What a blocking handler returned, which is signalled when its task is off the list.
+pub struct Returned(pub(crate) Box<dyn FnOnce() + Send>);
+
+impl TaskOutput<Returned> for Returned {
+    fn into_failure(self) -> Option<Error> {
+        (self.0)();
+        None
+    }
+}
