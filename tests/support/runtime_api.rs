@@ -122,6 +122,11 @@ impl RuntimeApi {
             .expect("the API runs")
     }
 
+    /// An answer that is there already.
+    pub fn try_posted(&mut self) -> Option<Posted> {
+        self.posted.try_recv().ok()
+    }
+
     /// One event, and the answer to it.
     pub async fn invoke(&mut self, event: Event) -> Posted {
         self.send(event);
