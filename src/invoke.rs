@@ -34,8 +34,9 @@ pub enum Unsignalled {
     Null,
 }
 
-/// How much before its deadline an invocation ends its waits, so that the answer is still taken.
-pub(crate) const GAP: Duration = Duration::from_millis(50);
+/// How much before its deadline an invocation ends its waits, so that the answer is still taken;
+/// of a timeout below half a second it is a tenth.
+const GAP: Duration = Duration::from_millis(50);
 
 /// What one invocation came to: see [`invoke`].
 #[derive(Debug)]
@@ -268,9 +269,7 @@ impl Invocation {
 
     /// Holds a success back until the tasks of the invocation have ended.
     async fn hold(&mut self, body: Bytes) -> Result<Bytes, Error> {
-        let until = self
-            .deadline
-            .map(|deadline| deadline.checked_sub(GAP).unwrap_or(deadline));
+        let until = self.end_of_waits();
         let tasks = Arc::clone(&self.tasks);
         let mut idle = pin!(tasks.idle());
         let held = poll_fn(|cx| {
@@ -292,13 +291,7 @@ impl Invocation {
             Some(Err(error)) => Err(error),
             Some(Ok(())) => Ok(body),
             None => {
-                let mut cut_off = self
-                    .tasks
-                    .abort(|name| !matches!(name, Leftover::WaitUntil(_)));
-                if self.work.take().is_some() {
-                    cut_off.push(Leftover::Handler);
-                }
-                for name in cut_off {
+                for name in self.cut_off(|name| !matches!(name, Leftover::WaitUntil(_))) {
                     tracing::warn!("cut off at the deadline, and answered without it: the {name}");
                 }
                 Ok(body)
@@ -306,13 +299,27 @@ impl Invocation {
         }
     }
 
+    /// When it waits no longer for tasks, so that the answer is still taken.
+    fn end_of_waits(&self) -> Option<Instant> {
+        let gap = GAP.min(self.allowed? / 10);
+        let deadline = self.deadline?;
+        Some(deadline.checked_sub(gap).unwrap_or(deadline))
+    }
+
+    /// Stops the handler and those of its tasks, and says what of them was still running.
+    fn cut_off(&mut self, which: impl Fn(&Leftover) -> bool) -> Vec<Leftover> {
+        let mut cut_off = self.tasks.abort(which);
+        if let Some(work) = self.work.take() {
+            cut_off.push(Leftover::Handler);
+            // What it holds may panic when it is dropped.
+            let _ = panic::caught(panic::NOBODY, || drop(work));
+        }
+        cut_off
+    }
+
     /// Ends an invocation that has no answer at its deadline.
     fn timed_out(&mut self) -> Error {
-        let mut cut_off = self.tasks.abort(|_| true);
-        if self.work.take().is_some() {
-            cut_off.push(Leftover::Handler);
-        }
-        for name in cut_off {
+        for name in self.cut_off(|_| true) {
             tracing::warn!("cut off at the deadline: the {name}");
         }
         let seconds = self.allowed.unwrap_or_default().as_secs_f64();
@@ -323,10 +330,10 @@ impl Invocation {
 
     /// Waits for the work of `wait_until`, and gives the refused signals and how many there were.
     pub(crate) async fn finish(&mut self) -> (Vec<Refused>, usize) {
-        let until = self
-            .deadline
-            .map(|deadline| deadline.checked_sub(GAP).unwrap_or(deadline));
-        if before(until, pin!(self.tasks.after())).await.is_none() {
+        if before(self.end_of_waits(), pin!(self.tasks.after()))
+            .await
+            .is_none()
+        {
             for name in self
                 .tasks
                 .abort(|name| matches!(name, Leftover::WaitUntil(_)))

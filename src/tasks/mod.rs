@@ -17,10 +17,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio::{
-    runtime::Handle,
-    task::{AbortHandle, JoinHandle},
-};
+use tokio::{runtime::Handle, task::AbortHandle};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 
@@ -94,7 +91,9 @@ impl Tasks {
         let task = self
             .tracker(name)
             .spawn_on(future.instrument(self.span.clone()), &runtime);
-        self.stoppable(id, &task);
+        if let Some((_, abort)) = self.running.lock().tasks.get_mut(&id) {
+            *abort = Some(task.abort_handle());
+        }
         Task(Some(task))
     }
 
@@ -110,14 +109,12 @@ impl Tasks {
             return Task(None);
         };
         let listed = self.list(name);
-        let id = listed.id;
         let (catcher, span) = (self.catcher(name), self.span.clone());
         let f = move || {
             let ended = span.in_scope(|| panic::caught(catcher, f));
             span.in_scope(|| listed.ended(ended));
         };
         let task = self.tracker(name).spawn_blocking_on(f, &runtime);
-        self.stoppable(id, &task);
         Task(Some(task))
     }
 
@@ -160,12 +157,6 @@ impl Tasks {
             tasks: Arc::clone(self),
             id,
             name,
-        }
-    }
-
-    fn stoppable(&self, id: u64, task: &JoinHandle<()>) {
-        if let Some((_, abort)) = self.running.lock().tasks.get_mut(&id) {
-            *abort = Some(task.abort_handle());
         }
     }
 
@@ -231,22 +222,21 @@ impl Tasks {
             .collect()
     }
 
-    /// Stops what is running of one kind, and says what that was.
+    /// Stops what is running of one kind, and says what that was. What blocks cannot be stopped,
+    /// and stays on the list.
     pub(crate) fn abort(&self, which: impl Fn(&Leftover) -> bool) -> Vec<Leftover> {
-        let running = self.running.lock();
-        let stopped: Vec<_> = running
-            .tasks
-            .values()
-            .filter(|(name, _)| which(name))
-            .cloned()
-            .collect();
-        // A task that ends takes itself off the list.
-        drop(running);
-        stopped
-            .iter()
-            .filter_map(|(_, abort)| abort.as_ref())
-            .for_each(AbortHandle::abort);
-        stopped.into_iter().map(|(name, _)| name).collect()
+        let (mut names, mut stopped) = (Vec::new(), Vec::new());
+        self.running.lock().tasks.retain(|_, (name, abort)| {
+            if !which(name) {
+                return true;
+            }
+            names.push(*name);
+            let stoppable = abort.is_some();
+            stopped.extend(abort.take());
+            !stoppable
+        });
+        stopped.iter().for_each(AbortHandle::abort);
+        names
     }
 
     pub(crate) fn span(&self) -> &Span {
