@@ -112,6 +112,8 @@
 //! | uncaught exception, panic | the process dies | that invocation fails |
 //! | `trace` of an error | the JavaScript stack | the place, the causes, and the backtrace if asked for |
 //!
+//! [`semantics`] has the whole list, and the order of events in pictures.
+//!
 //! # Features
 //!
 //! | feature | what it brings | default |
@@ -170,6 +172,9 @@ mod runtime;
 mod slot;
 mod tasks;
 mod wire;
+
+#[doc = include_str!("docs/semantics.md")]
+pub mod semantics {}
 
 /// README's code compiles.
 #[cfg(all(doctest, any(feature = "lambda", feature = "local")))]
