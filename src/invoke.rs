@@ -5,12 +5,12 @@ use crate::{
     context::{Context, ContextBuilder},
     error::Error,
     handler::{Handler, Work},
-    panic,
+    panic::{self, Catcher},
     tasks::{Leftover, Tasks},
     wire,
 };
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FusedFuture, FutureExt};
 use serde::Serialize;
 use serde_json::Value;
 use std::{
@@ -148,6 +148,8 @@ pub(crate) struct Invocation {
     completion: Completion<Bytes>,
     /// A failure that came before the handler could signal: a bad event, a panic on entry.
     failed: Option<Error>,
+    /// The loss of the last handle in a run of a task that may yet say why.
+    lost: Option<(Catcher, Signal<Bytes>)>,
     tasks: Arc<Tasks>,
     request_id: String,
     deadline: Option<Instant>,
@@ -173,6 +175,7 @@ impl Invocation {
             work: None,
             completion,
             failed: None,
+            lost: None,
             tasks: Arc::clone(context.tasks()),
             request_id: context.aws_request_id.clone(),
             deadline: context.deadline(),
@@ -223,7 +226,7 @@ impl Invocation {
         };
         let body = match outcome {
             Ok(body) => body.unwrap_or(Bytes::from_static(b"null")),
-            Err(error) if error.is_not_called() && self.unsignalled == Unsignalled::Null => {
+            Err(error) if error.lost_under().is_some() && self.unsignalled == Unsignalled::Null => {
                 Bytes::from_static(b"null")
             }
             Err(error) => return Err(error),
@@ -244,14 +247,31 @@ impl Invocation {
             return Poll::Ready(Event::Failure(error));
         }
         match self.completion.waiter.poll(cx) {
-            // The panic that took the last handle with it says more, and is about to arrive.
-            Poll::Ready(Signal {
-                outcome: Err(error),
-                ..
-            }) if error.is_shadow_of_panic(self.tasks.id()) => Poll::Pending,
-            Poll::Ready(signal) => Poll::Ready(Event::Signal(signal)),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {}
+            Poll::Ready(signal) => match self.lost_in_a_task(&signal) {
+                // What it says of itself, an error or a panic, says more than the loss.
+                Some(catcher) => self.lost = Some((catcher, signal)),
+                None => return Poll::Ready(Event::Signal(signal)),
+            },
         }
+        match self.lost.take() {
+            Some((catcher, signal)) if self.tasks.has_said_all(catcher) => {
+                match self.tasks.poll_failure(cx) {
+                    Poll::Ready(error) => Poll::Ready(Event::Failure(error)),
+                    Poll::Pending => Poll::Ready(Event::Signal(signal)),
+                }
+            }
+            lost => {
+                self.lost = lost;
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The run of one of the own tasks in which the last handle was dropped, if so it was.
+    fn lost_in_a_task(&self, signal: &Signal<Bytes>) -> Option<Catcher> {
+        let catcher = signal.outcome.as_ref().err()?.lost_under()?;
+        (catcher.owner == self.tasks.id()).then_some(catcher)
     }
 
     /// The handler's future: ready when there is none (any more), with an error if it panicked.
@@ -271,17 +291,18 @@ impl Invocation {
     async fn hold(&mut self, body: Bytes) -> Result<Bytes, Error> {
         let until = self.end_of_waits();
         let tasks = Arc::clone(&self.tasks);
-        let mut idle = pin!(tasks.idle());
+        let mut idle = pin!(tasks.idle().fuse());
         let held = poll_fn(|cx| {
             let work = self.poll_work(cx);
             if let Poll::Ready(Some(error)) = work {
                 return Poll::Ready(Err(error));
             }
-            let idle = idle.as_mut().poll(cx);
+            // Ready once; terminated from then on.
+            let _ = idle.as_mut().poll(cx);
             if let Poll::Ready(error) = self.tasks.poll_failure(cx) {
                 return Poll::Ready(Err(error));
             }
-            if idle.is_ready() && work.is_ready() {
+            if idle.is_terminated() && work.is_ready() {
                 Poll::Ready(Ok(()))
             } else {
                 Poll::Pending

@@ -3,29 +3,43 @@
 use std::{
     any::Any,
     cell::Cell,
-    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
+};
+#[cfg(feature = "lambda")]
+use std::{
+    future::{Future, poll_fn},
     pin::pin,
     task::Poll,
 };
 
 thread_local! {
-    static CATCHER: Cell<usize> = const { Cell::new(NOBODY) };
+    static CATCHER: Cell<Catcher> = const { Cell::new(NOBODY) };
+    /// Whether a callback was lost under it.
+    static LOST: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A catcher whose panics nobody is told of.
-pub(crate) const NOBODY: usize = 0;
+/// Who reports a panic, or an error that a run of a handler's code ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Catcher {
+    /// What tells the tasks of one invocation from another's.
+    pub(crate) owner: usize,
+    /// Which run of one of its tasks.
+    pub(crate) run: u64,
+}
+
+/// A catcher that is told nothing.
+pub(crate) const NOBODY: Catcher = Catcher { owner: 0, run: 0 };
 
 /// A panic that was caught, by its message.
 #[derive(Debug)]
 pub(crate) struct Panic(pub(crate) String);
 
-/// Runs `f`; a panic becomes an error. `catcher` says who will report that.
+/// Runs `f`; a panic becomes an error.
 ///
 /// Unwind safety: what a panic may leave half done belongs to the handler, and is its own
 /// invocation's; what outlives that (the handler's state) is shared through types that have to
 /// say themselves what a panic means for them (a poisoned mutex, an atomic).
-pub(crate) fn caught<T>(catcher: usize, f: impl FnOnce() -> T) -> Result<T, Panic> {
+pub(crate) fn caught<T>(catcher: Catcher, f: impl FnOnce() -> T) -> Result<T, Panic> {
     let outer = CATCHER.replace(catcher);
     // Drops during the unwinding see who is going to report it.
     let result = catch_unwind(AssertUnwindSafe(f));
@@ -33,27 +47,28 @@ pub(crate) fn caught<T>(catcher: usize, f: impl FnOnce() -> T) -> Result<T, Pani
     result.map_err(|payload| Panic(message(payload.as_ref()).into()))
 }
 
-/// Runs a future; a panic in it becomes an error. `catcher` says who will report that.
-pub(crate) async fn caught_future<F: Future>(
-    catcher: usize,
-    future: F,
-) -> Result<F::Output, Panic> {
+/// The last handle of a callback is being dropped: under which catcher.
+pub(crate) fn lost() -> Catcher {
+    let catcher = CATCHER.get();
+    LOST.set(catcher != NOBODY);
+    catcher
+}
+
+/// Whether that has happened on this thread since it was last asked.
+pub(crate) fn take_lost() -> bool {
+    LOST.take()
+}
+
+/// Runs a future; a panic in it becomes an error.
+#[cfg(feature = "lambda")]
+pub(crate) async fn caught_future<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
-    poll_fn(|cx| match caught(catcher, || future.as_mut().poll(cx)) {
+    poll_fn(|cx| match caught(NOBODY, || future.as_mut().poll(cx)) {
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
         Ok(Poll::Pending) => Poll::Pending,
         Err(panic) => Poll::Ready(Err(panic)),
     })
     .await
-}
-
-/// Who will report the panic that this thread is unwinding from.
-pub(crate) fn reporter() -> usize {
-    if std::thread::panicking() {
-        CATCHER.get()
-    } else {
-        NOBODY
-    }
 }
 
 fn message(payload: &(dyn Any + Send)) -> &str {

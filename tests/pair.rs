@@ -411,8 +411,9 @@ mod from_fn {
     #[test]
     fn forwarded_loss_reaches_the_completion() {
         let (callback, mut completion) = nodeback::callback::<u8>();
-        let wrapped = Callback::from_fn(move |error, result| callback(error, result));
-        drop(wrapped);
+        drop(Callback::from_fn(move |error, result| {
+            callback.call(error, result);
+        }));
         let error = now(&mut completion).unwrap_err();
         assert_eq!(error.error_type(), "Runtime.CallbackNotCalled");
     }
@@ -672,8 +673,11 @@ mod refused {
         let log = Log::start();
         let (outer, _completion) = nodeback::callback();
         let (inner, _inner) = nodeback::callback();
-        let call_inner = || inner(None, Some(()));
-        outer.clone().succeed(());
+        let call_inner = || {
+            inner(None, Some(()));
+            1
+        };
+        outer.clone().succeed(0);
         outer(None, Some(call_inner()));
         let again = line!() - 1;
         assert_eq!(log.warnings().len(), 1);

@@ -8,7 +8,7 @@ mod show;
 pub use into::{ErrorName, IntoError};
 
 use crate::{
-    panic::{self, Panic},
+    panic::{self, Catcher, Panic},
     place::Origin,
 };
 use std::{backtrace::Backtrace, borrow::Cow, error::Error as StdError, panic::Location};
@@ -76,8 +76,8 @@ enum Kind {
     WithStack(Vec<String>),
     /// Any other value, of which Node knows the `typeof` and the text.
     Value,
-    /// Nobody signalled. If a panic was behind that: who will report the panic.
-    NotCalled { reporter: usize },
+    /// Nobody signalled. The code that dropped the last handle may yet say why, to this catcher.
+    NotCalled { catcher: Catcher },
     /// The handler, its future or a task panicked.
     Panic,
 }
@@ -254,7 +254,7 @@ impl Error {
             .map_or(String::new(), |name| format!(" on thread `{name}`"));
         let message = format!("the callback was never called: {lost}{by}{thread}");
         let kind = Kind::NotCalled {
-            reporter: panic::reporter(),
+            catcher: panic::lost(),
         };
         Self::make(
             "Runtime.CallbackNotCalled".into(),
@@ -271,14 +271,12 @@ impl Error {
         self.0.place
     }
 
-    pub(crate) fn is_not_called(&self) -> bool {
-        matches!(self.0.kind, Kind::NotCalled { .. })
-    }
-
-    /// Whether a panic took the last handle with it that `reporter` will report, and that says
-    /// more than this.
-    pub(crate) fn is_shadow_of_panic(&self, reporter: usize) -> bool {
-        matches!(self.0.kind, Kind::NotCalled { reporter: this } if this == reporter)
+    /// Under which catcher the last handle was dropped, if that is what this says.
+    pub(crate) fn lost_under(&self) -> Option<Catcher> {
+        match self.0.kind {
+            Kind::NotCalled { catcher } => Some(catcher),
+            _ => None,
+        }
     }
 
     pub(crate) fn panic(Panic(message): Panic) -> Self {

@@ -33,7 +33,7 @@ pub(crate) async fn run(function: Function) -> Result<()> {
     };
     // The layer takes this one's place: it answers what lambda_runtime cannot, Node's errors.
     let replaced = service_fn(async |_: LambdaEvent<IgnoredAny>| Ok::<_, Infallible>(()));
-    let ran = panic::caught_future(panic::NOBODY, async {
+    let ran = panic::caught_future(async {
         // Sequential unless AWS_LAMBDA_MAX_CONCURRENCY asks for more.
         Runtime::new(replaced).layer(layer).run_concurrent().await
     });

@@ -7,14 +7,18 @@ pub use task::{Leftover, Task, TaskOutput};
 
 use crate::{
     error::Error,
-    panic::{self, Panic},
+    panic::{self, Catcher, Panic},
 };
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
-    future::Future,
-    sync::Arc,
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
 };
 use tokio::{runtime::Handle, task::AbortHandle};
@@ -30,6 +34,9 @@ pub(crate) struct Tasks {
     running: Mutex<Running>,
     failure: Mutex<Failure>,
     failed: AtomicWaker,
+    runs: AtomicU64,
+    /// The runs in which a handle was lost, and that are over.
+    said: Mutex<Vec<u64>>,
     runtime: Option<Handle>,
     span: Span,
 }
@@ -69,6 +76,8 @@ impl Tasks {
             running: Mutex::default(),
             failure: Mutex::new(Failure::None),
             failed: AtomicWaker::new(),
+            runs: AtomicU64::new(0),
+            said: Mutex::default(),
             runtime: Handle::try_current().ok(),
             span,
         }
@@ -83,10 +92,21 @@ impl Tasks {
         };
         let listed = self.list(name);
         let id = listed.id;
-        let catcher = self.catcher(name);
         let future = async move {
-            let ended = panic::caught_future(catcher, future).await;
-            listed.ended(ended);
+            let mut future = pin!(future);
+            let (ended, catcher) = poll_fn(|cx| {
+                let catcher = listed.catcher();
+                match panic::caught(catcher, || future.as_mut().poll(cx)) {
+                    Ok(Poll::Pending) => {
+                        listed.tasks.said_all(catcher);
+                        Poll::Pending
+                    }
+                    Ok(Poll::Ready(output)) => Poll::Ready((Ok(output), catcher)),
+                    Err(panic) => Poll::Ready((Err(panic), catcher)),
+                }
+            })
+            .await;
+            listed.ended(ended, catcher);
         };
         let task = self
             .tracker(name)
@@ -109,10 +129,13 @@ impl Tasks {
             return Task(None);
         };
         let listed = self.list(name);
-        let (catcher, span) = (self.catcher(name), self.span.clone());
+        let span = self.span.clone();
         let f = move || {
-            let ended = span.in_scope(|| panic::caught(catcher, f));
-            span.in_scope(|| listed.ended(ended));
+            span.in_scope(|| {
+                let catcher = listed.catcher();
+                let ended = panic::caught(catcher, f);
+                listed.ended(ended, catcher);
+            });
         };
         let task = self.tracker(name).spawn_blocking_on(f, &runtime);
         Task(Some(task))
@@ -134,13 +157,18 @@ impl Tasks {
         }
     }
 
-    /// Who reports a panic of the task: these tasks, as a failure of the invocation, or nobody.
-    fn catcher(&self, name: Leftover) -> usize {
-        if matches!(name, Leftover::WaitUntil(_)) {
-            panic::NOBODY
-        } else {
-            self.id()
+    /// A run of a task has said all that it is going to say: no more of why it dropped the last
+    /// handle, if it did.
+    fn said_all(&self, catcher: Catcher) {
+        if panic::take_lost() {
+            self.said.lock().push(catcher.run);
+            self.failed.wake();
         }
+    }
+
+    /// Whether a run of a task, in which the last handle was dropped, has said all.
+    pub(crate) fn has_said_all(&self, catcher: Catcher) -> bool {
+        self.said.lock().contains(&catcher.run)
     }
 
     /// What tells the tasks of one invocation from those of another, while they live.
@@ -245,7 +273,20 @@ impl Tasks {
 }
 
 impl Listed {
-    fn ended<T: TaskOutput<M>, M>(self, ended: Result<T, Panic>) {
+    /// Who reports what a run of the task ends with: its invocation, which is not told of
+    /// `wait_until`'s.
+    fn catcher(&self) -> Catcher {
+        if matches!(self.name, Leftover::WaitUntil(_)) {
+            return panic::NOBODY;
+        }
+        let run = self.tasks.runs.fetch_add(1, Ordering::Relaxed);
+        Catcher {
+            owner: self.tasks.id(),
+            run,
+        }
+    }
+
+    fn ended<T: TaskOutput<M>, M>(self, ended: Result<T, Panic>, catcher: Catcher) {
         let (tasks, name) = (Arc::clone(&self.tasks), self.name);
         // Off the list first: what the output may yet signal ends the invocation.
         drop(self);
@@ -255,5 +296,6 @@ impl Listed {
         if let Some(error) = failure.unwrap_or_else(|panic| Some(Error::panic(panic))) {
             tasks.fail(name, error);
         }
+        tasks.said_all(catcher);
     }
 }

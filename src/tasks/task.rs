@@ -30,6 +30,7 @@ impl TaskOutput<()> for () {
 }
 
 /// `async { loop { .. } }` ends with the never type, which stable Rust cannot name directly.
+#[diagnostic::do_not_recommend]
 impl TaskOutput<std::convert::Infallible> for <fn() -> ! as never::Returns>::Type {
     fn into_failure(self) -> Option<Error> {
         self
@@ -145,6 +146,7 @@ impl Future for Task {
 /// What a blocking handler returned, which is signalled when its task is off the list.
 pub struct Returned(pub(crate) Box<dyn FnOnce() + Send>);
 
+#[diagnostic::do_not_recommend]
 impl TaskOutput<Returned> for Returned {
     fn into_failure(self) -> Option<Error> {
         (self.0)();

@@ -1,0 +1,50 @@
+//! What the public types are: where they can be sent, how large they are, what they implement.
+
+use nodeback::{
+    AlreadySignalled, Callback, Completion, Context, ContextBuilder, Error, ErrorName, Identity,
+    Leftover, Members, Outcome, Place, Refused, Runtime, Task, Unsignalled, Value,
+};
+use std::{error, fmt::Debug, mem::size_of};
+
+fn send_sync<T: Send + Sync + 'static>() {}
+fn clone<T: Clone>() {}
+fn unpin<T: Unpin>() {}
+fn debug<T: Debug>() {}
+fn is_error<T: error::Error>() {}
+
+type Handler = fn(Value, Context, Callback);
+
+macro_rules! each {
+    ($($check:ident: $($type:ty),+;)+) => {$($($check::<$type>();)+)+};
+}
+
+#[test]
+fn types_go_where_a_handler_takes_them() {
+    each! {
+        send_sync: Callback, Callback<String>, Completion<Value>, AlreadySignalled<Value>, Context,
+            ContextBuilder, Members, Identity, Error, ErrorName, Outcome, Refused, Leftover, Place,
+            Task, Unsignalled, Runtime<Handler, ()>;
+        clone: Callback, Context, ContextBuilder, Members, Identity, ErrorName, Refused, Leftover,
+            Place, Unsignalled;
+        unpin: Callback, Completion<Value>, Context, Error, Task;
+        debug: Callback, Completion<Value>, AlreadySignalled<Value>, Context, ContextBuilder,
+            Members, Identity, Error, ErrorName, Outcome, Refused, Leftover, Place, Task,
+            Unsignalled, Runtime<Handler, ()>;
+        is_error: AlreadySignalled<Value>;
+    }
+}
+
+/// What is only `Send` (a `Cell`) can be a result; what is not `Clone` can, too.
+#[test]
+fn a_result_has_to_be_send_and_nothing_else() {
+    each! { send_sync: Callback<std::cell::Cell<u8>>, Completion<std::cell::Cell<u8>>; }
+}
+
+#[test]
+fn what_is_passed_around_is_small() {
+    assert_eq!(size_of::<Error>(), size_of::<usize>());
+    assert_eq!(size_of::<Option<Error>>(), size_of::<usize>());
+    assert_eq!(size_of::<Context>(), size_of::<usize>());
+    assert_eq!(size_of::<Completion<[u8; 1024]>>(), size_of::<usize>());
+    assert!(size_of::<Callback<[u8; 1024]>>() <= 10 * size_of::<usize>());
+}

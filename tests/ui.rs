@@ -1,0 +1,12 @@
+//! What does not compile, and what the compiler then says; and that every shape does.
+
+#[test]
+#[cfg_attr(
+    not(feature = "local"),
+    ignore = "needs the feature `local`, whose messages are recorded"
+)]
+fn mistakes_are_told_in_the_words_of_this_crate() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("tests/ui/pass/*.rs");
+    cases.compile_fail("tests/ui/fail/*.rs");
+}

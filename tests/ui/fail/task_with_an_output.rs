@@ -1,0 +1,5 @@
+use nodeback::Context;
+
+fn main() {
+    Context::default().spawn(async { 42 });
+}
