@@ -50,7 +50,10 @@ pub(crate) fn caught<T>(catcher: Catcher, f: impl FnOnce() -> T) -> Result<T, Pa
 /// The last handle of a callback is being dropped: under which catcher.
 pub(crate) fn lost() -> Catcher {
     let catcher = CATCHER.get();
-    LOST.set(catcher != NOBODY);
+    // Not unset by another loss under it, which a wrapper's function may cause.
+    if catcher != NOBODY {
+        LOST.set(true);
+    }
     catcher
 }
 

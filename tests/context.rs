@@ -898,3 +898,32 @@ async fn a_loss_in_a_task_that_goes_on_is_told_at_once() {
     );
     assert_eq!(outcome.leftover.len(), 1);
 }
+
+#[tokio::test]
+async fn the_loss_of_a_wrapper_in_a_task_is_told_at_once() {
+    let loses = |_: Value, context: Context, callback: Callback| {
+        let wrapped = Callback::from_fn(move |error, result: Option<Value>| {
+            callback(error, result);
+        });
+        context.spawn(async move { drop(wrapped) });
+    };
+    let (answer, took) = answer(loses).await;
+    let message = "the callback was never called: the last callback of a wrapper was dropped";
+    assert!(answer.unwrap_err().starts_with(message));
+    assert!(took < SECOND);
+}
+
+#[tokio::test]
+async fn the_loss_of_a_wrapper_that_forwards_nothing_is_told_at_once() {
+    let loses = |_: Value, context: Context, callback: Callback| {
+        let wrapped = Callback::from_fn(move |_, _: Option<Value>| drop(callback));
+        context.spawn(async move { drop(wrapped) });
+    };
+    let (answer, took) = answer(loses).await;
+    assert!(
+        answer
+            .unwrap_err()
+            .starts_with("the callback was never called")
+    );
+    assert!(took < SECOND);
+}
