@@ -100,7 +100,7 @@
 //! # Without a handler
 //!
 //! [`callback()`](fn@callback) makes a [`Callback`] and the [`Completion`] that waits for it, to
-//! await somebody else's callback API.
+//! await somebody else's callback API; [`promisify`] and [`callbackify`] are the twins of Node's.
 //!
 //! # Where it differs from Node
 //!
@@ -142,6 +142,7 @@ pub use crate::{
     handler::Handler,
     invoke::{Outcome, Unsignalled, invoke},
     place::Place,
+    promisify::{callbackify, promisify},
     runtime::Runtime,
     tasks::{Leftover, Task, TaskOutput},
 };
@@ -168,6 +169,7 @@ mod local;
 mod log;
 mod panic;
 mod place;
+mod promisify;
 mod runtime;
 mod slot;
 mod tasks;
