@@ -175,6 +175,9 @@ mod slot;
 mod tasks;
 mod wire;
 
+#[doc = include_str!("docs/porting.md")]
+pub mod porting {}
+
 #[doc = include_str!("docs/semantics.md")]
 pub mod semantics {}
 

@@ -1,4 +1,4 @@
-//! Between callbacks and futures: the twins of Node's `util.promisify` and `util.callbackify`.
+//! Node's `util.promisify` and `util.callbackify`.
 
 use crate::{
     callback::{Callback, callback},
@@ -7,67 +7,138 @@ use crate::{
 };
 use std::future::Future;
 
-/// Awaits an API that takes a callback: Node's `util.promisify`.
+/// Node's `util.promisify`: calls `f` with a fresh callback, and gives the future of what is
+/// signalled through it.
 ///
-/// `call` gets a fresh callback, to be passed on as it is or as a closure; what it returns is
-/// dropped. The completion is the one outcome of that callback: see there for cancel safety.
+/// With it a nested callback becomes a line with `.await?`. `f` is called at once, not at the first
+/// poll: as with a promise the work is under way when the future is there, so two of them that
+/// are awaited together run together. The future is a [`Completion`], so a plain thread can
+/// [`wait`](Completion::wait) for it too.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> nodeback::Result<()> {
-/// use nodeback::promisify;
+/// # async fn main() {
+/// use nodeback::{Context, Error, Result, Value, json, promisify};
 ///
-/// fn get_item(key: &str, done: impl FnOnce(Option<std::io::Error>, Option<String>) + Send + 'static) {
-///     done(None, Some(format!("item of {key}")));
+/// /// A helper as it was ported, with an error-first callback.
+/// fn find_order(id: u64, done: impl FnOnce(Option<Error>, Option<Value>) + Send + 'static) {
+///     tokio::spawn(async move {
+///         match id {
+///             7 => done(None, Some(json!({ "id": 7, "sku": "tea" }))),
+///             _ => done(Some(Error::new("OrderNotFound", format!("no order {id}"))), None),
+///         }
+///     });
 /// }
 ///
-/// let item = promisify(|done| get_item("order", done.into_error_first())).await?;
-/// assert_eq!(item.as_deref(), Some("item of order"));
-/// # Ok(())
+/// async fn handler(id: u64) -> Result<Option<Value>> {
+///     let order = promisify(|done| find_order(id, done.into_error_first())).await?;
+///     Ok(order.map(|order| order["sku"].clone()))
+/// }
+///
+/// let outcome = nodeback::invoke(handler, 7, Context::default()).await;
+/// assert_eq!(outcome.result.unwrap(), "tea");
+/// let outcome = nodeback::invoke(handler, 8, Context::default()).await;
+/// assert_eq!(outcome.result.unwrap_err().error_type(), "OrderNotFound");
 /// # }
 /// ```
 ///
 /// # Errors
 ///
-/// The completion ends with what was signalled, or with `Runtime.CallbackNotCalled` if the API
-/// drops its callback.
-pub fn promisify<R: Send + 'static, T>(call: impl FnOnce(Callback<R>) -> T) -> Completion<R> {
+/// The future ends with the error that was signalled. It ends with `Runtime.CallbackNotCalled` as
+/// soon as every handle to the callback is dropped without a signal; in Node such a promise stays
+/// pending for ever. A signal without an error and without a result is `Ok(None)`.
+///
+/// # Panics
+///
+/// Only if `f` does: its panic passes through, as the code around it would panic. A panic in work
+/// that `f` has started elsewhere drops the callback there, which is an error as above.
+///
+/// # Cancel safety
+///
+/// That of [`Completion`]: polled by reference in a `select!` it loses nothing. Dropping it does not
+/// stop the work; what that signals later is refused.
+#[track_caller]
+pub fn promisify<R: Send + 'static>(f: impl FnOnce(Callback<R>)) -> Completion<R> {
     let (callback, completion) = callback();
-    call(callback);
+    f(callback);
     completion
 }
 
-/// Signals a callback with what a future ends with: Node's `util.callbackify`.
+/// Node's `util.callbackify`: the future that runs `future` and signals the callback with its
+/// `Result`.
 ///
-/// It is a future itself, which does nothing until it is awaited or spawned. Spawned through the
-/// context it belongs to the invocation, which then tells a panic in it.
+/// It starts nothing by itself. Give it to [`Context::spawn`](crate::Context::spawn): then it is a
+/// task of the invocation, with all that means for its panic and for the event loop. This ports
+/// `promise.then(value => callback(null, value)).catch(callback)`. Awaited in an async handler it
+/// does the same there.
 ///
 /// ```
-/// use nodeback::{Callback, Context, Value, callbackify, json};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Error, Result, Value, callbackify, json};
 ///
-/// async fn get_item(key: String) -> Result<Value, std::io::Error> {
-///     Ok(json!({ "key": key }))
+/// async fn find_order(id: u64) -> Result<Value> {
+///     match id {
+///         7 => Ok(json!({ "id": 7, "sku": "tea" })),
+///         _ => Err(Error::new("OrderNotFound", format!("no order {id}"))),
+///     }
 /// }
 ///
-/// fn handler(event: Value, context: Context, callback: Callback) {
-///     let key = event["key"].to_string();
-///     context.spawn(callbackify(get_item(key), callback));
+/// fn handler(id: u64, context: Context, callback: Callback) {
+///     context.spawn(callbackify(find_order(id), callback));
 /// }
+///
+/// let outcome = nodeback::invoke(handler, 7, Context::default()).await;
+/// assert_eq!(outcome.result.unwrap(), json!({ "id": 7, "sku": "tea" }));
+/// let outcome = nodeback::invoke(handler, 8, Context::default()).await;
+/// assert_eq!(outcome.result.unwrap_err().error_type(), "OrderNotFound");
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// An `Err` of the future goes to the callback, whatever [`IntoError`] takes. It is no failure of
+/// the task: one that comes after another signal is refused as any later signal is, and logged
+/// with the places of both. The place of this one is the call of `callbackify`.
+///
+/// # Panics
+///
+/// Never by itself. A panic in `future` passes through it and drops the callback, so it is not lost:
+///
+/// - in a task of [`Context::spawn`](crate::Context::spawn), and in an async handler, the invocation
+///   fails with the panic, `Runtime.Panic`;
+/// - elsewhere, say in a task of `tokio::spawn`, the callback ends with `Runtime.CallbackNotCalled`,
+///   which says that a panic dropped it, unless a clone of it lives.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Error, Value, callbackify, json};
+///
+/// let handler = |event: Value, context: Context, callback: Callback<u64>| {
+///     let work = async move { Ok::<_, Error>(event["total"].as_u64().expect("a total")) };
+///     context.spawn(callbackify(work, callback));
+/// };
+/// let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
+/// let error = outcome.result.unwrap_err();
+/// assert_eq!((error.error_type(), error.message()), ("Runtime.Panic", "a total"));
+/// # }
 /// ```
 ///
 /// # Cancel safety
 ///
-/// Dropped before its end, it drops the callback, which may be the loss of the last handle.
+/// The future is dropped with this one, and the callback with it, never signalled half: dropped
+/// before its end (an aborted task, a `select!` that another branch wins), the callback counts as
+/// lost unless a clone of it lives.
 #[track_caller]
-pub fn callbackify<F, R, E, M>(
-    future: F,
+pub fn callbackify<R, E, M>(
+    future: impl Future<Output = Result<R, E>>,
     callback: Callback<R>,
-) -> impl Future<Output = ()> + Send + 'static
+) -> impl Future<Output = ()>
 where
-    F: Future<Output = Result<R, E>> + Send + 'static,
     R: Send + 'static,
     E: IntoError<M>,
 {
-    let done = callback.into_once();
-    async move { done(future.await) }
+    let signal = callback.into_once();
+    async move { signal(future.await) }
 }
