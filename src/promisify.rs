@@ -1,4 +1,4 @@
-//! Node's `util.promisify` and `util.callbackify`.
+//! Between callbacks and futures: the twins of Node's `util.promisify` and `util.callbackify`.
 
 use crate::{
     callback::{Callback, callback},
@@ -7,20 +7,18 @@ use crate::{
 };
 use std::future::Future;
 
-/// Node's `util.promisify`: calls `f` with a fresh callback, and gives the future of what is
-/// signalled through it.
+/// Awaits an API that takes a callback: Node's `util.promisify`.
 ///
-/// With it a nested callback becomes a line with `.await?`. `f` is called at once, not at the first
-/// poll: as with a promise the work is under way when the future is there, so two of them that
-/// are awaited together run together. The future is a [`Completion`], so a plain thread can
-/// [`wait`](Completion::wait) for it too.
+/// `call` gets a fresh callback, to be passed on as it is or as a closure; what it returns is
+/// dropped. With it a nested callback becomes a line with `.await?`. `call` runs at once and not at
+/// the first poll: as with a promise the work is under way when the future is there, so two of them
+/// that are awaited together run together. A plain thread can [`wait`](Completion::wait) for one.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// use nodeback::{Context, Error, Result, Value, json, promisify};
 ///
-/// /// A helper as it was ported, with an error-first callback.
 /// fn find_order(id: u64, done: impl FnOnce(Option<Error>, Option<Value>) + Send + 'static) {
 ///     tokio::spawn(async move {
 ///         match id {
@@ -44,33 +42,30 @@ use std::future::Future;
 ///
 /// # Errors
 ///
-/// The future ends with the error that was signalled. It ends with `Runtime.CallbackNotCalled` as
-/// soon as every handle to the callback is dropped without a signal; in Node such a promise stays
-/// pending for ever. A signal without an error and without a result is `Ok(None)`.
+/// The completion ends with what was signalled, or with `Runtime.CallbackNotCalled` if the API
+/// drops its callback; in Node such a promise stays pending for ever. A signal that has neither an
+/// error nor a result is `Ok(None)`.
 ///
 /// # Panics
 ///
-/// Only if `f` does: its panic passes through, as the code around it would panic. A panic in work
-/// that `f` has started elsewhere drops the callback there, which is an error as above.
+/// If `call` does: its panic passes through. A panic in work that `call` started elsewhere drops the
+/// callback there, which is an error as above.
 ///
 /// # Cancel safety
 ///
-/// That of [`Completion`]: polled by reference in a `select!` it loses nothing. Dropping it does not
+/// That of [`Completion`]: awaited by reference in a `select!` it loses nothing. Dropping it does not
 /// stop the work; what that signals later is refused.
-#[track_caller]
-pub fn promisify<R: Send + 'static>(f: impl FnOnce(Callback<R>)) -> Completion<R> {
+pub fn promisify<R: Send + 'static, T>(call: impl FnOnce(Callback<R>) -> T) -> Completion<R> {
     let (callback, completion) = callback();
-    f(callback);
+    call(callback);
     completion
 }
 
-/// Node's `util.callbackify`: the future that runs `future` and signals the callback with its
-/// `Result`.
+/// Signals a callback with what a future ends with: Node's `util.callbackify`.
 ///
-/// It starts nothing by itself. Give it to [`Context::spawn`](crate::Context::spawn): then it is a
-/// task of the invocation, with all that means for its panic and for the event loop. This ports
-/// `promise.then(value => callback(null, value)).catch(callback)`. Awaited in an async handler it
-/// does the same there.
+/// It is a future itself, which does nothing until it is awaited or spawned. Spawned through the
+/// context it belongs to the invocation, which then tells a panic in it and waits for it. So it
+/// ports `promise.then(value => callback(null, value)).catch(callback)`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -89,7 +84,7 @@ pub fn promisify<R: Send + 'static>(f: impl FnOnce(Callback<R>)) -> Completion<R
 /// }
 ///
 /// let outcome = nodeback::invoke(handler, 7, Context::default()).await;
-/// assert_eq!(outcome.result.unwrap(), json!({ "id": 7, "sku": "tea" }));
+/// assert_eq!(outcome.result.unwrap()["sku"], "tea");
 /// let outcome = nodeback::invoke(handler, 8, Context::default()).await;
 /// assert_eq!(outcome.result.unwrap_err().error_type(), "OrderNotFound");
 /// # }
@@ -97,18 +92,15 @@ pub fn promisify<R: Send + 'static>(f: impl FnOnce(Callback<R>)) -> Completion<R
 ///
 /// # Errors
 ///
-/// An `Err` of the future goes to the callback, whatever [`IntoError`] takes. It is no failure of
-/// the task: one that comes after another signal is refused as any later signal is, and logged
-/// with the places of both. The place of this one is the call of `callbackify`.
+/// An `Err` of the future goes to the callback, and is no failure of the task: after another signal
+/// it is refused, as any later signal is. Its place is the call of `callbackify`.
 ///
 /// # Panics
 ///
-/// Never by itself. A panic in `future` passes through it and drops the callback, so it is not lost:
-///
-/// - in a task of [`Context::spawn`](crate::Context::spawn), and in an async handler, the invocation
-///   fails with the panic, `Runtime.Panic`;
-/// - elsewhere, say in a task of `tokio::spawn`, the callback ends with `Runtime.CallbackNotCalled`,
-///   which says that a panic dropped it, unless a clone of it lives.
+/// Where it is polled, if `future` panics. Nothing is lost by that: in a task of
+/// [`Context::spawn`](crate::Context::spawn) and in an async handler the invocation fails with the
+/// panic. Elsewhere, say in a task of `tokio::spawn`, the panic drops the callback; if that was the
+/// last handle, the error `Runtime.CallbackNotCalled` says that a panic dropped it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -116,8 +108,8 @@ pub fn promisify<R: Send + 'static>(f: impl FnOnce(Callback<R>)) -> Completion<R
 /// use nodeback::{Callback, Context, Error, Value, callbackify, json};
 ///
 /// let handler = |event: Value, context: Context, callback: Callback<u64>| {
-///     let work = async move { Ok::<_, Error>(event["total"].as_u64().expect("a total")) };
-///     context.spawn(callbackify(work, callback));
+///     let total = async move { Ok::<_, Error>(event["total"].as_u64().expect("a total")) };
+///     context.spawn(callbackify(total, callback));
 /// };
 /// let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
 /// let error = outcome.result.unwrap_err();
@@ -127,18 +119,18 @@ pub fn promisify<R: Send + 'static>(f: impl FnOnce(Callback<R>)) -> Completion<R
 ///
 /// # Cancel safety
 ///
-/// The future is dropped with this one, and the callback with it, never signalled half: dropped
-/// before its end (an aborted task, a `select!` that another branch wins), the callback counts as
-/// lost unless a clone of it lives.
+/// Dropped before its end, it drops `future`, and the callback, which may be the loss of the last
+/// handle.
 #[track_caller]
-pub fn callbackify<R, E, M>(
-    future: impl Future<Output = Result<R, E>>,
+pub fn callbackify<F, R, E, M>(
+    future: F,
     callback: Callback<R>,
-) -> impl Future<Output = ()>
+) -> impl Future<Output = ()> + Send + 'static
 where
+    F: Future<Output = Result<R, E>> + Send + 'static,
     R: Send + 'static,
     E: IntoError<M>,
 {
-    let signal = callback.into_once();
-    async move { signal(future.await) }
+    let done = callback.into_once();
+    async move { done(future.await) }
 }

@@ -268,22 +268,23 @@ mod success {
 
     #[tokio::test]
     async fn waits_for_a_blocking_task() {
-        let handler = |_: Value, context: Context, callback: Callback| {
-            let (done, ended) = mpsc::channel();
-            let ran = Arc::new(AtomicBool::new(false));
-            let seen = Arc::clone(&ran);
+        let (order, events) = mpsc::channel();
+        let handler = move |_: Value, context: Context, callback: Callback| {
+            let (go, gone) = mpsc::channel();
+            let (blocking, task) = (order.clone(), order.clone());
             context.spawn_blocking(move || {
-                ended.recv().unwrap();
-                ran.store(true, SeqCst);
+                gone.recv().unwrap();
+                blocking.send("the blocking task ended").unwrap();
             });
             callback(None, Some(json!("held")));
-            context.spawn(async move {
-                task::yield_now().await;
-                assert!(!seen.load(SeqCst));
-                done.send(()).unwrap();
+            task::spawn(async move {
+                task.send("signalled").unwrap();
+                go.send(()).unwrap();
             });
         };
         assert_eq!(answer(handler).await.0, Ok(json!("held")));
+        let events: Vec<_> = events.try_iter().collect();
+        assert_eq!(events, ["signalled", "the blocking task ended"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,21 @@
 //! Between callbacks and futures: an outcome passes either way, once.
 
-use nodeback::{Callback, Context, Value, callbackify, invoke, json, promisify};
-use std::{future::pending, io};
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use nodeback::{
+    Callback, Context, Error, Place, Result, Value, callbackify, invoke, json, promisify,
+};
+use std::{
+    future::pending,
+    io,
+    panic::catch_unwind,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
 
 type Done<R> = Box<dyn FnOnce(Result<R, io::Error>) + Send>;
 
@@ -63,4 +77,143 @@ async fn a_callbackified_future_that_is_dropped_loses_its_callback() {
         completion.await.unwrap_err().error_type(),
         "Runtime.CallbackNotCalled"
     );
+}
+
+#[tokio::test]
+async fn a_promisified_call_is_under_way_before_it_is_awaited() {
+    let mut called = false;
+    let completion = promisify(|done: Callback<u8>| {
+        called = true;
+        done
+    });
+    assert!(called);
+    drop(completion);
+}
+
+#[tokio::test]
+async fn a_promisified_call_that_nobody_awaits_any_more_is_signalled_in_vain() {
+    let mut kept = None;
+    let completion = promisify(|done| kept = Some(done));
+    let done = kept.unwrap();
+    assert!(!done.is_signalled());
+    drop(completion);
+    assert!(done.is_signalled());
+    let refused = done.try_settle(Ok::<_, io::Error>(7)).unwrap_err();
+    assert_eq!(refused.first(), Place::Closed);
+}
+
+#[test]
+fn a_panic_in_a_promisified_call_passes_through() {
+    let panicked = catch_unwind(|| promisify::<u8, _>(|_| panic!("in the call")));
+    let payload = panicked.unwrap_err();
+    assert_eq!(*payload.downcast::<&str>().unwrap(), "in the call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_a_promisified_api_lost_is_an_error_of_the_handler() {
+    async fn lost(context: Context, callback: Callback<u8>) -> Result<()> {
+        let item = promisify(|done| {
+            context.spawn(async move {
+                sleep(Duration::from_secs(1)).await;
+                drop::<Callback<u8>>(done);
+            })
+        });
+        callback.settle(Ok::<_, Error>(item.await?.unwrap()));
+        Ok(())
+    }
+    async fn in_the_handler(_: Value, context: Context, callback: Callback<u8>) -> Result<()> {
+        lost(context, callback).await
+    }
+    fn in_a_task(_: Value, context: Context, callback: Callback<u8>) {
+        context.spawn(lost(context.clone(), callback));
+    }
+    async fn ends<M>(handler: impl nodeback::Handler<M>) {
+        let started = Instant::now();
+        let outcome = invoke(handler, json!({}), Context::default()).await;
+        let error = outcome.result.unwrap_err();
+        assert_eq!(error.error_type(), "Runtime.CallbackNotCalled");
+        // When it was lost, and not at the deadline.
+        assert_eq!(started.elapsed(), Duration::from_secs(1));
+    }
+    ends(in_the_handler).await;
+    ends(in_a_task).await;
+}
+
+#[tokio::test]
+async fn a_callbackified_future_runs_when_it_is_polled() {
+    let ran = Arc::new(AtomicBool::new(false));
+    let runs = Arc::clone(&ran);
+    let (callback, completion) = nodeback::callback();
+    let work = async move {
+        runs.store(true, SeqCst);
+        Ok::<_, io::Error>(7)
+    };
+    let future = callbackify(work, callback);
+    tokio::task::yield_now().await;
+    assert!(!ran.load(SeqCst));
+    future.await;
+    assert!(ran.load(SeqCst));
+    assert_eq!(completion.await.unwrap(), Some(7));
+}
+
+#[tokio::test]
+async fn an_error_of_a_callbackified_task_after_another_signal_is_refused_with_its_place() {
+    let at = Arc::new(AtomicU32::new(0));
+    let called_at = Arc::clone(&at);
+    let handler = move |_: Value, context: Context, callback: Callback| {
+        callback(None, Some(json!("first")));
+        let fails = async { Err::<Value, _>("too late") };
+        called_at.store(line!() + 1, SeqCst);
+        context.spawn(callbackify(fails, callback));
+    };
+    let outcome = invoke(handler, json!({}), Context::default()).await;
+    assert_eq!(outcome.result.unwrap(), "first");
+    let [refused] = &*outcome.refused else {
+        panic!("{:?}", outcome.refused)
+    };
+    let Place::At(again) = refused.again else {
+        panic!("{refused}")
+    };
+    assert_eq!((again.file(), again.line()), (file!(), at.load(SeqCst)));
+}
+
+#[tokio::test]
+async fn a_panic_of_a_callbackified_future_that_is_nobodys_loses_its_callback() {
+    let (callback, completion) = nodeback::callback::<u8>();
+    let panics = async {
+        tokio::task::yield_now().await;
+        None::<io::Result<u8>>.expect("a result")
+    };
+    tokio::spawn(callbackify(panics, callback));
+    let error = completion.await.unwrap_err();
+    assert_eq!(error.error_type(), "Runtime.CallbackNotCalled");
+    assert!(error.message().contains("by a panic"), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_callbackified_future_holds_is_dropped_before_it_signals() {
+    struct Held(Arc<AtomicBool>);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.store(true, SeqCst);
+        }
+    }
+    let dropped = Arc::new(AtomicBool::new(false));
+    let held = Held(Arc::clone(&dropped));
+    let callback = Callback::from_fn(move |_, _: Option<u8>| assert!(dropped.load(SeqCst)));
+    let work = async move {
+        tokio::task::yield_now().await;
+        Ok::<_, io::Error>(u8::from(held.0.load(SeqCst)))
+    };
+    callbackify(work, callback).await;
+}
+
+#[tokio::test]
+async fn there_and_back_keeps_the_error() {
+    let twice = promisify(|done| {
+        let work = async { Err::<u8, _>(Error::new("OrderNotFound", "no order 7")) };
+        tokio::spawn(callbackify(work, done));
+    });
+    let error = twice.await.unwrap_err();
+    assert_eq!(error.to_string(), "OrderNotFound: no order 7");
 }
