@@ -2,6 +2,7 @@
 
 use crate::{
     error::Error,
+    panic::Loss,
     place::{Origin, Place},
     slot::{Payload, Waiter},
 };
@@ -28,10 +29,16 @@ pub(crate) struct Signal<R> {
 }
 
 impl<R> Payload for Signal<R> {
-    fn lost(last: Origin) -> Self {
+    type Dropped = (Origin, Loss);
+
+    fn dropped(origin: Origin) -> Self::Dropped {
+        (origin, Loss::here())
+    }
+
+    fn lost((origin, loss): Self::Dropped) -> Self {
         // Only the runtime knows what a lost callback means to it, and so whether it waits.
         Signal {
-            outcome: Err(Error::not_called(last)),
+            outcome: Err(Error::not_called(origin, &loss)),
             waits: true,
         }
     }

@@ -4,6 +4,7 @@ use std::{
     any::Any,
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
+    thread::{self, Thread},
 };
 #[cfg(feature = "lambda")]
 use std::{
@@ -14,7 +15,7 @@ use std::{
 
 thread_local! {
     static CATCHER: Cell<Catcher> = const { Cell::new(NOBODY) };
-    /// Whether a callback was lost under it.
+    /// Whether a handle was dropped under it, unsignalled.
     static LOST: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -47,14 +48,28 @@ pub(crate) fn caught<T>(catcher: Catcher, f: impl FnOnce() -> T) -> Result<T, Pa
     result.map_err(|payload| Panic(message(payload.as_ref()).into()))
 }
 
-/// The last handle of a callback is being dropped: under which catcher.
-pub(crate) fn lost() -> Catcher {
-    let catcher = CATCHER.get();
-    // Not unset by another loss under it, which a wrapper's function may cause.
-    if catcher != NOBODY {
-        LOST.set(true);
+/// How a handle of a callback was dropped, which may be what loses the callback.
+#[derive(Debug)]
+pub(crate) struct Loss {
+    pub(crate) catcher: Catcher,
+    pub(crate) by_panic: bool,
+    pub(crate) thread: Thread,
+}
+
+impl Loss {
+    /// A handle is being dropped.
+    pub(crate) fn here() -> Self {
+        let catcher = CATCHER.get();
+        // Not unset by another loss under it, which a wrapper's function may cause.
+        if catcher != NOBODY {
+            LOST.set(true);
+        }
+        Loss {
+            catcher,
+            by_panic: thread::panicking(),
+            thread: thread::current(),
+        }
     }
-    catcher
 }
 
 /// Whether that has happened on this thread since it was last asked.

@@ -25,20 +25,25 @@ use std::{
 
 /// What a slot carries.
 pub(crate) trait Payload {
+    /// What is noted of the drop of a signaller, which may turn out to be the loss.
+    type Dropped;
+
+    fn dropped(origin: Origin) -> Self::Dropped;
+
     /// The value that stands for "the last signaller is gone".
-    fn lost(last: Origin) -> Self;
+    fn lost(last: Self::Dropped) -> Self;
 }
 
-struct Shared<T, A> {
+struct Shared<T: Payload, A> {
     state: Mutex<State<T>>,
     signallers: AtomicUsize,
     attached: A,
 }
 
-enum State<T> {
+enum State<T: Payload> {
     Empty {
         waiting: Option<Waker>,
-        dropped: Option<Origin>,
+        dropped: Option<T::Dropped>,
     },
     Full(T, Place),
     Taken(Place),
@@ -125,31 +130,32 @@ impl<T: Payload, A> Signaller<T, A> {
 
 impl<T: Payload, A> Drop for Signaller<T, A> {
     fn drop(&mut self) {
-        // Acquire and release, so that the last one sees every signal made through the others.
-        let last = self.shared.signallers.fetch_sub(1, Ordering::AcqRel) == 1;
-        let origin = match &mut *self.shared.state.lock() {
+        let lost = match &mut *self.shared.state.lock() {
             State::Empty { dropped, .. } => {
+                // Under the lock, so that the last one finds what the others noted.
+                let last = self.shared.signallers.fetch_sub(1, Ordering::Relaxed) == 1;
                 // A context goes with its handler: what was lost is the callback before it.
-                if !matches!(self.origin, Origin::Context) {
-                    *dropped = Some(self.origin);
+                if !matches!(self.origin, Origin::Context) || (last && dropped.is_none()) {
+                    *dropped = Some(T::dropped(self.origin));
                 }
-                dropped.unwrap_or(self.origin)
+                dropped.take_if(|_| last)
             }
+            // Nothing can be lost any more.
             _ => return,
         };
-        if last {
+        if let Some(lost) = lost {
             // No other signaller is left, so only the waiter's end can have come between.
-            let _ = self.signal(T::lost(origin), Place::Lost);
+            let _ = self.signal(T::lost(lost), Place::Lost);
         }
     }
 }
 
 /// The end that waits. Dropping it closes the slot.
-pub(crate) struct Waiter<T, A> {
+pub(crate) struct Waiter<T: Payload, A> {
     shared: Arc<Shared<T, A>>,
 }
 
-impl<T, A> Waiter<T, A> {
+impl<T: Payload, A> Waiter<T, A> {
     /// Takes the value, or has the task woken when there is one. Once taken: pending for ever.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<T> {
         let mut state = self.shared.state.lock();
@@ -195,7 +201,7 @@ impl<T, A> Waiter<T, A> {
     }
 }
 
-impl<T, A> Drop for Waiter<T, A> {
+impl<T: Payload, A> Drop for Waiter<T, A> {
     fn drop(&mut self) {
         self.close();
     }

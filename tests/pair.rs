@@ -685,6 +685,24 @@ mod refused {
     }
 
     #[test]
+    fn nested_literal_calls_report_each_its_own_place() {
+        let log = Log::start();
+        let (outer, _completion) = nodeback::callback();
+        let (inner, _inner) = nodeback::callback::<()>();
+        outer(None, None);
+        let first = line!() - 1;
+        inner(None, None);
+        outer(None, Some([inner(None, None)]));
+        outer(None, Some([outer(None, None)]));
+        let again = [first + 3, first + 3, first + 4, first + 4];
+        let warnings = log.warnings();
+        assert_eq!(warnings.len(), again.len());
+        for (warning, again) in warnings.iter().zip(again) {
+            assert!(warning.fields["again"].starts_with(&line(again)));
+        }
+    }
+
+    #[test]
     fn signal_from_a_thread_reports_its_place() {
         let log = Log::start();
         let (callback, _completion) = nodeback::callback();

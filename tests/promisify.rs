@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use futures::FutureExt;
 use nodeback::{
     Callback, Context, Error, Place, Result, Value, callbackify, invoke, json, promisify,
 };
@@ -181,8 +182,8 @@ async fn an_error_of_a_callbackified_task_after_another_signal_is_refused_with_i
 async fn a_panic_of_a_callbackified_future_that_is_nobodys_loses_its_callback() {
     let (callback, completion) = nodeback::callback::<u8>();
     let panics = async {
-        tokio::task::yield_now().await;
-        None::<io::Result<u8>>.expect("a result")
+        let result: Option<io::Result<u8>> = tokio::task::yield_now().map(|()| None).await;
+        result.expect("a result")
     };
     tokio::spawn(callbackify(panics, callback));
     let error = completion.await.unwrap_err();

@@ -17,7 +17,6 @@ use std::{
     fmt,
     ops::Deref,
     panic::Location,
-    ptr,
     sync::{Arc, OnceLock},
 };
 use target::{Function, Target};
@@ -76,10 +75,29 @@ pub fn callback<R: Send + 'static>() -> (Callback<R>, Completion<R>) {
 }
 
 thread_local! {
-    /// The last dereference on this thread: of which completion, and where. A literal call does
-    /// that right before it calls, and an `Fn` cannot ask for its caller.
-    static DEREF: Cell<(*const (), Option<&'static Location<'static>>)> =
-        const { Cell::new((ptr::null(), None)) };
+    /// The latest dereferences on this thread that no call has followed yet, the last one first.
+    /// A literal call dereferences, evaluates its arguments (which may hold further calls), then
+    /// calls; and an `Fn` cannot ask for its caller.
+    static DEREFS: Cell<[Dereference; 4]> = const { Cell::new([None; 4]) };
+}
+
+/// Of which completion, and where.
+type Dereference = Option<(*const (), &'static Location<'static>)>;
+
+fn dereferenced(key: *const (), at: &'static Location<'static>) {
+    let mut derefs = DEREFS.get();
+    derefs.rotate_right(1);
+    derefs[0] = Some((key, at));
+    DEREFS.set(derefs);
+}
+
+/// Where the callback that is now called was dereferenced.
+fn called(key: *const ()) -> Option<&'static Location<'static>> {
+    let mut derefs = DEREFS.get();
+    let mut places = derefs.iter_mut();
+    let (_, place) = places.find_map(|deref| deref.take_if(|(of, _)| *of == key))?;
+    DEREFS.set(derefs);
+    Some(place)
 }
 
 impl<R: Send + 'static> Callback<R> {
@@ -328,15 +346,11 @@ impl<R: Send + 'static> Deref for Callback<R> {
     #[track_caller]
     fn deref(&self) -> &Self::Target {
         let here = Location::caller();
-        DEREF.set((self.target.key(), Some(here)));
+        dereferenced(self.target.key(), here);
         self.literal.get_or_init(|| {
             let target = self.target.share();
             Box::new(move |error, result| {
-                // Another completion's, when the call's own arguments called that.
-                let place = match DEREF.get() {
-                    (key, Some(place)) if key == target.key() => place,
-                    _ => here,
-                };
+                let place = called(target.key()).unwrap_or(here);
                 target.signal(error.map_or(Ok(result), Err), Place::At(place));
             })
         })

@@ -105,7 +105,10 @@ impl<R> Function<R> {
 impl<R> Drop for Function<R> {
     fn drop(&mut self) {
         if let Some(f) = self.f.get_mut().take() {
-            let error = Error::not_called_because("the last callback of a wrapper was dropped");
+            let error = Error::not_called_because(
+                "the last callback of a wrapper was dropped",
+                &crate::panic::Loss::here(),
+            );
             // A panic in a drop during a panic would abort the process.
             let _ = crate::panic::caught(crate::panic::NOBODY, || f(Some(error), None));
         }

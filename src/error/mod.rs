@@ -8,7 +8,7 @@ mod show;
 pub use into::{ErrorName, IntoError};
 
 use crate::{
-    panic::{self, Catcher, Panic},
+    panic::{Catcher, Loss, Panic},
     place::Origin,
 };
 use std::{backtrace::Backtrace, borrow::Cow, error::Error as StdError, panic::Location};
@@ -238,23 +238,17 @@ impl Error {
     }
 
     /// The last handle was dropped without a signal.
-    pub(crate) fn not_called(last: Origin) -> Self {
-        Self::not_called_because(&format!("its last handle, {last}, was dropped"))
+    pub(crate) fn not_called(last: Origin, loss: &Loss) -> Self {
+        Self::not_called_because(&format!("its last handle, {last}, was dropped"), loss)
     }
 
-    pub(crate) fn not_called_because(lost: &str) -> Self {
-        let by = if std::thread::panicking() {
-            " by a panic"
-        } else {
-            ""
-        };
-        let thread = std::thread::current();
-        let thread = thread
-            .name()
-            .map_or(String::new(), |name| format!(" on thread `{name}`"));
+    pub(crate) fn not_called_because(lost: &str, loss: &Loss) -> Self {
+        let by = if loss.by_panic { " by a panic" } else { "" };
+        let thread = loss.thread.name();
+        let thread = thread.map_or(String::new(), |name| format!(" on thread `{name}`"));
         let message = format!("the callback was never called: {lost}{by}{thread}");
         let kind = Kind::NotCalled {
-            catcher: panic::lost(),
+            catcher: loss.catcher,
         };
         Self::make(
             "Runtime.CallbackNotCalled".into(),

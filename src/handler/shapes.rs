@@ -57,7 +57,7 @@ where
     type Response = R;
 
     fn call(self: &Arc<Self>, event: E, context: Context, callback: Callback<R>) -> Work {
-        let thrown = callback.clone();
+        let thrown = context.done_callback::<R>();
         throw(thrown, self(event, context, callback));
         Work::Done
     }
@@ -94,7 +94,7 @@ where
     type Response = R;
 
     fn call(self: &Arc<Self>, event: E, context: Context, callback: Callback<R>) -> Work {
-        let thrown = callback.clone();
+        let thrown = context.done_callback::<R>();
         let future = self(event, context, callback);
         Work::Future(Box::pin(async move { throw(thrown, future.await) }))
     }
