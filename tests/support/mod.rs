@@ -10,12 +10,17 @@
 pub mod runtime_api;
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
-    sync::mpsc::{self, Receiver},
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{self, Child, Command, Output, Stdio},
+    sync::{
+        atomic::{AtomicU16, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// An example as cargo built it for this test run.
@@ -64,23 +69,30 @@ pub struct Process {
 
 impl Process {
     pub fn spawn(command: &mut Command) -> Self {
+        Process::start(command).0
+    }
+
+    /// Starts it with its standard output in the log too.
+    pub fn spawn_logged(command: &mut Command) -> Self {
+        let (mut process, lines) = Process::start(command);
+        read_along(process.child.stdout.take().expect("a pipe"), lines);
+        process
+    }
+
+    fn start(command: &mut Command) -> (Self, Sender<String>) {
         let command = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the process starts");
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (lines, log) = mpsc::channel();
-        thread::spawn(move || {
-            for line in stderr.lines() {
-                let _ = lines.send(line.expect("text") + "\n");
-            }
-        });
-        Process {
+        read_along(child.stderr.take().expect("a pipe"), lines.clone());
+        let process = Process {
             child,
             log,
             seen: String::new(),
-        }
+        };
+        (process, lines)
     }
 
     /// Sends a signal, such as `INT`.
@@ -92,16 +104,24 @@ impl Process {
         assert!(kill.expect("kill").success());
     }
 
+    /// Has it end by itself, since it has children to end.
+    pub fn terminate(&mut self) {
+        let id = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &id]).status();
+        let _ = self.child.wait();
+    }
+
     pub fn stdout(&mut self) -> impl BufRead + use<> {
         BufReader::new(self.child.stdout.take().expect("a pipe"))
     }
 
-    /// Waits for a line of the log that contains `text`.
-    pub fn wait_for(&mut self, text: &str) {
+    /// Waits for a line of the log that contains `text`, and gives all up to there.
+    pub fn wait_for(&mut self, text: &str) -> &str {
         while !self.seen.contains(text) {
             let line = self.log.recv_timeout(Duration::from_secs(30));
             self.seen += &line.unwrap_or_else(|_| panic!("no `{text}` in:\n{}", self.seen));
         }
+        &self.seen
     }
 
     /// Waits for its end: what it wrote to standard error, and its exit code.
@@ -118,9 +138,86 @@ impl Process {
     }
 }
 
+fn read_along(stream: impl Read + Send + 'static, lines: Sender<String>) {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            let _ = lines.send(line.expect("text") + "\n");
+        }
+    });
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What `tests/live/python.sh` has put there.
+pub fn live(path: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("target/live")
+        .join(path);
+    assert!(
+        path.exists(),
+        "{} is missing: run tests/live/python.sh",
+        path.display()
+    );
+    path
+}
+
+/// An address for a program that cannot be told to take a free port. No connection is given a port
+/// of this range as its own.
+pub fn free_address() -> SocketAddr {
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + process::id() % 1_000 * 20;
+    loop {
+        let port = first as u16 + TRIED.fetch_add(1, Ordering::Relaxed);
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// Waits until something listens there.
+pub fn wait_until_open(address: SocketAddr) {
+    let start = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "nothing listens on {address}"
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A folder for the files of one test, by its name. Gone when the test is over.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(test: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder");
+        Folder(path)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("written");
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("a file")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }

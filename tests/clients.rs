@@ -1,0 +1,420 @@
+//! The desk as AWS's own clients see it: the AWS CLI and boto3 call it; and examples answer
+//! `cargo lambda`, whose deadline is long past.
+
+#![cfg(all(feature = "lambda", feature = "local"))]
+
+mod support;
+
+use nodeback::{Bytes, Callback, Context, Error, Handler, Runtime, Value, json};
+use std::{
+    io::BufRead,
+    process::{Command, Output},
+    sync::Arc,
+};
+use support::{Folder, Process, example, free_address, live, output, wait_until_open};
+use tokio::{net::TcpListener, sync::Barrier};
+
+/// An example that serves.
+struct Desk {
+    url: String,
+    _process: Process,
+}
+
+impl Desk {
+    fn start(command: &mut Command) -> Self {
+        let mut process = Process::spawn(command.args(["--listen", "127.0.0.1:0"]));
+        let line = process.stdout().lines().next().unwrap().unwrap();
+        let (_, url) = line.split_once(" listens on ").unwrap();
+        Desk {
+            url: url.into(),
+            _process: process,
+        }
+    }
+
+    /// `aws lambda invoke` with these arguments; the response goes to `out.json`.
+    fn aws(&self, folder: &Folder, arguments: &[&str]) -> Output {
+        let mut aws = client("aws");
+        aws.args(["lambda", "invoke", "--endpoint-url", &self.url]);
+        aws.args(["--function-name", "f"]).args(arguments);
+        output(aws.arg(folder.path("out.json")), "")
+    }
+}
+
+/// A program that calls, with nothing of who runs the tests in its environment.
+fn client(program: &str) -> Command {
+    let mut client = Command::new(live("python/bin").join(program));
+    client
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .env("HOME", "/nonexistent")
+        .env("AWS_ACCESS_KEY_ID", "made-up")
+        .env("AWS_SECRET_ACCESS_KEY", "made-up")
+        .env("AWS_DEFAULT_REGION", "eu-west-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    client
+}
+
+const PRELUDE: &str = r#"
+import base64, concurrent.futures, json, sys
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+config = Config(retries={"total_max_attempts": 1}, max_pool_connections=8)
+client = boto3.client("lambda", endpoint_url=sys.argv[1], config=config)
+
+def invoke(payload, FunctionName="f", **parameters):
+    if not isinstance(payload, (str, bytes)):
+        payload = json.dumps(payload)
+    answer = client.invoke(FunctionName=FunctionName, Payload=payload, **parameters)
+    answer["Payload"] = answer["Payload"].read()
+    return answer
+
+def same(seen, expected):
+    assert seen == expected, f"{seen!r} is not {expected!r}"
+"#;
+
+/// Runs a script that calls the function at `url` through boto3.
+fn boto3(url: &str, script: &str) {
+    let mut python = client("python");
+    let run = output(python.args(["-c", &format!("{PRELUDE}{script}"), url]), "");
+    assert!(run.status.success(), "{}", text(&run.stderr));
+}
+
+/// Serves a handler in this process, for as long as the test runs.
+async fn serve<M: 'static>(handler: impl Handler<M>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // A type without the handler's marker can be spawned.
+    let served: futures::future::BoxFuture<'static, _> =
+        Box::pin(Runtime::new(handler).serve(listener, std::future::pending()));
+    tokio::spawn(served);
+    format!("http://{address}")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// What a client that succeeded printed.
+fn printed(run: &Output) -> Value {
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    serde_json::from_slice(&run.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "needs tests/live/python.sh"]
+fn the_aws_cli_gets_a_good_answer() {
+    let (desk, folder) = (Desk::start(&mut example("hello")), Folder::new("cli_good"));
+    let run = desk.aws(&folder, &["--payload", r#"{ "name": "Żaneta" }"#]);
+    let answer = json!({ "StatusCode": 200, "ExecutedVersion": "$LATEST" });
+    assert_eq!(printed(&run), answer);
+    let response: Value = serde_json::from_str(&folder.read("out.json")).unwrap();
+    assert_eq!(response["hello"], "Żaneta");
+
+    let event = concat!(
+        "fileb://",
+        env!("CARGO_MANIFEST_DIR"),
+        "/examples/events/hello.json"
+    );
+    assert_eq!(printed(&desk.aws(&folder, &["--payload", event])), answer);
+    assert!(folder.read("out.json").starts_with(r#"{"hello":"Ada","#));
+}
+
+#[test]
+#[ignore = "needs tests/live/python.sh"]
+fn the_aws_cli_tells_a_failure_and_its_log() {
+    let desk = Desk::start(&mut example("hello"));
+    let folder = Folder::new("cli_failure");
+    let run = desk.aws(&folder, &["--payload", "{}", "--log-type", "Tail"]);
+    let mut answer = printed(&run);
+    let log = answer["LogResult"].take();
+    assert_eq!(
+        answer,
+        json!({
+            "StatusCode": 200,
+            "FunctionError": "Unhandled",
+            "LogResult": null,
+            "ExecutedVersion": "$LATEST",
+        })
+    );
+    let failure = r#"{"errorType":"string","errorMessage":"name is missing","trace":[]}"#;
+    assert_eq!(folder.read("out.json"), failure);
+
+    let decode = &mut client("python");
+    let decode = decode.args(["-m", "base64", "-d"]);
+    let log = output(decode, log.as_str().unwrap()).stdout;
+    let lines: Vec<_> = text(&log).lines().collect();
+    let [start, error, end, report] = *lines else {
+        panic!("{lines:?}");
+    };
+    let start = start.strip_prefix("START RequestId: ").unwrap();
+    let id = start.strip_suffix(" Version: $LATEST").unwrap();
+    let (_, error) = error.split_once('\t').unwrap();
+    assert_eq!(error, format!("{id}\tERROR\tInvoke Error \t{failure}"));
+    assert_eq!(end, format!("END RequestId: {id}"));
+    let expected = format!("REPORT RequestId: {id}\tDuration: ");
+    assert!(report.starts_with(&expected), "{report}");
+}
+
+#[test]
+#[ignore = "needs tests/live/python.sh"]
+fn the_aws_cli_makes_asynchronous_calls_and_dry_runs() {
+    let (desk, folder) = (Desk::start(&mut example("hello")), Folder::new("cli_types"));
+    for (kind, status) in [("Event", 202), ("DryRun", 204)] {
+        let run = desk.aws(&folder, &["--invocation-type", kind, "--payload", "{}"]);
+        assert_eq!(printed(&run), json!({ "StatusCode": status }), "of {kind}");
+        assert_eq!(folder.read("out.json"), "");
+    }
+}
+
+#[test]
+#[ignore = "needs tests/live/python.sh"]
+fn the_aws_cli_tells_why_a_payload_is_refused() {
+    let (desk, folder) = (Desk::start(&mut example("hello")), Folder::new("cli_bad"));
+    let run = desk.aws(&folder, &["--payload", "{"]);
+    let line = "An error occurred (InvalidRequestContentException) when calling the Invoke \
+                operation: Could not parse request body into json: EOF while parsing an object \
+                at line 1 column 1";
+    assert!(text(&run.stderr).contains(line), "{}", text(&run.stderr));
+    assert!(!run.status.success());
+}
+
+#[test]
+#[ignore = "needs tests/live/python.sh"]
+fn boto3_gets_answers_failures_and_the_log_tail() {
+    let desk = Desk::start(&mut example("hello"));
+    boto3(
+        &desk.url,
+        r#"
+answer = invoke({"name": "Ada"})
+request = answer["ResponseMetadata"]["RequestId"]
+same(json.loads(answer["Payload"]), {"hello": "Ada", "request": request})
+same((answer["StatusCode"], answer["ExecutedVersion"]), (200, "$LATEST"))
+assert "FunctionError" not in answer and "LogResult" not in answer, answer
+
+answer = invoke({}, LogType="Tail")
+request = answer["ResponseMetadata"]["RequestId"]
+same((answer["StatusCode"], answer["FunctionError"]), (200, "Unhandled"))
+failure = b'{"errorType":"string","errorMessage":"name is missing","trace":[]}'
+same(answer["Payload"], failure)
+start, error, end, report = base64.b64decode(answer["LogResult"]).decode().splitlines()
+same(start, f"START RequestId: {request} Version: $LATEST")
+same(error.split("\t", 1)[1], f"{request}\tERROR\tInvoke Error \t{failure.decode()}")
+same(end, f"END RequestId: {request}")
+assert report.startswith(f"REPORT RequestId: {request}\tDuration: "), report
+
+answer = invoke({}, InvocationType="Event")
+same((answer["StatusCode"], answer["Payload"]), (202, b""))
+answer = invoke({}, InvocationType="DryRun")
+same((answer["StatusCode"], answer["Payload"]), (204, b""))
+"#,
+    );
+}
+
+#[test]
+#[ignore = "needs tests/live/python.sh"]
+fn boto3_raises_for_what_is_refused() {
+    let desk = Desk::start(&mut example("hello"));
+    boto3(
+        &desk.url,
+        r#"
+for kind in ["RequestResponse", "Event", "DryRun"]:
+    try:
+        raise SystemExit(invoke("nonsense", InvocationType=kind))
+    except client.exceptions.InvalidRequestContentException as error:
+        same(error.response["ResponseMetadata"]["HTTPStatusCode"], 400)
+        same(error.response["Type"], "User")
+        message = error.response["Error"]["Message"]
+        assert message.startswith("Could not parse request body into json: "), message
+
+try:
+    raise SystemExit(client.get_function(FunctionName="f"))
+except ClientError as error:
+    same(error.response["Error"]["Code"], "UnknownOperationException")
+    same(error.response["ResponseMetadata"]["HTTPStatusCode"], 404)
+"#,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "needs tests/live/python.sh"]
+async fn the_context_has_what_boto3_said() {
+    let about = |_: Value, context: Context, callback: Callback| {
+        callback.succeed(json!({
+            "client": context.client_context,
+            "name": context.function_name,
+            "arn": context.invoked_function_arn,
+            "tenant": context.tenant_id,
+        }));
+    };
+    boto3(
+        &serve(about).await,
+        r#"
+client_context = {"client": {"installation_id": "i"}, "custom": {"k": "ż"}}
+encoded = base64.b64encode(json.dumps(client_context).encode()).decode()
+answer = invoke({}, ClientContext=encoded, TenantId="tenant-1", Qualifier="live")
+same(json.loads(answer["Payload"]), {
+    "client": client_context,
+    "name": "f",
+    "arn": "arn:aws:lambda:us-east-1:123456789012:function:f:live",
+    "tenant": "tenant-1",
+})
+
+for name in ["orders", "orders:7", "arn:aws:lambda:eu-west-1:123456789012:function:orders"]:
+    answer = json.loads(invoke({}, name)["Payload"])
+    same((answer["name"], answer["client"], answer["tenant"]), ("orders", None, None))
+
+for wrong in ["%%%", base64.b64encode(b"no json").decode()]:
+    try:
+        raise SystemExit(invoke({}, ClientContext=wrong))
+    except client.exceptions.InvalidRequestContentException as error:
+        message = error.response["Error"]["Message"]
+        same(message, "Client context must be a valid Base64-encoded JSON object.")
+"#,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "needs tests/live/python.sh"]
+async fn boto3_sends_six_megabytes_and_no_more() {
+    let size = async |event: Value| Ok::<_, Error>(event.as_str().map(str::len));
+    boto3(
+        &serve(size).await,
+        r#"
+limit = 6 * 1024 * 1024
+answer = invoke('"' + "x" * (limit - 2) + '"')
+same(answer["Payload"], str(limit - 2).encode())
+for size in [limit + 1, 2 * limit]:
+    try:
+        raise SystemExit(invoke('"' + "x" * (size - 2) + '"'))
+    except ClientError as error:
+        same(error.response["Error"], {
+            "Code": "RequestEntityTooLargeException",
+            "Message": "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+        })
+        same(error.response["ResponseMetadata"]["HTTPStatusCode"], 413)
+"#,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "needs tests/live/python.sh"]
+async fn boto3_gets_a_response_of_six_megabytes_and_no_more() {
+    let sized = async |bytes: usize| Ok::<_, Error>(Bytes::from(vec![b'1'; bytes]));
+    boto3(
+        &serve(sized).await,
+        r#"
+limit = 6 * 1024 * 1024 + 100
+answer = invoke(limit)
+assert "FunctionError" not in answer
+same(len(answer["Payload"]), limit)
+answer = invoke(limit + 1)
+same((answer["StatusCode"], answer["FunctionError"]), (200, "Unhandled"))
+same(json.loads(answer["Payload"])["errorType"], "Function.ResponseSizeTooLarge")
+"#,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "needs tests/live/python.sh"]
+async fn parallel_calls_run_side_by_side() {
+    let all = Arc::new(Barrier::new(8));
+    let handler = move |event: Value, _: Context, callback: Callback| {
+        let all = Arc::clone(&all);
+        async move {
+            all.wait().await;
+            callback.succeed(event);
+        }
+    };
+    boto3(
+        &serve(handler).await,
+        r#"
+with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    answers = list(pool.map(invoke, range(8)))
+same([answer["Payload"] for answer in answers], [str(n).encode() for n in range(8)])
+same(len({answer["ResponseMetadata"]["RequestId"] for answer in answers}), 8)
+"#,
+    );
+}
+
+#[test]
+#[ignore = "needs tests/live/python.sh"]
+fn boto3_is_told_of_a_timeout() {
+    let mut timer = example("timer");
+    let desk = Desk::start(timer.env("AWS_LAMBDA_FUNCTION_TIMEOUT", "1"));
+    boto3(
+        &desk.url,
+        r#"
+answer = invoke({"ms": 60000})
+request = answer["ResponseMetadata"]["RequestId"]
+same((answer["StatusCode"], answer["FunctionError"]), (200, "Unhandled"))
+failure = json.loads(answer["Payload"])
+same(failure["errorType"], "Sandbox.Timedout")
+message = f"RequestId: {request} Error: Task timed out after 1.00 seconds"
+same(failure["errorMessage"], message)
+same(invoke({"ms": 1})["Payload"], b'{"waited":1}')
+"#,
+    );
+}
+
+/// `cargo lambda`, for a project that is none of its own: it wants one with a binary.
+fn cargo_lambda(folder: &Folder) -> Command {
+    folder.write(
+        "Cargo.toml",
+        "[package]\nname = \"function\"\n[[bin]]\nname = \"function\"\npath = \"main.rs\"\n\
+         [workspace]\n",
+    );
+    folder.write("main.rs", "fn main() {}\n");
+    let mut command = Command::new(live("python/bin/cargo-lambda"));
+    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command.env_remove(variable);
+    }
+    command.arg("lambda").current_dir(folder.path("."));
+    command
+}
+
+#[test]
+#[ignore = "needs tests/live/python.sh"]
+fn cargo_lambda_gets_answers_though_its_deadline_is_long_past() {
+    let folder = Folder::new("cargo_lambda");
+    for (name, event, expected) in [
+        ("hello", r#"{ "name": "Ada" }"#, Ok(json!("Ada"))),
+        ("hello", "{}", Err("name is missing")),
+        ("timer", r#"{ "ms": 300 }"#, Ok(json!(300))),
+        ("wait_until", r#"{ "order": 7 }"#, Ok(json!(7))),
+    ] {
+        let address = free_address();
+        let (host, port) = (address.ip().to_string(), address.port().to_string());
+        let at = ["--invoke-address", &host, "--invoke-port", &port];
+        let mut watch = cargo_lambda(&folder);
+        let watch = watch.args(["watch", "--only-lambda-apis"]).args(at);
+        let _watch = Process::spawn_logged(watch);
+        wait_until_open(address);
+
+        // The variables that it asks for.
+        let mut function = example(name);
+        function
+            .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt"))
+            .env("AWS_LAMBDA_FUNCTION_NAME", "_")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "4096");
+        let function = Process::spawn(&mut function);
+        let mut invoke = cargo_lambda(&folder);
+        let invoke = invoke.arg("invoke").args(at).args(["--data-ascii", event]);
+        let run = output(invoke, "");
+        let log = function.log();
+        match expected {
+            Ok(expected) => {
+                let answer = printed(&run);
+                let mut values = answer.as_object().unwrap().values();
+                assert_eq!(values.next(), Some(&expected), "from {name}:\n{log}");
+            }
+            Err(message) => {
+                assert!(text(&run.stderr).contains(message), "{}", text(&run.stderr));
+                assert!(!run.status.success());
+            }
+        }
+        assert!(!log.contains("deadline"), "from {name}:\n{log}");
+    }
+}
