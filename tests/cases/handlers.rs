@@ -1,65 +1,61 @@
 //! The handlers of `cases.js`, ported one to one and in its order.
 
 use futures::FutureExt;
-use nodeback::{Callback, Context, Error, Runtime, Unsignalled, Value, json};
+use nodeback::{Callback, Context, Error, Task, Value, json};
 use serde::{Serialize, Serializer, ser};
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
-use tokio::{io::AsyncReadExt, net::TcpStream, time::sleep};
+use tokio::{net::TcpStream, time::sleep};
 
-/// Runs the handler of that name, as the process of a function.
-pub(crate) async fn run(name: &str) -> nodeback::Result<()> {
-    macro_rules! run {
-        ($($handler:ident)+) => {
-            match name {
-                $(stringify!($handler) => nodeback::run($handler).boxed_local().await,)+
-                "never_called, Unsignalled::Null" => {
-                    Runtime::new(never_called).unsignalled(Unsignalled::Null).run().await
-                }
-                _ => panic!("no handler is called {name}"),
-            }
-        };
-    }
-    run! {
-        result_object result_echo result_string result_number result_false result_array
-        result_null result_undefined result_none result_only_null_error result_unicode
-        result_undefined_member result_circular result_http
-        error_error error_type_error error_named error_string error_empty_string error_number
-        error_zero error_false error_true error_object error_array error_json_string
-        error_beats_result error_undefined_is_none error_empty_message error_multiline
-        twice_results twice_result_then_error twice_error_then_result twice_callback_then_done
-        twice_succeed_then_callback twice_race never_called
-        throw_error throw_string throw_after_callback
-        later_timer later_promise later_error
-        wait_true_holds_result wait_false_sends_at_once wait_true_error_at_once wait_done_at_once
-        context_succeed context_fail_error context_fail_string context_fail_nothing
-        context_done_result context_done_error context_members
-        async_return async_return_nothing async_throw async_throw_string
-        async_callback_before_return async_return_and_callback async_callback_after_return
-        warm_counter_x2 error_then_again_x2
-    }
+handlers! {
+    result_object result_echo result_string result_number result_false result_array
+    result_null result_undefined result_none result_only_null_error result_unicode
+    result_undefined_member result_circular result_http
+    error_error error_type_error error_named error_string error_empty_string error_number
+    error_zero error_false error_true error_object error_array error_json_string
+    error_beats_result error_undefined_is_none error_empty_message error_multiline
+    twice_results twice_result_then_error twice_error_then_result twice_callback_then_done
+    twice_succeed_then_callback twice_race never_called
+    throw_error throw_string throw_after_callback
+    later_timer later_promise later_error
+    wait_true_holds_result wait_false_sends_at_once wait_true_error_at_once wait_done_at_once
+    context_succeed context_fail_error context_fail_string context_fail_nothing
+    context_done_result context_done_error context_members
+    async_return async_return_nothing async_throw async_throw_string
+    async_callback_before_return async_return_and_callback async_callback_after_return
+    warm_counter_x2 error_then_again_x2
 }
 
 /// `setTimeout(f, ms)`
-fn later(context: &Context, ms: u64, f: impl FnOnce() + Send + 'static) {
+pub(crate) fn later(context: &Context, ms: u64, f: impl FnOnce() + Send + 'static) -> Task {
     context.spawn(async move {
         sleep(Duration::from_millis(ms)).await;
         f();
+    })
+}
+
+/// The line to the test, as in `line.js`.
+pub(crate) fn hold(
+    event: &Value,
+    context: &Context,
+    f: impl FnOnce() -> Result<(), Error> + Send + 'static,
+) {
+    let address = event["until"].as_str().unwrap_or_default().to_owned();
+    context.spawn(async move {
+        let mut line = TcpStream::connect(address).await?;
+        let (mut said, mut echo) = line.split();
+        tokio::io::copy(&mut said, &mut echo).await?;
+        f()
     });
 }
 
-/// The timer of the `wait_*` cases, which fires when the test hangs up.
-fn until_hung_up(event: &Value, context: &Context) {
-    let address = event["until"]
-        .as_str()
-        .map(String::from)
-        .unwrap_or_default();
-    context.spawn(async move {
-        let mut line = TcpStream::connect(address).await?;
-        line.read_to_end(&mut Vec::new()).await
-    });
+/// Says that the invocation has begun.
+pub(crate) fn begun(event: &Value) {
+    if let Some(address) = event["begun"].as_str() {
+        std::net::TcpStream::connect(address).unwrap();
+    }
 }
 
 // callback: results
@@ -120,7 +116,7 @@ fn result_undefined_member(_: Value, _: Context, callback: Callback<Members>) {
 }
 
 /// What has no JSON.
-struct Circular;
+pub(crate) struct Circular;
 
 impl Serialize for Circular {
     fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
@@ -250,7 +246,7 @@ fn twice_race(_: Value, context: Context, callback: Callback) {
     later(&context, 5, move || callback(None, Some(json!("fast"))));
 }
 
-fn never_called(_: Value, _: Context, _: Callback) {}
+pub(crate) fn never_called(_: Value, _: Context, _: Callback) {}
 
 // throw
 
@@ -286,23 +282,23 @@ fn later_error(_: Value, context: Context, callback: Callback) {
 // the event loop
 
 fn wait_true_holds_result(event: Value, context: Context, callback: Callback) {
-    until_hung_up(&event, &context);
+    hold(&event, &context, || Ok(()));
     callback(None, Some(json!("held")));
 }
 
 fn wait_false_sends_at_once(event: Value, context: Context, callback: Callback) {
     context.set_callback_waits_for_empty_event_loop(false);
-    until_hung_up(&event, &context);
+    hold(&event, &context, || Ok(()));
     callback(None, Some(json!("at once")));
 }
 
 fn wait_true_error_at_once(event: Value, context: Context, callback: Callback) {
-    until_hung_up(&event, &context);
+    hold(&event, &context, || Ok(()));
     callback(Some(Error::msg("at once")), None);
 }
 
 fn wait_done_at_once(event: Value, context: Context, _: Callback) {
-    until_hung_up(&event, &context);
+    hold(&event, &context, || Ok(()));
     context.done(None, Some(json!("at once")));
 }
 

@@ -1,37 +1,66 @@
-//! The same answers as Node's: the 63 handlers of `cases.js`, ported one to one, answer over HTTP
-//! what `cases.json` recorded of the real Node runtime client 3.3.0 under Node 20.
+//! The same answers as Node's, over HTTP: the handlers of `cases.js` and `more.js`, ported one to
+//! one, and the functions of `examples/ported`. What the real Node runtime client 3.3.0 answered
+//! under Node 20 is recorded in `cases.json` and `recorded.json`, and asked anew by
+//! `the_real_node_client_answers_the_same`.
 
+/// Names all the handlers of a file.
+macro_rules! handlers {
+    ($($handler:ident)+) => {
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($handler)),+];
+
+        /// Runs the handler of that name, as the process of a function.
+        pub(crate) async fn run(name: &str) -> nodeback::Result<()> {
+            match name {
+                $(stringify!($handler) => nodeback::run($handler).boxed_local().await,)+
+                _ => panic!("no handler is called {name}"),
+            }
+        }
+    };
+}
+
+mod deliberate;
 mod handlers;
+mod more;
+mod play;
+mod ported;
 #[path = "../support/mod.rs"]
 mod support;
 
-use nodeback::{RawValue, Value, json};
-use serde::Deserialize;
-use std::{fs, process::Command};
-use support::{
-    Process,
-    runtime_api::{Event, Posted, RuntimeApi},
+use deliberate::{DELIBERATE, Row};
+use futures::StreamExt;
+use nodeback::{RawValue, Runtime, Unsignalled, Value};
+use play::{Case, Seen, Side, Step, differences, play};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Write,
+    fs,
+    io::Write as _,
 };
-use tokio::net::TcpListener;
 
-/// Where we answer otherwise on purpose: the handler, what we answer, and why.
-const DELIBERATE: [(&str, &str, &str, &str); 2] = [
-    (
-        "never_called",
-        "error",
-        r#"{"errorType":"Runtime.CallbackNotCalled","errorMessage":"#,
-        "a lost callback is a bug; `Unsignalled::Null` answers as Node",
-    ),
-    (
-        "async_callback_after_return",
-        "response",
-        r#""late""#,
-        "calling back from async code is the point: the return does not settle",
-    ),
-];
+const RECORDED: &str = "tests/cases/recorded.json";
 
+#[tokio::test]
+#[ignore = "needs to be started by the other tests, as the process of a function"]
+async fn function() {
+    let Ok(name) = std::env::var("_HANDLER") else {
+        return;
+    };
+    let ran = match name.split_once('.') {
+        Some(("cases", name)) => handlers::run(name).await,
+        Some(("more", name)) => more::run(name).await,
+        Some((file, _)) => ported::run(file).await,
+        None => {
+            let runtime = Runtime::new(handlers::never_called);
+            runtime.unsignalled(Unsignalled::Null).run().await
+        }
+    };
+    ran.unwrap();
+}
+
+/// A handler of `cases.js`, as its answers were recorded.
 #[derive(Deserialize)]
-struct Case {
+struct Recorded {
     handler: String,
     event: Value,
     answers: Vec<Answer>,
@@ -43,167 +72,257 @@ struct Answer {
     answer: String,
     /// As it was posted, but for spaces: the order of keys counts.
     body: Box<RawValue>,
-    #[serde(default)]
-    trace_lines: usize,
+    trace_lines: Option<usize>,
     sent: Option<String>,
 }
 
-#[tokio::test]
-#[ignore = "needs to be started by the other test, as the process of a function"]
-async fn function() {
-    if let Ok(name) = std::env::var("_HANDLER") {
-        handlers::run(&name).await.unwrap();
+fn the_63() -> Vec<(Case, Vec<Seen>)> {
+    let cases = fs::read_to_string("tests/cases/cases.json").unwrap();
+    let cases: Vec<Recorded> = serde_json::from_str(&cases).unwrap();
+    assert_eq!(cases.len(), 63);
+    assert!(
+        cases
+            .iter()
+            .map(|case| case.handler.as_str())
+            .eq(handlers::NAMES.iter().copied())
+    );
+    cases.into_iter().map(Recorded::case).collect()
+}
+
+impl Recorded {
+    fn case(self) -> (Case, Vec<Seen>) {
+        let step = |answer: &Answer| match answer.sent {
+            Some(_) => Step::InvokeOnLine,
+            None => Step::Invoke(self.event.to_string()),
+        };
+        let case = Case {
+            folder: "tests/cases",
+            handler: format!("cases.{}", self.handler),
+            steps: self.answers.iter().map(step).collect(),
+        };
+        (case, self.answers.iter().map(Answer::seen).collect())
     }
 }
 
-fn start(api: &RuntimeApi, handler: &str) -> Process {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--ignored", "--exact", "function", "--nocapture"])
-        .env("_HANDLER", handler)
-        .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "cases")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-        .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/cases")
-        .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
-        .env("RUST_BACKTRACE", "0");
-    Process::spawn(&mut command)
-}
-
-fn event(body: Value, client_context: &str) -> Event {
-    Event {
-        request_id: "00000000-0000-4000-8000-000000000000".into(),
-        body: body.to_string(),
-        headers: vec![
-            ("lambda-runtime-client-context", client_context.into()),
-            (
-                "lambda-runtime-cognito-identity",
-                r#"{"cognitoIdentityId":"id","cognitoIdentityPoolId":"pool"}"#.into(),
-            ),
-            ("lambda-runtime-aws-tenant-id", "tenant-1".into()),
-        ],
+impl Answer {
+    fn seen(&self) -> Seen {
+        let body: Value = serde_json::from_str(self.body.get()).unwrap();
+        let trace = (self.answer == "error").then_some(self.trace_lines.unwrap_or(0) > 0);
+        let sent = self.sent.as_deref().map(|sent| match sent {
+            "at once" => play::AT_ONCE.into(),
+            _ => play::HELD.into(),
+        });
+        Seen {
+            answer: play::answer(&self.answer, &body.to_string(), trace),
+            sent,
+            process: None,
+        }
     }
 }
 
-/// lambda_runtime 1.5 gives up where a client context has a `client` without all of these, so
-/// they are sent, and taken out again of what is compared.
-const CLIENT_CONTEXT: &str = r#"{"client":{"installation_id":"i","app_title":"","app_version_name":"","app_version_code":"","app_package_name":""},"custom":{"k":"v"}}"#;
-const RECORDED_CLIENT_CONTEXT: &str = r#"{"client":{"installation_id":"i"},"custom":{"k":"v"}}"#;
+fn more() -> Vec<Case> {
+    let case = |handler: &&str| Case {
+        folder: "tests/cases",
+        handler: format!("more.{handler}"),
+        steps: more::steps(handler),
+    };
+    more::NAMES
+        .iter()
+        .map(case)
+        .chain(ported::cases())
+        .collect()
+}
 
-/// What was posted, and when, in the terms of `cases.json`.
-async fn invoke(
-    api: &mut RuntimeApi,
-    case: &Case,
-    answer: &Answer,
-) -> (Posted, Option<&'static str>) {
-    if answer.sent.is_none() {
-        return (
-            api.invoke(event(case.event.clone(), CLIENT_CONTEXT)).await,
-            None,
+/// What Node answered in a case of [`more`].
+#[derive(Serialize, Deserialize)]
+struct Played {
+    handler: String,
+    seen: Vec<Seen>,
+}
+
+fn recorded() -> HashMap<String, Vec<Seen>> {
+    let played = fs::read_to_string(RECORDED).unwrap_or("[]".into());
+    let played: Vec<Played> = serde_json::from_str(&played).unwrap();
+    let entry = |played: Played| (played.handler, played.seen);
+    played.into_iter().map(entry).collect()
+}
+
+/// One case a line, so that a change of it is a change of a line.
+fn record(played: &[Played]) {
+    let lines: Vec<_> = played
+        .iter()
+        .map(|played| serde_json::to_string(played).unwrap())
+        .collect();
+    fs::write(RECORDED, format!("[\n{}\n]\n", lines.join(",\n"))).unwrap();
+}
+
+/// The difference between Node and here, case by case.
+#[derive(Default)]
+struct Table {
+    cases: usize,
+    answers: usize,
+    equal: usize,
+    /// Cases with differences that are meant.
+    meant: usize,
+    /// What differs, by the reason for it.
+    deliberate: BTreeMap<&'static str, BTreeSet<String>>,
+    /// The rows of [`DELIBERATE`] that were met.
+    rows: BTreeSet<usize>,
+    differences: Vec<String>,
+}
+
+impl Table {
+    fn add(&mut self, handler: &str, node: &[Seen], here: &[Seen]) {
+        self.cases += 1;
+        self.answers += node.iter().filter(|seen| !seen.answer.is_empty()).count();
+        assert_eq!(node.len(), here.len(), "{handler}");
+        let differences = differences(node, here);
+        let unmeant = self.differences.len();
+        let equal = differences.is_empty();
+        for (node, here) in differences {
+            let line = format!("{handler}\n    Node: {node}\n    here: {here}");
+            let row = DELIBERATE
+                .iter()
+                .position(|row| row.covers(handler, &node, &here));
+            match row {
+                None => self.differences.push(line),
+                Some(row) => {
+                    let cases = self.deliberate.entry(DELIBERATE[row].why).or_default();
+                    cases.insert(handler.into());
+                    self.rows.insert(row);
+                }
+            }
+        }
+        self.equal += usize::from(equal);
+        self.meant += usize::from(!equal && self.differences.len() == unmeant);
+    }
+
+    /// Prints it where cargo does not capture it.
+    fn print(&self, title: &str) {
+        let mut text = format!(
+            "\n{title}: {} cases, {} answers; {} cases equal, {} with a difference that is meant",
+            self.cases, self.answers, self.equal, self.meant
+        );
+        for (why, cases) in &self.deliberate {
+            let cases: Vec<_> = cases.iter().map(String::as_str).collect();
+            write!(text, "\n  {why}:\n    {}", cases.join(", ")).unwrap();
+        }
+        text += "\n\n";
+        std::io::stderr().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn check(&self) {
+        let differences = self.differences.join("\n");
+        assert!(
+            differences.is_empty(),
+            "not meant to differ:\n{differences}"
         );
     }
-    // What is the timer's end in Node is here that the test hangs up.
-    let line = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut body = case.event.clone();
-    body["until"] = json!(line.local_addr().unwrap().to_string());
-    api.send(event(body, CLIENT_CONTEXT));
-    let (line, _) = line.accept().await.unwrap();
-    if answer.sent.as_deref() == Some("at once") {
-        let posted = api.posted().await;
-        drop(line);
-        return (posted, Some("at once"));
-    }
-    assert!(
-        api.try_posted().is_none(),
-        "{} was not held back",
-        case.handler
-    );
-    drop(line);
-    (api.posted().await, Some("after the timer"))
 }
 
-/// The answer as text, with the trace taken out of an error.
-fn comparable(posted: &Posted) -> (String, Option<usize>) {
-    let text = std::str::from_utf8(&posted.body)
-        .unwrap()
-        .replace(CLIENT_CONTEXT, RECORDED_CLIENT_CONTEXT);
-    if posted.endpoint != "error" {
-        return (text, None);
+/// Every row has to have been met, of those that could be.
+fn check_rows(tables: &[&Table], could_be: impl Fn(&Row) -> bool) {
+    for (at, row) in DELIBERATE.iter().enumerate() {
+        let met = tables.iter().any(|table| table.rows.contains(&at));
+        assert!(met || !could_be(row), "a row for nothing: {row:?}");
     }
-    let mut body: Value = serde_json::from_str(&text).unwrap();
-    let trace = body.as_object_mut().unwrap().remove("trace").unwrap();
-    (body.to_string(), Some(trace.as_array().unwrap().len()))
 }
 
-fn compact(json: &RawValue) -> String {
-    serde_json::from_str::<Value>(json.get())
-        .unwrap()
-        .to_string()
+/// Plays cases here, two at a time, and compares.
+async fn compare(title: &str, cases: Vec<(Case, Vec<Seen>)>) -> Table {
+    let played =
+        futures::stream::iter(&cases).map(|(case, node)| play(Side::Rust, case, Some(node)));
+    let here: Vec<_> = played.buffered(2).collect().await;
+    let mut table = Table::default();
+    for ((case, node), here) in cases.iter().zip(&here) {
+        table.add(&case.handler, node, here);
+    }
+    table.print(title);
+    table.check();
+    table
 }
 
 #[tokio::test]
 async fn the_63_recorded_answers_are_given() {
-    let cases = fs::read_to_string("tests/cases/cases.json").unwrap();
-    let cases: Vec<Case> = serde_json::from_str(&cases).unwrap();
-    assert_eq!(cases.len(), 63);
-    let (mut answers, mut differences, mut deliberate) = (0, Vec::new(), Vec::new());
-    for case in &cases {
-        let mut api = RuntimeApi::start().await;
-        let _function = start(&api, &case.handler);
-        for answer in &case.answers {
-            answers += 1;
-            let (posted, sent) = invoke(&mut api, case, answer).await;
-            let (body, trace) = comparable(&posted);
-            let same = posted.endpoint == answer.answer
-                && body == compact(&answer.body)
-                && sent == answer.sent.as_deref()
-                // Node has a stack for what is an `Error`, and none for another value.
-                && trace.is_none_or(|lines| (lines == 0) == (answer.trace_lines == 0));
-            let meant = DELIBERATE
-                .iter()
-                .find(|(handler, ..)| *handler == case.handler);
-            let line = format!(
-                "{}: Node {} {}, here {} {body}",
-                case.handler,
-                answer.answer,
-                answer.body.get(),
-                posted.endpoint
-            );
-            match meant {
-                None if same => {}
-                None => differences.push(line),
-                Some((_, endpoint, start, why)) => {
-                    assert!(
-                        !same && posted.endpoint == *endpoint && body.starts_with(start),
-                        "{line}"
-                    );
-                    deliberate.push(format!("{line}\n  {why}"));
-                }
-            }
-        }
-    }
-    println!("{answers} answers of {} handlers", cases.len());
-    println!(
-        "deliberately different: {}\n{}",
-        deliberate.len(),
-        deliberate.join("\n")
-    );
+    let table = compare("recorded, cases.js", the_63()).await;
+    // What became of the process is not recorded.
+    check_rows(&[&table], |row| {
+        row.handler.starts_with("cases.") && !row.node.starts_with("the process")
+    });
+}
+
+#[tokio::test]
+async fn the_other_recorded_answers_are_given() {
+    let mut recorded = recorded();
+    let pair = |case: Case| {
+        let node = recorded.remove(&case.handler);
+        let node = node.unwrap_or_else(|| panic!("{} is not recorded", case.handler));
+        (case, node)
+    };
+    let cases = more().into_iter().map(pair).collect();
+    let table = compare("recorded, more.js and examples/ported", cases).await;
+    check_rows(&[&table], |row| !row.handler.starts_with("cases."));
     assert!(
-        differences.is_empty(),
-        "not meant to differ:\n{}",
-        differences.join("\n")
+        recorded.is_empty(),
+        "recorded, but no case: {:?}",
+        recorded.keys()
     );
-    assert_eq!(deliberate.len(), DELIBERATE.len());
 }
 
 #[tokio::test]
 async fn a_callback_that_is_never_called_answers_as_node_where_that_is_asked_for() {
-    let mut api = RuntimeApi::start().await;
-    let _function = start(&api, "never_called, Unsignalled::Null");
-    let posted = api.invoke(event(json!({}), CLIENT_CONTEXT)).await;
-    assert_eq!(
-        (posted.endpoint.as_str(), posted.json()),
-        ("response", Value::Null)
-    );
+    let case = Case {
+        folder: "tests/cases",
+        handler: "never_called with Unsignalled::Null".into(),
+        steps: vec![Step::Invoke("{}".into())],
+    };
+    let seen = play(Side::Rust, &case, None).await;
+    assert_eq!(seen[0].answer, "response null");
+}
+
+/// With `RECORD` in the environment it writes what Node answered to `recorded.json`.
+#[tokio::test]
+#[ignore = "needs tests/live/node.sh"]
+async fn the_real_node_client_answers_the_same() {
+    assert!(play::node_client().exists(), "run tests/live/node.sh first");
+    let mut recorded = recorded();
+    let others = more().into_iter().map(|case| {
+        let seen = recorded.remove(&case.handler).unwrap_or_default();
+        (case, seen)
+    });
+    let cases: Vec<_> = the_63().into_iter().chain(others).collect();
+    let played = futures::stream::iter(&cases).map(async |(case, _)| {
+        let node = play(Side::Node, case, None).await;
+        let here = play(Side::Rust, case, Some(&node)).await;
+        (node, here)
+    });
+    let played: Vec<_> = played.buffered(2).collect().await;
+
+    let (mut the_63, mut others) = (Table::default(), Table::default());
+    let (mut new, mut otherwise) = (Vec::new(), Vec::new());
+    for ((case, recorded), (node, here)) in cases.iter().zip(played) {
+        let table = if case.handler.starts_with("cases.") {
+            &mut the_63
+        } else {
+            &mut others
+        };
+        table.add(&case.handler, &node, &here);
+        if recorded.len() != node.len() || !differences(recorded, &node).is_empty() {
+            otherwise.push(&case.handler);
+        }
+        new.push(Played {
+            handler: case.handler.clone(),
+            seen: node,
+        });
+    }
+    the_63.print("live, cases.js");
+    others.print("live, more.js and examples/ported");
+    if std::env::var_os("RECORD").is_some() {
+        record(&new[63..]);
+    } else {
+        assert!(otherwise.is_empty(), "recorded otherwise: {otherwise:?}");
+    }
+    the_63.check();
+    others.check();
+    check_rows(&[&the_63, &others], |_| true);
 }

@@ -30,13 +30,14 @@ aarch64 | arm64) machine=arm64 ;;
 esac
 wheel=$folder/wheel
 "${pip[@]}" download --no-deps --only-binary :all: --dest "$wheel" aws-sam-cli==1.148.0
-"$python" - "$wheel"/*.whl "samcli/local/rapid/aws-lambda-rie-$machine" "$emulator" <<'END'
+"$python" - "$wheel"/*.whl "samcli/local/rapid/aws-lambda-rie-$machine" "$wheel/emulator" <<'END'
 import sys, zipfile
 
 wheel, member, emulator = sys.argv[1:]
 with zipfile.ZipFile(wheel) as files, open(emulator, "wb") as file:
     file.write(files.read(member))
 END
-chmod +x "$emulator"
+chmod +x "$wheel/emulator"
+mv "$wheel/emulator" "$emulator"
 rm -r "$wheel"
 touch "$folder/complete"

@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::{
     net::TcpListener,
-    sync::{Mutex, mpsc},
+    sync::{Mutex, mpsc, watch},
 };
 
 /// What a function posted.
@@ -65,7 +65,7 @@ struct Shared {
     events: Mutex<mpsc::UnboundedReceiver<Event>>,
     posted: mpsc::UnboundedSender<Posted>,
     connections: Arc<AtomicUsize>,
-    waiting: AtomicUsize,
+    asked: watch::Sender<usize>,
     /// What answers are answered with.
     status: std::sync::Mutex<StatusCode>,
 }
@@ -81,7 +81,7 @@ impl RuntimeApi {
             events: Mutex::new(event_queue),
             posted: post_queue,
             connections: Arc::clone(&connections),
-            waiting: AtomicUsize::new(0),
+            asked: watch::Sender::new(0),
             status: std::sync::Mutex::new(StatusCode::ACCEPTED),
         });
         let runtime = "/2018-06-01/runtime";
@@ -140,7 +140,14 @@ impl RuntimeApi {
 
     /// How many events were asked for so far.
     pub fn asked(&self) -> usize {
-        self.state.waiting.load(Ordering::SeqCst)
+        *self.state.asked.borrow()
+    }
+
+    /// Ends when so many events were asked for.
+    pub async fn asked_for(&self, events: usize) {
+        let mut asked = self.state.asked.subscribe();
+        let asked = asked.wait_for(|asked| *asked >= events).await;
+        asked.expect("the API runs");
     }
 
     pub fn answer_with(&self, status: StatusCode) {
@@ -149,7 +156,7 @@ impl RuntimeApi {
 }
 
 async fn next(State(state): State<Arc<Shared>>) -> impl IntoResponse {
-    state.waiting.fetch_add(1, Ordering::SeqCst);
+    state.asked.send_modify(|asked| *asked += 1);
     let event = state.events.lock().await.recv().await;
     let Some(event) = event else {
         return (HeaderMap::new(), String::new());
