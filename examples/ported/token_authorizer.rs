@@ -1,0 +1,101 @@
+//! `token_authorizer.js` in Rust: a token authorizer of an API Gateway REST API, which answers 401
+//! to the text `Unauthorized`, and 500 to any other failure.
+//!
+//! `jq '.[0]' examples/ported/token_authorizer.json | cargo run --example ported_token_authorizer -- -`
+
+use nodeback::{Callback, Context, Error, Value, error, json};
+use std::time::Duration;
+
+#[derive(Clone, Copy)]
+struct Claims {
+    user: &'static str,
+    scopes: &'static [&'static str],
+    expired: bool,
+}
+
+fn introspect(token: String, done: impl FnOnce(Option<Error>, Option<Claims>) + Send + 'static) {
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let (user, scopes, expired): (_, &[_], _) = match &*token {
+            "ada-token" => ("ada", &["orders:read", "orders:write"], false),
+            "bob-token" => ("bob", &["orders:read"], false),
+            "old-token" => ("eve", &[], true),
+            "slow-token" => {
+                return done(Some(error!("the identity provider does not answer")), None);
+            }
+            _ => return done(None, None),
+        };
+        done(
+            None,
+            Some(Claims {
+                user,
+                scopes,
+                expired,
+            }),
+        );
+    });
+}
+
+fn policy(principal: &str, effect: &str, resource: &str, context: &Value) -> Value {
+    json!({
+        "principalId": principal,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                { "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource },
+            ],
+        },
+        "context": context,
+    })
+}
+
+fn bearer(event: &Value) -> Option<&str> {
+    let token = event["authorizationToken"]
+        .as_str()?
+        .strip_prefix("Bearer ")?;
+    (!token.is_empty() && !token.contains(char::is_whitespace)).then_some(token)
+}
+
+pub(crate) fn handler(event: Value, context: Context, callback: Callback) {
+    context.set_callback_waits_for_empty_event_loop(false);
+    let Some(token) = bearer(&event) else {
+        return callback.fail("Unauthorized");
+    };
+
+    introspect(token.to_owned(), move |error, claims| {
+        if error.is_some() {
+            return callback(error, None);
+        }
+        let Some(claims) = claims.filter(|claims| !claims.expired) else {
+            return callback.fail("Unauthorized");
+        };
+        let arn = event["methodArn"].as_str().unwrap_or_default();
+        let mut parts = arn.split('/');
+        let mut next = || parts.next().unwrap_or_default();
+        let (api, stage, method) = (next(), next(), next());
+        let needed = if method == "GET" {
+            "orders:read"
+        } else {
+            "orders:write"
+        };
+        let effect = if claims.scopes.contains(&needed) {
+            "Allow"
+        } else {
+            "Deny"
+        };
+        callback(
+            None,
+            Some(policy(
+                claims.user,
+                effect,
+                &format!("{api}/{stage}/*"),
+                &json!({ "scopes": claims.scopes.join(" "), "needed": needed }),
+            )),
+        );
+    });
+}
+
+#[tokio::main]
+async fn main() -> nodeback::Result<()> {
+    nodeback::run(handler).await
+}
