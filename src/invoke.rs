@@ -238,33 +238,37 @@ impl Invocation {
         }
     }
 
-    /// Polls the handler, and what may answer: a failure before a signal.
+    /// Polls the handler, and what may answer.
     fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<Event> {
         if let Poll::Ready(Some(error)) = self.poll_work(cx) {
             return Poll::Ready(Event::Failure(error));
         }
+        if let Poll::Ready(signal) = self.completion.waiter.poll(cx) {
+            match self.lost_in_a_task(&signal) {
+                // What it says of itself, an error or a panic, says more than the loss.
+                Some(catcher) => self.lost = Some((catcher, signal)),
+                None if !gives_way(&signal) => return Poll::Ready(Event::Signal(signal)),
+                None => return Poll::Ready(self.failure_or(signal, cx)),
+            }
+        }
         if let Poll::Ready(error) = self.tasks.poll_failure(cx) {
             return Poll::Ready(Event::Failure(error));
         }
-        match self.completion.waiter.poll(cx) {
-            Poll::Pending => {}
-            Poll::Ready(signal) => match self.lost_in_a_task(&signal) {
-                // What it says of itself, an error or a panic, says more than the loss.
-                Some(catcher) => self.lost = Some((catcher, signal)),
-                None => return Poll::Ready(Event::Signal(signal)),
-            },
-        }
         match self.lost.take() {
             Some((catcher, signal)) if self.tasks.has_said_all(catcher) => {
-                match self.tasks.poll_failure(cx) {
-                    Poll::Ready(error) => Poll::Ready(Event::Failure(error)),
-                    Poll::Pending => Poll::Ready(Event::Signal(signal)),
-                }
+                Poll::Ready(self.failure_or(signal, cx))
             }
             lost => {
                 self.lost = lost;
                 Poll::Pending
             }
+        }
+    }
+
+    fn failure_or(&self, signal: Signal<Bytes>, cx: &mut task::Context<'_>) -> Event {
+        match self.tasks.poll_failure(cx) {
+            Poll::Ready(error) => Event::Failure(error),
+            Poll::Pending => Event::Signal(signal),
         }
     }
 
@@ -379,6 +383,15 @@ impl Invocation {
             let wire = serde_json::to_string(error).unwrap_or_else(|_| error.to_string());
             tracing::error!("Invoke Error \t{wire}");
         });
+    }
+}
+
+/// Whether what a task fails with meanwhile is the answer instead: of a success that is held, and
+/// of a loss. Anything else is sent at once.
+fn gives_way(signal: &Signal<Bytes>) -> bool {
+    match &signal.outcome {
+        Ok(_) => signal.waits,
+        Err(error) => error.lost_under().is_some(),
     }
 }
 

@@ -1,8 +1,6 @@
 //! The desk as AWS's own clients see it: the AWS CLI and boto3 call it; and examples answer
 //! `cargo lambda`, whose deadline is long past.
 
-#![cfg(all(feature = "lambda", feature = "local"))]
-
 mod support;
 
 use nodeback::{Bytes, Callback, Context, Error, Handler, Runtime, Value, json};
@@ -388,7 +386,8 @@ fn cargo_lambda_gets_answers_though_its_deadline_is_long_past() {
         let (host, port) = (address.ip().to_string(), address.port().to_string());
         let at = ["--invoke-address", &host, "--invoke-port", &port];
         let mut watch = cargo_lambda(&folder);
-        let watch = watch.args(["watch", "--only-lambda-apis"]).args(at);
+        let watch = watch.args(["watch", "--only-lambda-apis", "--timeout", "30"]);
+        let watch = watch.args(at);
         let _watch = Process::spawn_logged(watch);
         wait_until_open(address);
 

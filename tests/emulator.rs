@@ -1,13 +1,11 @@
 //! The examples under AWS's Runtime Interface Emulator, which runs a function's process, sends it
 //! events through the Runtime API and stops it at its timeout, as Lambda does.
 
-#![cfg(all(feature = "lambda", feature = "local"))]
-
 mod support;
 
 use nodeback::{Value, json};
 use reqwest::{Client, StatusCode};
-use std::{fs, net::SocketAddr, process::Command};
+use std::{fs, net::SocketAddr, process::Command, time::Duration};
 use support::{Process, example, free_address, live, output, wait_until_open};
 
 /// An example that the emulator runs. It is started by the first event.
@@ -40,7 +38,8 @@ impl Emulator {
         let address = self.address;
         let url = format!("http://{address}/2015-03-31/functions/function/invocations");
         let call = Client::new().post(url).body(event.to_owned());
-        let response = call.send().await.unwrap();
+        // What the function does not answer, the emulator may leave without an answer too.
+        let response = call.timeout(Duration::from_secs(30)).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.text().await.unwrap()
     }
@@ -117,11 +116,11 @@ async fn a_failure_is_answered_and_logged_and_the_process_goes_on() {
 
 #[tokio::test]
 #[ignore = "needs tests/live/python.sh"]
-async fn the_emulator_stops_what_is_too_slow_and_starts_it_anew() {
+async fn what_is_too_slow_is_timed_out_and_the_next_event_is_answered() {
     let timer = Emulator::start("timer", "1");
-    let event = r#"{ "ms": 60000 }"#;
-    let timed_out = "Task timed out after 1.00 seconds";
-    assert_eq!(timer.text(event).await, timed_out);
+    // The emulator says so and stops the process, unless the function itself is first.
+    let text = timer.text(r#"{ "ms": 60000 }"#).await;
+    assert!(text.contains("Task timed out after "), "{text}");
     let answer = timer.invoke(json!({ "ms": 1 })).await;
     assert_eq!(answer, json!({ "waited": 1 }));
 }

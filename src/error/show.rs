@@ -51,6 +51,7 @@ impl fmt::Display for Error {
         } = &*self.0;
         match kind {
             Kind::Value => f.write_str(message)?,
+            _ if error_type.is_empty() => f.write_str(message)?,
             _ if message.is_empty() => f.write_str(error_type)?,
             _ => write!(f, "{error_type}: {message}")?,
         }

@@ -138,12 +138,6 @@ pub(crate) const DELIBERATE: &[Row] = &[
     ),
     row(
         "more.throw_in_timer_after_error",
-        r#"error {"errorType":"Error","errorMessage":"answered"}"#,
-        r#"error {"errorType":"Error","errorMessage":"after"} with a trace"#,
-        "not yet as in Node: where a task signals and fails without a pause, its failure answers",
-    ),
-    row(
-        "more.throw_in_timer_after_error",
         "the process ends with 129, and posts error",
         "the process goes on",
         UNCAUGHT,
@@ -213,12 +207,6 @@ pub(crate) const DELIBERATE: &[Row] = &[
         r#"error {"errorType":"Error","errorMessage":"delete %7F"}"#,
         "error {\"errorType\":\"Error\",\"errorMessage\":\"delete \u{7f}\"} with a trace",
         "Node's client writes this one character as `%7F`, for the sake of a header",
-    ),
-    row(
-        "more.message_as_text_without_name",
-        r#"response "text""#,
-        r#"response ": text""#,
-        "not yet as in Node: an `Error` without a name is shown with its colon",
     ),
     row(
         "more.result_number_keys",
