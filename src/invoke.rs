@@ -157,12 +157,6 @@ pub(crate) struct Invocation {
     unsignalled: Unsignalled,
 }
 
-/// What a poll of all that may end an invocation came to.
-enum Event {
-    Signal(Signal<Bytes>),
-    Failure(Error),
-}
-
 impl Invocation {
     fn start<M, H: Handler<M>>(
         handler: &Arc<H>,
@@ -217,13 +211,10 @@ impl Invocation {
             return Err(error);
         }
         let deadline = self.deadline;
-        let Some(event) = before(deadline, poll_fn(|cx| self.poll(cx))).await else {
+        let Some(ended) = before(deadline, poll_fn(|cx| self.poll(cx))).await else {
             return Err(self.timed_out());
         };
-        let Signal { outcome, waits } = match event {
-            Event::Signal(signal) => signal,
-            Event::Failure(error) => return Err(error),
-        };
+        let Signal { outcome, waits } = ended?;
         let body = match outcome {
             Ok(body) => body.unwrap_or(Bytes::from_static(b"null")),
             Err(error) if error.lost_under().is_some() && self.unsignalled == Unsignalled::Null => {
@@ -238,21 +229,21 @@ impl Invocation {
         }
     }
 
-    /// Polls the handler, and what may answer.
-    fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<Event> {
+    /// Polls the handler, and what may answer: a signal, or a failure instead of one.
+    fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Signal<Bytes>, Error>> {
         if let Poll::Ready(Some(error)) = self.poll_work(cx) {
-            return Poll::Ready(Event::Failure(error));
+            return Poll::Ready(Err(error));
         }
         if let Poll::Ready(signal) = self.completion.waiter.poll(cx) {
             match self.lost_in_a_task(&signal) {
                 // What it says of itself, an error or a panic, says more than the loss.
                 Some(catcher) => self.lost = Some((catcher, signal)),
-                None if !gives_way(&signal) => return Poll::Ready(Event::Signal(signal)),
+                None if !gives_way(&signal) => return Poll::Ready(Ok(signal)),
                 None => return Poll::Ready(self.failure_or(signal, cx)),
             }
         }
         if let Poll::Ready(error) = self.tasks.poll_failure(cx) {
-            return Poll::Ready(Event::Failure(error));
+            return Poll::Ready(Err(error));
         }
         match self.lost.take() {
             Some((catcher, signal)) if self.tasks.has_said_all(catcher) => {
@@ -265,10 +256,14 @@ impl Invocation {
         }
     }
 
-    fn failure_or(&self, signal: Signal<Bytes>, cx: &mut task::Context<'_>) -> Event {
+    fn failure_or(
+        &self,
+        signal: Signal<Bytes>,
+        cx: &mut task::Context<'_>,
+    ) -> Result<Signal<Bytes>, Error> {
         match self.tasks.poll_failure(cx) {
-            Poll::Ready(error) => Event::Failure(error),
-            Poll::Pending => Event::Signal(signal),
+            Poll::Ready(error) => Err(error),
+            Poll::Pending => Ok(signal),
         }
     }
 
@@ -371,6 +366,11 @@ impl Invocation {
         self.completion.waiter.attached().refused()
     }
 
+    #[cfg(feature = "lambda")]
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     /// The span that belongs to its lines in the log.
     #[cfg(feature = "lambda")]
     pub(crate) fn span(&self) -> &tracing::Span {
@@ -380,8 +380,7 @@ impl Invocation {
     /// The one line that a failed invocation leaves in the log, as Node writes it.
     pub(crate) fn log_failure(&self, error: &Error) {
         self.tasks.span().in_scope(|| {
-            let wire = serde_json::to_string(error).unwrap_or_else(|_| error.to_string());
-            tracing::error!("Invoke Error \t{wire}");
+            tracing::error!("Invoke Error \t{}", error.to_wire());
         });
     }
 }

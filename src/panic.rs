@@ -6,12 +6,6 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     thread::{self, Thread},
 };
-#[cfg(feature = "lambda")]
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
-};
 
 thread_local! {
     static CATCHER: Cell<Catcher> = const { Cell::new(NOBODY) };
@@ -35,6 +29,12 @@ pub(crate) const NOBODY: Catcher = Catcher { owner: 0, run: 0 };
 #[derive(Debug)]
 pub(crate) struct Panic(pub(crate) String);
 
+impl Panic {
+    pub(crate) fn of(payload: Box<dyn Any + Send>) -> Self {
+        Panic(message(payload.as_ref()).into())
+    }
+}
+
 /// Runs `f`; a panic becomes an error.
 ///
 /// Unwind safety: what a panic may leave half done belongs to the handler, and is its own
@@ -45,7 +45,7 @@ pub(crate) fn caught<T>(catcher: Catcher, f: impl FnOnce() -> T) -> Result<T, Pa
     // Drops during the unwinding see who is going to report it.
     let result = catch_unwind(AssertUnwindSafe(f));
     CATCHER.set(outer);
-    result.map_err(|payload| Panic(message(payload.as_ref()).into()))
+    result.map_err(Panic::of)
 }
 
 /// How a handle of a callback was dropped, which may be what loses the callback.
@@ -75,18 +75,6 @@ impl Loss {
 /// Whether that has happened on this thread since it was last asked.
 pub(crate) fn take_lost() -> bool {
     LOST.take()
-}
-
-/// Runs a future; a panic in it becomes an error.
-#[cfg(feature = "lambda")]
-pub(crate) async fn caught_future<F: Future>(future: F) -> Result<F::Output, Panic> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match caught(NOBODY, || future.as_mut().poll(cx)) {
-        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-        Ok(Poll::Pending) => Poll::Pending,
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
 }
 
 fn message(payload: &(dyn Any + Send)) -> &str {

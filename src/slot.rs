@@ -50,6 +50,16 @@ enum State<T: Payload> {
     Closed(Place),
 }
 
+impl<T: Payload> State<T> {
+    /// Where it was signalled, or closed, if it was.
+    fn first(&self) -> Option<Place> {
+        match self {
+            State::Empty { .. } => None,
+            State::Full(_, first) | State::Taken(first) | State::Closed(first) => Some(*first),
+        }
+    }
+}
+
 /// Makes a slot with its first signaller and its waiter. `attached` is what all ends share.
 pub(crate) fn slot<T: Payload, A>(attached: A) -> (Signaller<T, A>, Waiter<T, A>) {
     let shared = Arc::new(Shared {
@@ -104,10 +114,7 @@ impl<T: Payload, A> Signaller<T, A> {
 
     /// Where it was signalled, if it was.
     pub(crate) fn signalled(&self) -> Option<Place> {
-        match &*self.shared.state.lock() {
-            State::Empty { .. } => None,
-            State::Full(_, first) | State::Taken(first) | State::Closed(first) => Some(*first),
-        }
+        self.shared.state.lock().first()
     }
 
     pub(crate) fn attached(&self) -> &A {
@@ -181,10 +188,7 @@ impl<T: Payload, A> Waiter<T, A> {
     /// Waits no more: a later signal is refused. A value that is there and was not taken is dropped.
     pub(crate) fn close(&self) {
         let mut state = self.shared.state.lock();
-        let place = match &*state {
-            State::Empty { .. } => Place::Closed,
-            State::Full(_, place) | State::Taken(place) | State::Closed(place) => *place,
-        };
+        let place = state.first().unwrap_or(Place::Closed);
         let old = mem::replace(&mut *state, State::Closed(place));
         // The value's own drop may run any code: not under the lock.
         drop(state);

@@ -38,12 +38,14 @@ pub(crate) fn to_json<R: Serialize + 'static>(result: &R) -> Result<Bytes, Error
     if let Some(raw) = (result as &dyn Any).downcast_ref::<Bytes>() {
         return Ok(raw.clone());
     }
-    serde_json::to_vec(result)
-        .map(Bytes::from)
-        .map_err(unable_to_stringify)
+    stringify(result)
 }
 
-/// What Node says of a result that `JSON.stringify` refuses.
-pub(crate) fn unable_to_stringify(error: serde_json::Error) -> Error {
-    Error::ours("Error", "Unable to stringify response body").with_cause(error)
+/// A result as JSON, or what Node says of one that `JSON.stringify` refuses.
+pub(crate) fn stringify(result: &impl Serialize) -> Result<Bytes, Error> {
+    serde_json::to_vec(result)
+        .map(Bytes::from)
+        .map_err(|error| {
+            Error::ours("Error", "Unable to stringify response body").with_cause(error)
+        })
 }

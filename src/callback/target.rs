@@ -131,14 +131,11 @@ impl<R: Send + 'static> Target<R> {
 
     /// The same handle, for another owner that lives as long.
     pub(super) fn share(&self) -> Self {
-        match self {
-            Target::Typed(signaller) => Target::Typed(signaller.clone_as(signaller.origin())),
-            Target::Wire(wire, encode) => {
-                let origin = wire.signaller.origin();
-                Target::Wire(wire.clone_as(origin, wire.at_once), *encode)
-            }
-            Target::Function(function) => Target::Function(Arc::clone(function)),
-        }
+        self.clone_as(match self {
+            Target::Typed(signaller) => signaller.origin(),
+            Target::Wire(wire, _) => wire.signaller.origin(),
+            Target::Function(_) => Origin::First,
+        })
     }
 
     /// What tells one completion from another, while this lives.

@@ -115,11 +115,6 @@ impl ContextBuilder {
         self
     }
 
-    #[cfg(feature = "lambda")]
-    pub(crate) fn request_id(&self) -> &str {
-        &self.members.aws_request_id
-    }
-
     /// The context. Its [`spawn`](Context::spawn) works where there is a tokio runtime; nobody waits
     /// for its `succeed`, `fail` and `done` until it is given to [`invoke`](crate::invoke()).
     pub fn build(self) -> Context {

@@ -131,12 +131,8 @@ impl Context {
     #[track_caller]
     pub fn succeed(&self, result: impl Serialize) {
         // As JSON text it needs no type, and passes on as it is.
-        let callback = self.done_callback::<Bytes>();
-        callback.settle(
-            serde_json::to_vec(&result)
-                .map(Bytes::from)
-                .map_err(crate::wire::unable_to_stringify),
-        );
+        self.done_callback::<Bytes>()
+            .settle(crate::wire::stringify(&result));
     }
 
     /// Node's `context.fail(error)`: the same completion as the callback's, sent at once.

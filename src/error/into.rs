@@ -143,7 +143,7 @@ impl IntoError<marker::Js> for Value {
 macro_rules! into_error {
     ($type_of:literal: $($type:ty),+ => $text:expr) => {$(
         impl IntoError<marker::Js> for $type {
-                    fn into_error(self) -> Error {
+            fn into_error(self) -> Error {
                 let text: fn($type) -> String = $text;
                 value($type_of, text(self))
             }

@@ -5,6 +5,11 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::{backtrace::BacktraceStatus, fmt};
 
 impl Error {
+    /// The error as it goes on the wire, as text.
+    pub(crate) fn to_wire(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| self.to_string())
+    }
+
     /// The lines of `trace`: see [the type](Self#on-the-wire).
     ///
     /// ```

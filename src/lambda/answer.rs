@@ -34,7 +34,7 @@ pub(super) async fn post(
         if let Some(id) = event.get(&INVOCATION_ID) {
             request.headers_mut().insert(INVOCATION_ID, id.clone());
         }
-        *request.body_mut() = Body::from(answer.unwrap_or_else(|error| wire(&error)));
+        *request.body_mut() = Body::from(answer.unwrap_or_else(|error| error.to_wire().into()));
         send(client, request).await
     };
     if let Err(error) = sent.await {
@@ -46,7 +46,7 @@ pub(super) async fn post(
 pub(super) async fn init_error(client: &PooledClient, error: &Error) {
     let sent = async {
         let mut request = request(&format!("{API}/init/error"), Some(error))?;
-        *request.body_mut() = Body::from(wire(error));
+        *request.body_mut() = Body::from(error.to_wire());
         send(client, request).await
     };
     if let Err(error) = sent.await {
@@ -89,10 +89,6 @@ async fn send(client: &PooledClient, request: Request<Body>) -> Result<(), BoxEr
     };
     let body = String::from_utf8_lossy(&body);
     Err(format!("the Runtime API answered {status}{why}: {}", body.trim()).into())
-}
-
-fn wire(error: &Error) -> Bytes {
-    serde_json::to_vec(error).map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from)
 }
 
 /// Beyond this a header is left out: a Runtime API takes no header of any size.

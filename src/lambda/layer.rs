@@ -50,13 +50,12 @@ impl Service<LambdaInvocation> for AnswerLayer {
                 context,
             } = invocation;
             let context = members(&parts, context);
-            let request_id = context.request_id().to_owned();
             let mut invocation = function.start(body, context);
             let answer = invocation.answer().await;
             if let Err(error) = &answer {
                 invocation.log_failure(error);
             }
-            answer::post(&client, &parts.headers, &request_id, answer)
+            answer::post(&client, &parts.headers, invocation.request_id(), answer)
                 .instrument(invocation.span().clone())
                 .await;
             // lambda_runtime asks for the next event when this returns.

@@ -64,8 +64,10 @@ async fn once(function: Function, program: &str, source: Source) -> Result<i32> 
         }
         // On its own, as the answer that it is, and so not logged too.
         Err(error) => {
-            let wire = serde_json::to_string(error).unwrap_or_else(|_| error.to_string());
-            write(&mut io::stderr(), format!("{wire}\n").as_bytes());
+            write(
+                &mut io::stderr(),
+                format!("{}\n", error.to_wire()).as_bytes(),
+            );
             1
         }
     };

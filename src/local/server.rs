@@ -213,9 +213,7 @@ impl Default for Answer {
 impl Answer {
     fn respond(self, request_id: &str, tail: Option<&log::Tail>) -> Response<Body> {
         let failed = self.0.is_err();
-        let body = self.0.unwrap_or_else(|error| {
-            serde_json::to_vec(&error).map_or_else(|_| error.to_string().into(), Bytes::from)
-        });
+        let body = self.0.unwrap_or_else(|error| error.to_wire().into());
         let mut response = respond(StatusCode::OK, request_id, body);
         let headers = response.headers_mut();
         set(headers, "x-amz-executed-version", "$LATEST");
