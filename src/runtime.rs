@@ -3,10 +3,10 @@
 use crate::{
     context::Context,
     handler::Handler,
-    invoke::{self, Function, Outcome, Unsignalled},
+    invoke::{self, Function, Outcome, Settings, Unsignalled},
 };
 use serde::Serialize;
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 /// Runs a handler: on Lambda where that started the program, at one's desk otherwise.
 ///
@@ -58,7 +58,7 @@ pub async fn run<M>(handler: impl Handler<M>) -> crate::Result<()> {
 /// ```
 pub struct Runtime<H, M> {
     handler: Arc<H>,
-    unsignalled: Unsignalled,
+    settings: Settings,
     shape: PhantomData<fn() -> M>,
 }
 
@@ -67,7 +67,7 @@ impl<M, H: Handler<M>> Runtime<H, M> {
     pub fn new(handler: H) -> Self {
         Runtime {
             handler: Arc::new(handler),
-            unsignalled: Unsignalled::default(),
+            settings: Settings::default(),
             shape: PhantomData,
         }
     }
@@ -75,7 +75,37 @@ impl<M, H: Handler<M>> Runtime<H, M> {
     /// What an invocation answers with when nobody called the callback.
     #[must_use]
     pub fn unsignalled(mut self, unsignalled: Unsignalled) -> Self {
-        self.unsignalled = unsignalled;
+        self.settings.unsignalled = unsignalled;
+        self
+    }
+
+    /// Has an invocation that has no answer `margin` before its deadline fail by itself, with the
+    /// error `Runtime.NoAnswerBeforeDeadline` that names what is still running. Otherwise it has
+    /// until the deadline, where Lambda stops the process and answers for it.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Runtime, Value, json};
+    /// use std::time::Duration;
+    ///
+    /// let slow = |_: Value, context: Context, callback: Callback| {
+    ///     context.spawn(async move {
+    ///         tokio::time::sleep(Duration::from_secs(60)).await;
+    ///         callback.succeed(json!("too late"));
+    ///     });
+    /// };
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let runtime = Runtime::new(slow).answer_before_deadline(Duration::from_millis(980));
+    /// let context = Context::builder().timeout(Duration::from_secs(1)).build();
+    /// let error = runtime.invoke(json!({}), context).await.result.unwrap_err();
+    /// assert_eq!(error.error_type(), "Runtime.NoAnswerBeforeDeadline");
+    /// // no answer 980 ms before the deadline; cut off: the task spawned at src/main.rs:5:13
+    /// println!("{}", error.message());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn answer_before_deadline(mut self, margin: Duration) -> Self {
+        self.settings.answer_before_deadline = Some(margin);
         self
     }
 
@@ -128,14 +158,14 @@ impl<M, H: Handler<M>> Runtime<H, M> {
     }
 
     fn function(&self) -> Function {
-        Function::new(Arc::clone(&self.handler), self.unsignalled)
+        Function::new(Arc::clone(&self.handler), self.settings)
     }
 }
 
 impl<H, M> fmt::Debug for Runtime<H, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runtime")
-            .field("unsignalled", &self.unsignalled)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use nodeback::{Callback, Context, Error, Value, json};
 use std::{process::Command, sync::LazyLock};
 use support::{
-    Process, example,
+    Process, example, function as function_process, on_lambda,
     runtime_api::{Event, RuntimeApi},
 };
 use tokio::{
@@ -84,22 +84,7 @@ async fn pair(event: Value, _: Context, callback: Callback) {
 }
 
 fn start(api: &RuntimeApi, handler: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("the path of the test"));
-    command
-        .args(["--ignored", "--exact", "function", "--nocapture"])
-        .env("_HANDLER", handler);
-    on_lambda(&mut command, api);
-    command
-}
-
-fn on_lambda(command: &mut Command, api: &RuntimeApi) {
-    command
-        .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "cases")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-        .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/cases")
-        .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream");
+    function_process(handler, api.address)
 }
 
 fn event(request_id: &str, body: Value) -> Event {
@@ -118,7 +103,7 @@ const KEPT_ALIVE: usize = 8;
 async fn hello_answers_a_thousand_events_in_a_row_over_kept_alive_connections() {
     let mut api = RuntimeApi::start().await;
     let mut hello = example("hello");
-    on_lambda(&mut hello, &api);
+    on_lambda(&mut hello, api.address);
     let _hello = Process::spawn(&mut hello);
     for n in 0..1_000 {
         let id = format!("request-{n}");
@@ -349,18 +334,4 @@ async fn a_bad_environment_is_told_once_with_every_mistake() {
         format!("Error: Runtime.InvalidEnvironment: {message}\n")
     );
     assert_eq!(code, Some(1));
-}
-
-#[tokio::test]
-async fn the_process_ends_with_one_line_when_the_runtime_api_is_gone() {
-    let api = RuntimeApi::start().await;
-    let mut hello = example("hello");
-    on_lambda(&mut hello, &api);
-    hello.env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9");
-    let (log, code) = Process::spawn(&mut hello).end();
-    assert!(
-        log.starts_with("Error: Runtime.ExitError: the Runtime API failed: "),
-        "{log}"
-    );
-    assert_eq!((log.lines().count(), code), (1, Some(1)));
 }

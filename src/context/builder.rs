@@ -115,6 +115,23 @@ impl ContextBuilder {
         self
     }
 
+    /// How long an invocation has that starts now, if that is known.
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    pub(crate) fn allowed(&self) -> Option<Duration> {
+        let now = Instant::now();
+        Some(self.limit.deadline(now)?.saturating_duration_since(now))
+    }
+
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    pub(crate) fn request_id(&self) -> &str {
+        &self.members.aws_request_id
+    }
+
+    /// The span that every line of an invocation is logged in.
+    pub(crate) fn span(&self) -> tracing::Span {
+        span(&self.members)
+    }
+
     /// The context. Its [`spawn`](Context::spawn) works where there is a tokio runtime; nobody waits
     /// for its `succeed`, `fail` and `done` until it is given to [`invoke`](crate::invoke()).
     pub fn build(self) -> Context {
@@ -123,8 +140,8 @@ impl ContextBuilder {
 
     /// The context of an invocation that starts now, and what it completes.
     pub(crate) fn start(self) -> (Context, Completion<Bytes>) {
+        let span = self.span();
         let ContextBuilder { members, limit } = self;
-        let span = span(&members);
         let (signaller, waiter) = slot::slot(Tracker::new(span.clone()));
         let started = Instant::now();
         let context = Context(Arc::new(Shared {
@@ -139,8 +156,7 @@ impl ContextBuilder {
     }
 }
 
-/// The span that every line of an invocation is logged in. Its name and fields are those of
-/// lambda_runtime's.
+/// The name and the fields are those of lambda_runtime's.
 fn span(members: &Members) -> tracing::Span {
     let Members {
         aws_request_id,

@@ -265,6 +265,11 @@ impl Error {
         self.0.place
     }
 
+    /// The one line that a failed invocation leaves in the log, as Node writes it.
+    pub(crate) fn log(&self) {
+        tracing::error!("Invoke Error \t{}", self.to_wire());
+    }
+
     /// Under which catcher the last handle was dropped, if that is what this says.
     pub(crate) fn lost_under(&self) -> Option<Catcher> {
         match self.0.kind {

@@ -1,71 +1,82 @@
 //! Posting an answer to the Runtime API, in the shape that Node's runtime posts it.
 
+use super::{backoff::Backoff, event::INVOCATION_ID};
 use crate::error::Error;
 use bytes::Bytes;
 use http::{
-    HeaderMap, Method, Request, StatusCode,
+    HeaderMap, Method, Response, StatusCode,
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use http_body_util::BodyExt;
 use lambda_runtime_api_client::{BoxError, PooledClient, body::Body, build_request};
 use serde_json::json;
+use std::time::Duration;
+use tokio::time;
 
-const API: &str = "/2018-06-01/runtime";
+pub(super) const API: &str = "/2018-06-01/runtime";
 
-/// Which answer the Runtime API is given is told by this one, in both directions.
-const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invocation-id");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 const XRAY_CAUSE: HeaderName = HeaderName::from_static("lambda-runtime-function-xray-error-cause");
 
-/// Posts the answer of one invocation. What the API says against it is logged: there is nobody
+/// Posts the answer of one invocation. What keeps it from being taken is logged: there is nobody
 /// else to tell.
+///
+/// # Errors
+///
+/// What the Runtime API says when it wants the process to exit.
 pub(super) async fn post(
     client: &PooledClient,
-    event: &HeaderMap,
     request_id: &str,
+    invocation_id: Option<&HeaderValue>,
     answer: Result<Bytes, Error>,
-) {
-    let request = match &answer {
-        Ok(_) => request(&format!("{API}/invocation/{request_id}/response"), None),
-        Err(error) => request(&format!("{API}/invocation/{request_id}/error"), Some(error)),
-    };
-    let sent = async {
-        let mut request = request?;
-        if let Some(id) = event.get(&INVOCATION_ID) {
-            request.headers_mut().insert(INVOCATION_ID, id.clone());
+) -> Result<(), Error> {
+    let error = answer.as_ref().err();
+    let endpoint = if error.is_none() { "response" } else { "error" };
+    let path = format!("{API}/invocation/{request_id}/{endpoint}");
+    let mut headers = headers(error);
+    if let Some(id) = invocation_id {
+        headers.insert(INVOCATION_ID, id.clone());
+    }
+    let body = answer.unwrap_or_else(|error| error.to_wire().into());
+    match send(client, &path, &headers, &body).await {
+        Ok(()) => Ok(()),
+        Err(NotTaken { why, fatal }) => {
+            tracing::error!("the answer was not taken: {why}");
+            if fatal {
+                Err(super::stopped(why))
+            } else {
+                Ok(())
+            }
         }
-        *request.body_mut() = Body::from(answer.unwrap_or_else(|error| error.to_wire().into()));
-        send(client, request).await
-    };
-    if let Err(error) = sent.await {
-        tracing::error!("the answer was not taken: {error}");
     }
 }
 
 /// Says why the function cannot start.
 pub(super) async fn init_error(client: &PooledClient, error: &Error) {
-    let sent = async {
-        let mut request = request(&format!("{API}/init/error"), Some(error))?;
-        *request.body_mut() = Body::from(error.to_wire());
-        send(client, request).await
-    };
-    if let Err(error) = sent.await {
-        tracing::error!("the init error was not taken: {error}");
+    say(client, "init", error).await;
+}
+
+/// Says why it cannot go on after a snapshot.
+pub(super) async fn restore_error(client: &PooledClient, error: &Error) {
+    say(client, "restore", error).await;
+}
+
+async fn say(client: &PooledClient, phase: &str, error: &Error) {
+    let path = format!("{API}/{phase}/error");
+    let (headers, body) = (headers(Some(error)), Bytes::from(error.to_wire()));
+    if let Err(NotTaken { why, .. }) = send(client, &path, &headers, &body).await {
+        tracing::error!("the {phase} error was not taken: {why}");
     }
 }
 
-fn request(path: &str, error: Option<&Error>) -> Result<Request<Body>, http::Error> {
-    let mut request = build_request()
-        .method(Method::POST)
-        .uri(path)
-        .body(Body::empty())?;
-    let headers = request.headers_mut();
+fn headers(error: Option<&Error>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(error) = error {
-        insert(headers, ERROR_TYPE, &visible(error.error_type()));
-        insert(headers, XRAY_CAUSE, &xray_cause(error));
+        insert(&mut headers, ERROR_TYPE, &visible(error.error_type()));
+        insert(&mut headers, XRAY_CAUSE, &xray_cause(error));
     }
-    Ok(request)
+    headers
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
@@ -74,21 +85,108 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-async fn send(client: &PooledClient, request: Request<Body>) -> Result<(), BoxError> {
-    let reply = client.call(request).await?;
+/// How long one attempt may take, and all of them.
+const ATTEMPT: Duration = Duration::from_secs(5);
+const ATTEMPTS: Duration = Duration::from_secs(10);
+
+struct NotTaken {
+    why: String,
+    /// Whether the process is to exit.
+    fatal: bool,
+}
+
+/// Sends it until it is taken or refused. One that may have been taken already is sent again all
+/// the same: the API takes the first of a request id, and refuses the others.
+async fn send(
+    client: &PooledClient,
+    path: &str,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(), NotTaken> {
+    let mut backoff = Backoff::new();
+    loop {
+        let attempt = time::timeout(ATTEMPT, attempt(client, path, headers, body)).await;
+        let (status, mut why) = match attempt {
+            Ok(Ok(status)) if status.0.is_success() => return Ok(()),
+            Ok(Ok((status, why))) => (Some(status), why),
+            Ok(Err(error)) => (None, describe(&*error)),
+            Err(_) => (None, format!("no reply within {} s", ATTEMPT.as_secs())),
+        };
+        if status.is_none_or(passes) && backoff.pause(ATTEMPTS).await {
+            continue;
+        }
+        let earlier = backoff
+            .attempts
+            .saturating_sub(u32::from(status.is_none_or(passes)));
+        if earlier > 0 {
+            why.push_str(&format!(
+                " (after {earlier} failed attempts, one of which it may have taken)"
+            ));
+        }
+        let fatal = status == Some(StatusCode::INTERNAL_SERVER_ERROR);
+        return Err(NotTaken { why, fatal });
+    }
+}
+
+/// Whether a refusal is one of the moment.
+pub(super) fn passes(status: StatusCode) -> bool {
+    // AWS says of 500 that the runtime should exit.
+    (status.is_server_error() && status != StatusCode::INTERNAL_SERVER_ERROR)
+        || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+async fn attempt(
+    client: &PooledClient,
+    path: &str,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(StatusCode, String), BoxError> {
+    let mut request = build_request()
+        .method(Method::POST)
+        .uri(path)
+        .body(Body::from(body.clone()))?;
+    request.headers_mut().extend(headers.clone());
+    said(client.call(request).await?).await
+}
+
+/// What the Runtime API replied, as a sentence.
+pub(super) async fn said<B>(reply: Response<B>) -> Result<(StatusCode, String), BoxError>
+where
+    B: BodyExt<Data = Bytes, Error: Into<BoxError>>,
+{
     let status = reply.status();
     // Read to its end, or the connection is lost for the next event.
-    let body = reply.into_body().collect().await?.to_bytes();
-    if status.is_success() {
-        return Ok(());
-    }
+    let body = reply
+        .into_body()
+        .collect()
+        .await
+        .map_err(Into::into)?
+        .to_bytes();
     let why = match status {
         StatusCode::GONE => " (the invocation timed out, or was answered before)",
         StatusCode::PAYLOAD_TOO_LARGE => " (it is larger than Lambda takes)",
         _ => "",
     };
     let body = String::from_utf8_lossy(&body);
-    Err(format!("the Runtime API answered {status}{why}: {}", body.trim()).into())
+    let body: String = body.trim().chars().take(SHOWN).collect();
+    Ok((
+        status,
+        format!("the Runtime API answered {status}{why}: {body}"),
+    ))
+}
+
+/// As much of what the API says is logged, in characters.
+const SHOWN: usize = 1024;
+
+/// An error with its causes: hyper's own say little.
+pub(super) fn describe(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 /// Beyond this a header is left out: a Runtime API takes no header of any size.
@@ -169,13 +267,13 @@ mod tests {
                 long.as_str(),
             ] {
                 let error = Error::new(name.to_owned(), message);
-                let request = request("/x", Some(&error)).unwrap();
-                let cause = request.headers().get(XRAY_CAUSE).unwrap();
+                let headers = headers(Some(&error));
+                let cause = headers.get(XRAY_CAUSE).unwrap();
                 assert!(cause.len() < 2 * HEADER_LIMIT);
                 let cause: Value = serde_json::from_slice(cause.as_bytes()).unwrap();
                 let shown = cause["exceptions"][0]["type"].as_str().unwrap();
                 assert!(name.starts_with(shown) && (name.is_empty() || !shown.is_empty()));
-                assert!(request.headers().get(ERROR_TYPE).unwrap().to_str().is_ok());
+                assert!(headers.get(ERROR_TYPE).unwrap().to_str().is_ok());
             }
         }
     }

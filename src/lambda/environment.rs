@@ -1,11 +1,18 @@
-//! The variables that Lambda sets. lambda_runtime panics where one is missing.
+//! The variables that Lambda sets.
 
-use crate::error::Error;
+use crate::{
+    context::{Context, ContextBuilder},
+    error::Error,
+};
 use http::Uri;
 use std::env;
 
 pub(super) struct Environment {
     pub(super) endpoint: Uri,
+    /// What the context of each invocation has.
+    pub(super) context: ContextBuilder,
+    /// Whether the environment is a snapshot that will be restored.
+    pub(super) snapstart: bool,
     /// How many invocations may be in flight at a time.
     pub(super) concurrency: usize,
 }
@@ -32,22 +39,32 @@ fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, Mista
             )),
         },
     }
-    for name in ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION"] {
-        if variable(name).is_none() {
-            mistakes.push(format!("{name} is missing"));
-        }
+    let mut context = Context::builder();
+    match variable("AWS_LAMBDA_FUNCTION_NAME") {
+        None => mistakes.push("AWS_LAMBDA_FUNCTION_NAME is missing".into()),
+        Some(name) => context = context.function_name(name),
+    }
+    match variable("AWS_LAMBDA_FUNCTION_VERSION") {
+        None => mistakes.push("AWS_LAMBDA_FUNCTION_VERSION is missing".into()),
+        Some(version) => context = context.function_version(version),
     }
     match variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") {
         None => mistakes.push("AWS_LAMBDA_FUNCTION_MEMORY_SIZE is missing".into()),
         Some(text) if text.parse::<i32>().is_err() => mistakes.push(format!(
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE is `{text}`, expected a number of MB"
         )),
-        Some(_) => {}
+        Some(memory) => context = context.memory_limit_in_mb(memory),
     }
+    let text = |name| variable(name).unwrap_or_default();
+    let context = context
+        .log_group_name(text("AWS_LAMBDA_LOG_GROUP_NAME"))
+        .log_stream_name(text("AWS_LAMBDA_LOG_STREAM_NAME"));
     let concurrency = variable("AWS_LAMBDA_MAX_CONCURRENCY").and_then(|text| text.parse().ok());
     match endpoint {
         Some(endpoint) if mistakes.is_empty() => Ok(Environment {
             endpoint,
+            context,
+            snapstart: text("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
             concurrency: concurrency.unwrap_or(1).max(1),
         }),
         endpoint => {

@@ -1,16 +1,19 @@
-//! On AWS Lambda: lambda_runtime polls, a tower layer of ours answers.
+//! On AWS Lambda: asks the Runtime API for events, and posts the answers.
 
 mod answer;
+mod backoff;
 mod environment;
-mod layer;
+mod event;
+mod poll;
+mod snapstart;
+mod worker;
 
-use crate::{Result, error::Error, invoke::Function, panic::Panic};
-use futures::FutureExt;
-use lambda_runtime::{LambdaEvent, Runtime, service_fn};
+use crate::{Result, error::Error, invoke::Function};
 use lambda_runtime_api_client::PooledClient;
-use layer::AnswerLayer;
-use serde::de::IgnoredAny;
-use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc};
+use poll::Poll;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use worker::Worker;
 
 /// Answers invocations until the environment is shut down, or the Runtime API fails.
 pub(crate) async fn run(function: Function) -> Result<()> {
@@ -28,24 +31,28 @@ pub(crate) async fn run(function: Function) -> Result<()> {
         .with_endpoint(environment.endpoint)
         .with_pool_size(environment.concurrency)
         .build();
-    let layer = AnswerLayer {
+    if environment.snapstart {
+        snapstart::restored(&client, &[]).await?;
+    }
+    let (exit, mut exits) = mpsc::unbounded_channel();
+    let worker = Worker {
         function,
         client: Arc::new(client),
+        poll: Arc::new(Poll::default()),
+        context: environment.context,
+        exit,
     };
-    // The layer takes this one's place: it answers what lambda_runtime cannot, Node's errors.
-    let replaced = service_fn(async |_: LambdaEvent<IgnoredAny>| Ok::<_, Infallible>(()));
-    let ran = async {
-        // Sequential unless AWS_LAMBDA_MAX_CONCURRENCY asks for more.
-        Runtime::new(replaced).layer(layer).run_concurrent().await
-    };
-    let stopped = |error: String| {
-        Error::ours(
-            "Runtime.ExitError",
-            format!("the Runtime API failed: {error}"),
-        )
-    };
-    // It panics on what the API should never send.
-    let ran = AssertUnwindSafe(ran).catch_unwind().await;
-    ran.map_err(|payload| stopped(Panic::of(payload).0))?
-        .map_err(|error| stopped(error.to_string()))
+    for _ in 0..environment.concurrency {
+        worker.clone().spawn();
+    }
+    // Each of them goes on until it says why it cannot.
+    exits.recv().await.map_or(Ok(()), Err)
+}
+
+/// Why the process has to exit.
+fn stopped(why: impl std::fmt::Display) -> Error {
+    Error::ours(
+        "Runtime.ExitError",
+        format!("the Runtime API failed: {why}"),
+    )
 }

@@ -55,7 +55,7 @@ async fn once(function: Function, program: &str, source: Source) -> Result<i32> 
         }
     };
     let environment = Environment::read()?;
-    let mut invocation = function.start(event, environment.context(program, None).1);
+    let mut invocation = function.start(Ok(event), environment.context(program, None).1);
     let answer = invocation.answer().await;
     let code = match &answer {
         Ok(body) => {

@@ -10,7 +10,7 @@ use crate::{
     callback::{Callback, callback},
     context::ContextBuilder,
     error::Error,
-    invoke::Function,
+    invoke::{Function, Watch},
     log,
 };
 use axum::{
@@ -169,19 +169,37 @@ async fn run(
         &request_id,
         &format!("START RequestId: {request_id} Version: $LATEST"),
     );
-    let mut invocation = server.function.start(event, context);
+    let watch = Watch::start(&context, {
+        let (server, request_id, callback) =
+            (Arc::clone(&server), request_id.clone(), callback.clone());
+        async move |error| server.answer(&request_id, started, callback, Err(error))
+    });
+    let mut invocation = server.function.start(Ok(event), context);
     let answer = invocation.answer().await.and_then(within_limit);
+    if !watch.answered() {
+        return;
+    }
     if let Err(error) = &answer {
         invocation.log_failure(error);
     }
-    log::line(&request_id, &format!("END RequestId: {request_id}"));
-    log::line(
-        &request_id,
-        &report(&request_id, started.elapsed(), server.environment.memory()),
-    );
-    // Nobody waits for that of an asynchronous call, or when the client has gone.
-    let _ = callback.try_settle(Ok::<_, Error>(Answer(answer)));
+    server.answer(&request_id, started, callback, answer);
     invocation.finish().await;
+}
+
+impl Server {
+    fn answer(
+        &self,
+        request_id: &str,
+        started: Instant,
+        callback: Callback<Answer>,
+        answer: Result<Bytes, Error>,
+    ) {
+        log::line(request_id, &format!("END RequestId: {request_id}"));
+        let memory = self.environment.memory();
+        log::line(request_id, &report(request_id, started.elapsed(), memory));
+        // Nobody waits for that of an asynchronous call, or when the client has gone.
+        let _ = callback.try_settle(Ok::<_, Error>(Answer(answer)));
+    }
 }
 
 /// How much Lambda takes for a response.

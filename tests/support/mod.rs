@@ -7,6 +7,7 @@
     reason = "shared by tests, each of which uses a part of it"
 )]
 
+pub mod bad_api;
 pub mod runtime_api;
 
 use std::{
@@ -39,6 +40,28 @@ pub fn example(name: &str) -> Command {
         command.env_remove(variable);
     }
     command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// Has it run on the Lambda whose Runtime API is there.
+pub fn on_lambda(command: &mut Command, api: SocketAddr) {
+    command
+        .env("AWS_LAMBDA_RUNTIME_API", api.to_string())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "cases")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/cases")
+        .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream");
+}
+
+/// The test program itself, as the process of one of the functions in its test `function`.
+pub fn function(name: &str, api: SocketAddr) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("the path of the test"));
+    command
+        .args(["--ignored", "--exact", "function", "--nocapture"])
+        .env_remove("RUST_BACKTRACE")
+        .env("_HANDLER", name);
+    on_lambda(&mut command, api);
     command
 }
 

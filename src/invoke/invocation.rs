@@ -1,8 +1,9 @@
 //! One invocation, from event bytes to response bytes or failure.
 
+use super::{Settings, Unsignalled};
 use crate::{
     completion::{Completion, Refused, Signal},
-    context::{Context, ContextBuilder},
+    context::ContextBuilder,
     error::Error,
     handler::{Handler, Work},
     panic::{self, Catcher},
@@ -11,8 +12,6 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::future::{BoxFuture, FusedFuture, FutureExt};
-use serde::Serialize;
-use serde_json::Value;
 use std::{
     future::{Future, poll_fn},
     pin::pin,
@@ -23,123 +22,9 @@ use std::{
 use tokio::time::{self, Instant};
 use tracing::Instrument;
 
-/// What an invocation answers with when nobody called the callback, and nobody can any more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unsignalled {
-    /// The error `Runtime.CallbackNotCalled`, at once: a lost callback is a bug.
-    #[default]
-    Fail,
-    /// Node's answer: a success with `null`, once the tasks of the invocation have ended.
-    Null,
-}
-
 /// How much before its deadline an invocation ends its waits, so that the answer is still taken;
 /// of a timeout below half a second it is a tenth.
-const GAP: Duration = Duration::from_millis(50);
-
-/// What one invocation came to: see [`invoke`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Outcome {
-    /// The response, or the failure.
-    pub result: Result<Value, Error>,
-    /// The signals that came after the first one, up to 16 of them.
-    pub refused: Vec<Refused>,
-    /// How many there were.
-    pub refused_count: usize,
-    /// What was still running when the environment would have asked for the next event.
-    pub leftover: Vec<Leftover>,
-}
-
-/// Runs one invocation in process, as it runs on Lambda: for tests.
-///
-/// The event is anything that serialises. The deadline of the context is enforced
-/// (3 s unless the [builder](Context::builder) says otherwise), so a handler that hangs
-/// fails the test and does not hang it.
-///
-/// ```
-/// use nodeback::{Callback, Context, Value, json};
-///
-/// fn greet(event: Value, _: Context, callback: Callback) {
-///     match event["name"].as_str() {
-///         Some(name) => callback.succeed(json!({ "hello": name })),
-///         None => callback.fail("name is missing"),
-///     }
-/// }
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// let outcome = nodeback::invoke(greet, json!({ "name": "Ada" }), Context::default()).await;
-/// assert_eq!(outcome.result.unwrap(), json!({ "hello": "Ada" }));
-///
-/// let outcome = nodeback::invoke(greet, json!({}), Context::default()).await;
-/// assert_eq!(outcome.result.unwrap_err().message(), "name is missing");
-/// # }
-/// ```
-///
-/// # Panics
-///
-/// Where there is no tokio runtime with its time driver enabled.
-pub async fn invoke<M>(
-    handler: impl Handler<M>,
-    event: impl Serialize,
-    context: Context,
-) -> Outcome {
-    let function = Function::new(Arc::new(handler), Unsignalled::default());
-    in_process(&function, event, context).await
-}
-
-pub(crate) async fn in_process(
-    function: &Function,
-    event: impl Serialize,
-    context: Context,
-) -> Outcome {
-    let event = match serde_json::to_vec(&event) {
-        Ok(event) => Bytes::from(event),
-        Err(error) => return Outcome::failed(Error::from(error).with_type("Error")),
-    };
-    let mut invocation = function.start(event, context.to_builder());
-    let answer = invocation.answer().await;
-    if let Err(error) = &answer {
-        invocation.log_failure(error);
-    }
-    let (refused, refused_count) = invocation.finish().await;
-    Outcome {
-        result: answer.and_then(|body| Ok(serde_json::from_slice(&body)?)),
-        refused,
-        refused_count,
-        leftover: invocation.tasks.running(),
-    }
-}
-
-impl Outcome {
-    fn failed(error: Error) -> Self {
-        Outcome {
-            result: Err(error),
-            refused: vec![],
-            refused_count: 0,
-            leftover: vec![],
-        }
-    }
-}
-
-/// A handler of whatever shape, with its settings.
-#[derive(Clone)]
-pub(crate) struct Function(Arc<dyn Fn(Bytes, ContextBuilder) -> Invocation + Send + Sync>);
-
-impl Function {
-    pub(crate) fn new<M, H: Handler<M>>(handler: Arc<H>, unsignalled: Unsignalled) -> Self {
-        Function(Arc::new(move |event, context| {
-            Invocation::start(&handler, event, context, unsignalled)
-        }))
-    }
-
-    /// Starts an invocation: parses the event, and enters the handler.
-    pub(crate) fn start(&self, event: Bytes, context: ContextBuilder) -> Invocation {
-        (self.0)(event, context)
-    }
-}
+pub(super) const GAP: Duration = Duration::from_millis(50);
 
 /// An invocation under way: [`start`](Function::start) enters the handler, [`answer`](Self::answer)
 /// waits for what is to be sent, [`finish`](Self::finish) for what may follow that.
@@ -154,15 +39,15 @@ pub(crate) struct Invocation {
     request_id: String,
     deadline: Option<Instant>,
     allowed: Option<Duration>,
-    unsignalled: Unsignalled,
+    settings: Settings,
 }
 
 impl Invocation {
-    fn start<M, H: Handler<M>>(
+    pub(super) fn start<M, H: Handler<M>>(
         handler: &Arc<H>,
-        event: Bytes,
+        event: Result<Bytes, Error>,
         context: ContextBuilder,
-        unsignalled: Unsignalled,
+        settings: Settings,
     ) -> Self {
         let (context, completion) = context.start();
         let mut invocation = Invocation {
@@ -174,10 +59,10 @@ impl Invocation {
             request_id: context.aws_request_id.clone(),
             deadline: context.deadline(),
             allowed: context.allowed(),
-            unsignalled,
+            settings,
         };
         let entered = invocation.tasks.span().clone().in_scope(|| {
-            let event = wire::from_json::<H::Event>(event)?;
+            let event = wire::from_json::<H::Event>(event?)?;
             let callback = context.callback();
             panic::caught(panic::NOBODY, || handler.call(event, context, callback))
                 .map_err(Error::panic)
@@ -210,14 +95,17 @@ impl Invocation {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let deadline = self.deadline;
-        let Some(ended) = before(deadline, poll_fn(|cx| self.poll(cx))).await else {
-            return Err(self.timed_out());
+        let ended = match before(self.early(), poll_fn(|cx| self.poll(cx))).await {
+            Some(ended) => ended,
+            None => self.late().await,
         };
         let Signal { outcome, waits } = ended?;
         let body = match outcome {
             Ok(body) => body.unwrap_or(Bytes::from_static(b"null")),
-            Err(error) if error.lost_under().is_some() && self.unsignalled == Unsignalled::Null => {
+            Err(error)
+                if error.lost_under().is_some()
+                    && self.settings.unsignalled == Unsignalled::Null =>
+            {
                 Bytes::from_static(b"null")
             }
             Err(error) => return Err(error),
@@ -321,9 +209,12 @@ impl Invocation {
 
     /// When it waits no longer for tasks, so that the answer is still taken.
     fn end_of_waits(&self) -> Option<Instant> {
-        let gap = GAP.min(self.allowed? / 10);
+        self.before_deadline(GAP.min(self.allowed? / 10))
+    }
+
+    fn before_deadline(&self, margin: Duration) -> Option<Instant> {
         let deadline = self.deadline?;
-        Some(deadline.checked_sub(gap).unwrap_or(deadline))
+        Some(deadline.checked_sub(margin).unwrap_or(deadline))
     }
 
     /// Stops the handler and those of its tasks, and says what of them was still running.
@@ -337,15 +228,35 @@ impl Invocation {
         cut_off
     }
 
-    /// Ends an invocation that has no answer at its deadline.
-    fn timed_out(&mut self) -> Error {
-        for name in self.cut_off(|_| true) {
-            tracing::warn!("cut off at the deadline: the {name}");
+    /// Until when an invocation waits for its answer, and says nothing.
+    fn early(&self) -> Option<Instant> {
+        match self.settings.answer_before_deadline {
+            Some(margin) => self.before_deadline(margin),
+            None => self.end_of_waits(),
         }
-        let seconds = self.allowed.unwrap_or_default().as_secs_f64();
-        let id = &self.request_id;
-        let message = format!("RequestId: {id} Error: Task timed out after {seconds:.2} seconds");
-        Error::ours("Sandbox.Timedout", message)
+    }
+
+    /// Says what is in the way of an answer while it can still be said: at the deadline the
+    /// environment stops the process.
+    async fn late(&mut self) -> Result<Signal<Bytes>, Error> {
+        if let Some(margin) = self.settings.answer_before_deadline {
+            let error = no_answer(margin, &self.cut_off(|_| true));
+            return Err(error);
+        }
+        let running = self.leftover().into_iter();
+        for name in running.chain(self.work.is_some().then_some(Leftover::Handler)) {
+            tracing::warn!("to be cut off at the deadline: the {name}");
+        }
+        match before(self.deadline, poll_fn(|cx| self.poll(cx))).await {
+            Some(ended) => ended,
+            None => {
+                self.cut_off(|_| true);
+                Err(timed_out(
+                    &self.request_id,
+                    self.allowed.unwrap_or_default(),
+                ))
+            }
+        }
     }
 
     /// Waits for the work of `wait_until`, and gives the refused signals and how many there were.
@@ -366,9 +277,9 @@ impl Invocation {
         self.completion.waiter.attached().refused()
     }
 
-    #[cfg(feature = "lambda")]
-    pub(crate) fn request_id(&self) -> &str {
-        &self.request_id
+    /// What of it is running.
+    pub(super) fn leftover(&self) -> Vec<Leftover> {
+        self.tasks.running()
     }
 
     /// The span that belongs to its lines in the log.
@@ -379,10 +290,26 @@ impl Invocation {
 
     /// The one line that a failed invocation leaves in the log, as Node writes it.
     pub(crate) fn log_failure(&self, error: &Error) {
-        self.tasks.span().in_scope(|| {
-            tracing::error!("Invoke Error \t{}", error.to_wire());
-        });
+        self.tasks.span().in_scope(|| error.log());
     }
+}
+
+/// AWS's error for an invocation without an answer at its deadline.
+pub(super) fn timed_out(request_id: &str, allowed: Duration) -> Error {
+    let seconds = allowed.as_secs_f64();
+    let message =
+        format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds");
+    Error::ours("Sandbox.Timedout", message)
+}
+
+/// Ours, for one that is to have it by then.
+fn no_answer(margin: Duration, running: &[Leftover]) -> Error {
+    let mut message = format!("no answer {} ms before the deadline", margin.as_millis());
+    for (n, name) in running.iter().enumerate() {
+        let before = if n == 0 { "; cut off: the " } else { ", the " };
+        message.push_str(&format!("{before}{name}"));
+    }
+    Error::ours("Runtime.NoAnswerBeforeDeadline", message)
 }
 
 /// Whether what a task fails with meanwhile is the answer instead: of a success that is held, and

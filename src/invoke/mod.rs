@@ -1,0 +1,115 @@
+//! Running a handler for one event, and what that came to.
+
+mod function;
+mod invocation;
+#[cfg(any(feature = "lambda", feature = "local"))]
+mod watch;
+
+pub(crate) use function::{Function, Settings};
+#[cfg(any(feature = "lambda", feature = "local"))]
+pub(crate) use watch::Watch;
+
+use crate::{
+    completion::Refused, context::Context, error::Error, handler::Handler, tasks::Leftover,
+};
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What an invocation answers with when nobody called the callback, and nobody can any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unsignalled {
+    /// The error `Runtime.CallbackNotCalled`, at once: a lost callback is a bug.
+    #[default]
+    Fail,
+    /// Node's answer: a success with `null`, once the tasks of the invocation have ended.
+    Null,
+}
+
+/// What one invocation came to: see [`invoke`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The response, or the failure.
+    pub result: Result<Value, Error>,
+    /// The signals that came after the first one, up to 16 of them.
+    pub refused: Vec<Refused>,
+    /// How many there were.
+    pub refused_count: usize,
+    /// What was still running when the environment would have asked for the next event.
+    pub leftover: Vec<Leftover>,
+}
+
+/// Runs one invocation in process, as it runs on Lambda: for tests.
+///
+/// The event is anything that serialises. The deadline of the context is enforced
+/// (3 s unless the [builder](Context::builder) says otherwise), so a handler that hangs
+/// fails the test and does not hang it.
+///
+/// ```
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// fn greet(event: Value, _: Context, callback: Callback) {
+///     match event["name"].as_str() {
+///         Some(name) => callback.succeed(json!({ "hello": name })),
+///         None => callback.fail("name is missing"),
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let outcome = nodeback::invoke(greet, json!({ "name": "Ada" }), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap(), json!({ "hello": "Ada" }));
+///
+/// let outcome = nodeback::invoke(greet, json!({}), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap_err().message(), "name is missing");
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// Where there is no tokio runtime with its time driver enabled.
+pub async fn invoke<M>(
+    handler: impl Handler<M>,
+    event: impl Serialize,
+    context: Context,
+) -> Outcome {
+    let function = Function::new(Arc::new(handler), Settings::default());
+    in_process(&function, event, context).await
+}
+
+pub(crate) async fn in_process(
+    function: &Function,
+    event: impl Serialize,
+    context: Context,
+) -> Outcome {
+    let event = match serde_json::to_vec(&event) {
+        Ok(event) => Bytes::from(event),
+        Err(error) => return Outcome::failed(Error::from(error).with_type("Error")),
+    };
+    let mut invocation = function.start(Ok(event), context.to_builder());
+    let answer = invocation.answer().await;
+    if let Err(error) = &answer {
+        invocation.log_failure(error);
+    }
+    let (refused, refused_count) = invocation.finish().await;
+    Outcome {
+        result: answer.and_then(|body| Ok(serde_json::from_slice(&body)?)),
+        refused,
+        refused_count,
+        leftover: invocation.leftover(),
+    }
+}
+
+impl Outcome {
+    fn failed(error: Error) -> Self {
+        Outcome {
+            result: Err(error),
+            refused: vec![],
+            refused_count: 0,
+            leftover: vec![],
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! An event as the Runtime API hands it out.
+
+use crate::{context::ContextBuilder, error::Error};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use std::{any::type_name, fmt::Display, str::FromStr, time::Duration};
+
+/// Which answer the Runtime API is given is told by this one, in both directions.
+pub(super) const INVOCATION_ID: HeaderName =
+    HeaderName::from_static("lambda-runtime-invocation-id");
+
+pub(super) struct Event {
+    pub(super) request_id: String,
+    pub(super) invocation_id: Option<HeaderValue>,
+    pub(super) context: ContextBuilder,
+    /// The event's bytes, or why they did not come.
+    pub(super) body: Result<Bytes, Error>,
+    /// The headers that were left out of the context, and why.
+    pub(super) odd: Vec<String>,
+}
+
+/// How long a body may take that has begun to come: the Runtime API is on the same machine.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+impl Event {
+    /// Reads it to its end.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being answered at all: without a request id there is no place for that.
+    pub(super) async fn read<B>(
+        response: Response<B>,
+        context: &ContextBuilder,
+    ) -> Result<Self, String>
+    where
+        B: BodyExt<Data = Bytes, Error: Display> + Unpin,
+    {
+        let (parts, body) = response.into_parts();
+        let mut event = Event::of_headers(&parts.headers, context.clone())?;
+        event.body = read(body).await.map_err(|why| {
+            Error::ours(
+                "Runtime.EventTruncated",
+                format!("the event broke off: {why}"),
+            )
+        });
+        Ok(event)
+    }
+
+    fn of_headers(headers: &HeaderMap, context: ContextBuilder) -> Result<Self, String> {
+        let mut odd = Vec::new();
+        let request_id = request_id(headers)?;
+        let text = |name| {
+            let value = headers.get(name).filter(|value| !value.is_empty())?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let arn = text("lambda-runtime-invoked-function-arn").unwrap_or_default();
+        let deadline = number(headers, "lambda-runtime-deadline-ms", &mut odd);
+        let context = context
+            .aws_request_id(request_id.clone())
+            .invoked_function_arn(arn)
+            // Unknown is better than none.
+            .deadline_ms(deadline.unwrap_or(0))
+            .client_context(json(headers, "lambda-runtime-client-context", &mut odd))
+            .identity(json(headers, "lambda-runtime-cognito-identity", &mut odd))
+            .tenant_id(text("lambda-runtime-aws-tenant-id"))
+            .xray_trace_id(text("lambda-runtime-trace-id"));
+        Ok(Event {
+            request_id,
+            invocation_id: headers.get(&INVOCATION_ID).cloned(),
+            context,
+            body: Ok(Bytes::new()),
+            odd,
+        })
+    }
+}
+
+fn request_id(headers: &HeaderMap) -> Result<String, String> {
+    const NAME: &str = "lambda-runtime-aws-request-id";
+    let value = headers
+        .get(NAME)
+        .ok_or_else(|| format!("an event came without `{NAME}`"))?;
+    // It becomes a segment of a path.
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:~".contains(byte);
+    match value.to_str() {
+        Ok(id)
+            if !id.is_empty()
+                && id.bytes().all(|byte| fits(&byte))
+                && id.contains(|c| c != '.') =>
+        {
+            Ok(id.into())
+        }
+        _ => Err(format!("`{NAME}` is {value:?}: expected an id")),
+    }
+}
+
+fn number(headers: &HeaderMap, name: &str, odd: &mut Vec<String>) -> Option<u64> {
+    let Some(value) = headers.get(name) else {
+        odd.push(format!("`{name}` is missing: the deadline is unknown"));
+        return None;
+    };
+    let text = value.to_str().unwrap_or_default();
+    let number = u64::from_str(text.trim()).ok();
+    if number.is_none() {
+        odd.push(format!(
+            "`{name}` is {value:?}: expected milliseconds since 1970"
+        ));
+    }
+    number
+}
+
+fn json<T: DeserializeOwned>(headers: &HeaderMap, name: &str, odd: &mut Vec<String>) -> Option<T> {
+    let value = headers.get(name).filter(|value| !value.is_empty())?;
+    match serde_json::from_slice(value.as_bytes()) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let expected = type_name::<T>().rsplit("::").next().unwrap_or_default();
+            odd.push(format!(
+                "`{name}` is left out: expected JSON of a {expected}: {error}"
+            ));
+            None
+        }
+    }
+}
+
+/// Room that is made beforehand, at most, for a body that says how long it is.
+const ROOM: u64 = 8 * 1024 * 1024;
+
+async fn read<B>(mut body: B) -> Result<Bytes, String>
+where
+    B: BodyExt<Data = Bytes, Error: Display> + Unpin,
+{
+    let room = body.size_hint().lower().min(ROOM);
+    let mut event = BytesMut::with_capacity(usize::try_from(room).unwrap_or(0));
+    let whole = async {
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() {
+                event.extend_from_slice(&data);
+            }
+        }
+        Ok(())
+    };
+    let read = tokio::time::timeout(BODY_TIME, whole).await;
+    let seconds = BODY_TIME.as_secs();
+    let why = match read {
+        Ok(Ok(())) => return Ok(event.freeze()),
+        Ok(Err(error)) => error,
+        Err(_) => format!("the rest did not come within {seconds} s"),
+    };
+    Err(format!("{why}, after {} bytes", event.len()))
+}

@@ -1,0 +1,68 @@
+//! SnapStart: what happens between the end of the initialisation and the first event.
+
+use super::{
+    answer::{self, API, describe},
+    stopped,
+};
+use crate::{Result, error::Error};
+use http::Method;
+use lambda_runtime::SnapStartResource;
+use lambda_runtime_api_client::{BoxError, PooledClient, body::Body, build_request};
+use std::sync::Arc;
+
+/// Has the resources let go, waits for the snapshot to be restored, and has them set up again. The
+/// order is lambda_runtime's: the last that was registered lets go first.
+///
+/// # Errors
+///
+/// What failed, which the Runtime API has been told.
+pub(super) async fn restored(
+    client: &PooledClient,
+    resources: &[Arc<dyn SnapStartResource>],
+) -> Result<()> {
+    if let Err(error) = until_restored(client, resources).await {
+        answer::init_error(client, &error).await;
+        return Err(error);
+    }
+    // Connections do not survive a snapshot.
+    client.reset_pool();
+    for resource in resources {
+        if let Err(error) = resource.after_restore().await {
+            let error = of_resource("Runtime.AfterRestoreError", &error);
+            answer::restore_error(client, &error).await;
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+async fn until_restored(
+    client: &PooledClient,
+    resources: &[Arc<dyn SnapStartResource>],
+) -> Result<()> {
+    for resource in resources.iter().rev() {
+        let done = resource.before_snapshot().await;
+        done.map_err(|error| of_resource("Runtime.BeforeSnapshotError", &error))?;
+    }
+    let (status, why) = next(client)
+        .await
+        .map_err(|error| stopped(describe(&*error)))?;
+    if status.is_success() {
+        Ok(())
+    } else {
+        Err(stopped(why))
+    }
+}
+
+/// It is held until the snapshot is restored, so it has no time limit.
+async fn next(client: &PooledClient) -> std::result::Result<(http::StatusCode, String), BoxError> {
+    let request = build_request()
+        .method(Method::GET)
+        .uri(format!("{API}/restore/next"))
+        .body(Body::empty())?;
+    answer::said(client.call(request).await?).await
+}
+
+fn of_resource(error_type: &'static str, error: &BoxError) -> Error {
+    Error::ours(error_type, describe(&**error))
+}
