@@ -56,10 +56,13 @@ impl Worker {
             body,
             odd,
         } = self.poll.next(&self.client, &self.context).await?;
-        let watch = Watch::start(&context, {
+        // Lets the connection's task go first: behind a handler that blocks it would hang too.
+        tokio::task::yield_now().await;
+        let mut watch = Watch::start(&context, {
             let (worker, id, invocation_id) =
                 (self.clone(), request_id.clone(), invocation_id.clone());
-            |error| async move {
+            |error: Error| async move {
+                error.log();
                 let posted = answer::post(&worker.client, &id, invocation_id.as_ref(), Err(error));
                 match posted.await {
                     Ok(()) => worker.spawn(),

@@ -8,7 +8,11 @@ mod server;
 
 pub(crate) use server::serve;
 
-use crate::{Result, error::IntoError, invoke::Function};
+use crate::{
+    Result,
+    error::IntoError,
+    invoke::{Function, Watch},
+};
 use bytes::Bytes;
 use command::{Command, Source};
 use environment::Environment;
@@ -54,15 +58,27 @@ async fn once(function: Function, program: &str, source: Source) -> Result<i32> 
             return Ok(2);
         }
     };
-    let environment = Environment::read()?;
-    let mut invocation = function.start(Ok(event), environment.context(program, None).1);
+    let context = Environment::read()?.context(program, None).1;
+    let mut watch = Watch::start(&context, async |error| process::exit(print(&Err(error))));
+    let mut invocation = function.start(Ok(event), context);
     let answer = invocation.answer().await;
-    let code = match &answer {
+    if !watch.answered() {
+        // The process is about to exit.
+        std::future::pending::<()>().await;
+    }
+    let code = print(&answer);
+    invocation.finish().await;
+    Ok(code)
+}
+
+/// Prints what an invocation came to, and gives the exit code that says so. A failure stands on
+/// its own, as the answer that it is, and so is not logged too.
+fn print(answer: &Result<Bytes>) -> i32 {
+    match answer {
         Ok(body) => {
             write(&mut io::stdout(), &[body, b"\n".as_slice()].concat());
             0
         }
-        // On its own, as the answer that it is, and so not logged too.
         Err(error) => {
             write(
                 &mut io::stderr(),
@@ -70,9 +86,7 @@ async fn once(function: Function, program: &str, source: Source) -> Result<i32> 
             );
             1
         }
-    };
-    invocation.finish().await;
-    Ok(code)
+    }
 }
 
 fn read(source: &Source) -> io::Result<Vec<u8>> {

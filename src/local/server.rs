@@ -169,10 +169,13 @@ async fn run(
         &request_id,
         &format!("START RequestId: {request_id} Version: $LATEST"),
     );
-    let watch = Watch::start(&context, {
+    let mut watch = Watch::start(&context, {
         let (server, request_id, callback) =
             (Arc::clone(&server), request_id.clone(), callback.clone());
-        async move |error| server.answer(&request_id, started, callback, Err(error))
+        async move |error: Error| {
+            error.log();
+            server.answer(&request_id, started, callback, Err(error));
+        }
     });
     let mut invocation = server.function.start(Ok(event), context);
     let answer = invocation.answer().await.and_then(within_limit);

@@ -118,6 +118,10 @@ impl Process {
         (process, lines)
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, such as `INT`.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
@@ -243,4 +247,54 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Random numbers that a seed repeats: splitmix64.
+#[derive(Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// The seed is that of `NODEBACK_SEED`, or of the clock, and printed.
+    pub fn seeded() -> Self {
+        let seed = std::env::var("NODEBACK_SEED").ok().map_or_else(
+            || {
+                std::time::UNIX_EPOCH
+                    .elapsed()
+                    .expect("after 1970")
+                    .as_nanos() as u64
+            },
+            |seed| seed.parse().expect("NODEBACK_SEED is a number"),
+        );
+        println!("NODEBACK_SEED={seed}");
+        Random(seed)
+    }
+
+    /// One below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
+/// `small`, or `full` where `NODEBACK_FULL` asks for the whole size.
+pub fn size(small: u64, full: u64) -> u64 {
+    if std::env::var_os("NODEBACK_FULL").is_some() {
+        full
+    } else {
+        small
+    }
+}
+
+/// A line such as `VmHWM` of what Linux tells of a process, in kB.
+pub fn memory(process: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("Linux tells it");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .expect("a line of it");
+    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().expect("a number of kB")
 }

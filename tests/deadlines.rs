@@ -1,0 +1,227 @@
+//! What hangs: it is cut off and named, the answer is AWS's, and the next invocation is unharmed.
+
+mod support;
+
+use nodeback::{Callback, Context, Runtime, Value, json};
+use std::{
+    future::pending,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+use support::{
+    Process, function as function_process,
+    runtime_api::{Event, RuntimeApi},
+};
+use tokio::{net::TcpListener, sync::oneshot};
+
+/// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs to be started by the other tests, as the process of a function"]
+async fn function() {
+    let Ok(name) = std::env::var("_HANDLER") else {
+        return;
+    };
+    let runtime = Runtime::new(hangs);
+    let ran = match name.as_str() {
+        "hangs" => runtime.run().await,
+        "in_time" => {
+            runtime
+                .answer_before_deadline(Duration::from_millis(150))
+                .run()
+                .await
+        }
+        other => panic!("no function {other}"),
+    };
+    if let Err(error) = ran {
+        eprintln!("Error: {error}");
+        std::process::exit(1);
+    }
+}
+
+async fn hangs(event: Value, context: Context, callback: Callback) {
+    match event["how"].as_str() {
+        Some("handler") => pending().await,
+        Some("blocked") => std::thread::sleep(HOUR),
+        Some("task") => {
+            context.spawn(async move {
+                pending::<()>().await;
+                callback.succeed(json!("never"));
+            });
+        }
+        Some("stubborn") => {
+            context.spawn_blocking(move || {
+                std::thread::sleep(HOUR);
+                callback.succeed(json!("in an hour"));
+            });
+        }
+        Some("wait_until") => {
+            context.wait_until(pending::<()>());
+            callback.succeed(json!("answered"));
+        }
+        Some("held") => {
+            context.spawn(pending::<()>());
+            callback.succeed(json!("answered without it"));
+        }
+        _ => callback.succeed(event),
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn event(id: &str, how: &str) -> Event {
+    let at = std::time::UNIX_EPOCH.elapsed().expect("after 1970") + Duration::from_millis(300);
+    Event {
+        request_id: id.into(),
+        body: json!({ "how": how }).to_string(),
+        headers: vec![("lambda-runtime-deadline-ms", at.as_millis().to_string())],
+    }
+}
+
+/// What hangs, what is posted of it, and what the log names.
+const CASES: [(&str, &str, &[&str]); 6] = [
+    (
+        "handler",
+        "Sandbox.Timedout",
+        &["to be cut off at the deadline: the rest of the handler"],
+    ),
+    (
+        "blocked",
+        "Sandbox.Timedout",
+        &["cut off at the deadline: the handler, which blocks its thread"],
+    ),
+    (
+        "task",
+        "Sandbox.Timedout",
+        &["to be cut off at the deadline: the task spawned at tests/"],
+    ),
+    (
+        "stubborn",
+        "Sandbox.Timedout",
+        &["to be cut off at the deadline: the task spawned at tests/deadlines.rs:"],
+    ),
+    (
+        "wait_until",
+        r#""answered""#,
+        &["cut off at the deadline: the work passed to wait_until at tests/deadlines.rs:"],
+    ),
+    (
+        "held",
+        r#""answered without it""#,
+        &["cut off at the deadline, and answered without it: the task spawned at tests/"],
+    ),
+];
+
+#[tokio::test]
+async fn what_hangs_is_cut_off_and_named_and_the_next_event_is_answered() {
+    for (how, answer, names) in CASES {
+        let mut api = RuntimeApi::start().await;
+        let process = Process::spawn(&mut function_process("hangs", api.address));
+        let posted = api.invoke(event("hangs", how)).await;
+        let body = String::from_utf8_lossy(&posted.body).into_owned();
+        assert!(body.contains(answer), "{how}: {body}");
+        if posted.endpoint == "error" {
+            assert!(
+                body.contains("RequestId: hangs Error: Task timed out after 0."),
+                "{body}"
+            );
+        }
+        let posted = api.invoke(event("next", "answer")).await;
+        assert_eq!(
+            (posted.request_id.as_str(), posted.endpoint.as_str()),
+            ("next", "response")
+        );
+        let log = process.log();
+        for name in names {
+            let named = log.lines().filter(|line| line.contains(name));
+            assert_eq!(named.clone().count(), 1, "{how}: {log}");
+            assert!(
+                named.clone().all(|line| line.contains("\thangs\tWARN\t")),
+                "{how}: {log}"
+            );
+        }
+        let failures = log.matches("\thangs\tERROR\tInvoke Error").count();
+        assert_eq!(failures, usize::from(posted_failed(answer)), "{how}: {log}");
+    }
+}
+
+fn posted_failed(answer: &str) -> bool {
+    answer.starts_with("Sandbox")
+}
+
+#[tokio::test]
+async fn answer_before_deadline_fails_in_time_with_what_is_in_the_way() {
+    let mut api = RuntimeApi::start().await;
+    let _process = Process::spawn(&mut function_process("in_time", api.address));
+    let posted = api.invoke(event("1", "task")).await;
+    assert_eq!(posted.json()["errorType"], "Runtime.NoAnswerBeforeDeadline");
+    let message = posted.json()["errorMessage"].to_string();
+    let start = "\"no answer 150 ms before the deadline; cut off: the task spawned at tests/";
+    assert!(message.starts_with(start), "{message}");
+    // What is in time is untouched.
+    assert_eq!(api.invoke(event("2", "answer")).await.endpoint, "response");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_margin_counts_from_the_deadline_and_a_short_timeout_has_no_time_at_all() {
+    let slow = |_: Value, context: Context, callback: Callback| {
+        context.spawn(async move {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            callback.succeed(json!("slow"));
+        });
+    };
+    for (margin, timeout, answered) in [
+        (999, 3_000, true),
+        (1_001, 3_000, false),
+        (5_000, 3_000, false),
+    ] {
+        let runtime = Runtime::new(slow).answer_before_deadline(Duration::from_millis(margin));
+        let context = Context::builder()
+            .timeout(Duration::from_millis(timeout))
+            .build();
+        let start = tokio::time::Instant::now();
+        let outcome = runtime.invoke(json!({}), context).await;
+        assert_eq!(outcome.result.is_ok(), answered, "{margin} of {timeout}");
+        let took = start.elapsed().as_millis() as u64;
+        let expected = if answered {
+            2_000
+        } else {
+            timeout.saturating_sub(margin)
+        };
+        assert!(
+            took.abs_diff(expected) <= 1,
+            "{margin} of {timeout}: {took}"
+        );
+    }
+}
+
+/// At the desk nobody else stops it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn at_the_desk_a_handler_that_blocks_its_thread_is_answered_for() {
+    let (release, held) = mpsc::channel::<()>();
+    let held = Arc::new(parking_lot::Mutex::new(held));
+    let blocks = move |event: Value, context: Context, callback: Callback| {
+        if event == "block" {
+            let _ = held.lock().recv();
+        }
+        callback.succeed(json!(context.get_remaining_time_in_millis() > 0));
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "http://{}/2015-03-31/functions/f/invocations",
+        listener.local_addr().unwrap()
+    );
+    let (stop, stopped) = oneshot::channel::<()>();
+    let runtime = Runtime::new(blocks);
+    let server =
+        tokio::spawn(async move { runtime.serve(listener, async { drop(stopped.await) }).await });
+    let client = reqwest::Client::new();
+    let call = |event: Value| client.post(&url).body(event.to_string()).send();
+    let reply = call(json!("block")).await.unwrap();
+    assert_eq!(reply.headers()["x-amz-function-error"], "Unhandled");
+    let failure: Value = reply.json().await.unwrap();
+    assert_eq!(failure["errorType"], "Sandbox.Timedout");
+    let reply = call(json!("go")).await.unwrap();
+    assert_eq!(reply.text().await.unwrap(), "true");
+    drop((release, stop));
+    server.await.unwrap().unwrap();
+}

@@ -1,0 +1,239 @@
+//! Many invocations, while the Runtime API and the handlers fail at random: each event has exactly
+//! one answer, its own, or the API has said itself that it is lost.
+//!
+//! 5,000 of them; 100,000 with `NODEBACK_FULL=1`.
+
+mod support;
+
+use nodeback::{Callback, Context, Error, Value, json};
+use std::{collections::BTreeMap, thread, time::Duration};
+use support::{
+    Process, Random,
+    bad_api::{BadApi, Reply, Request, event, status},
+    function as function_process, memory, size,
+};
+use tokio::{sync::watch, time};
+
+/// The function under test. Not a test: the test starts it.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs to be started by the other test, as the process of a function"]
+async fn function() {
+    // Or each panic that is meant to be writes its lines.
+    std::panic::set_hook(Box::new(|_| {}));
+    if let Err(error) = nodeback::run(moody).await {
+        eprintln!("Error: {error}");
+        std::process::exit(1);
+    }
+}
+
+/// Answers with the number of its event, or fails with it, in one of the ways there are.
+fn moody(event: Value, context: Context, callback: Callback) -> Result<(), Error> {
+    let n = event["n"].clone();
+    match event["how"].as_u64() {
+        Some(0) => callback(Some(Error::new("Failed", n.to_string())), None),
+        Some(1) => return Err(Error::new("Thrown", n.to_string())),
+        Some(2) => panic!("{n}"),
+        Some(3) => drop(callback),
+        Some(4) => {
+            thread::spawn(move || callback(None, Some(n)));
+        }
+        Some(5) => {
+            context.spawn(async move {
+                tokio::task::yield_now().await;
+                callback.succeed(n);
+            });
+        }
+        Some(6) => {
+            context.spawn(async move { Err::<(), _>(Error::new("Task", n.to_string())) });
+            callback.succeed(json!("held, and replaced by the error"));
+        }
+        Some(7) => {
+            for _ in 0..20 {
+                callback(None, Some(n.clone()));
+            }
+        }
+        Some(8) => {
+            context.wait_until(async { panic!("after the answer") });
+            context.done(None, Some(n));
+        }
+        _ => callback.succeed(n),
+    }
+    Ok(())
+}
+
+/// What became of an event that was handed out.
+#[derive(Debug, Default)]
+struct Fate {
+    /// It broke off on the way.
+    broken: bool,
+    taken: u64,
+    lost: bool,
+}
+
+struct Faulty {
+    random: Random,
+    next: u64,
+    end: u64,
+    fates: BTreeMap<u64, Fate>,
+    ended: watch::Sender<u64>,
+    injected: u64,
+}
+
+impl Faulty {
+    fn reply(&mut self, request: &Request) -> Reply {
+        let fault = self.random.below(100);
+        self.injected += u64::from(fault < 6);
+        match request.endpoint.as_str() {
+            "next" => self.event(fault),
+            _ => self.answer(fault, request),
+        }
+    }
+
+    fn event(&mut self, fault: u64) -> Reply {
+        if self.next == self.end {
+            return Reply::Stall(vec![]);
+        }
+        let n = self.next;
+        let reply = handed_out(n, self.random.below(20));
+        let cut = usize::try_from(self.random.below(reply.len() as u64)).expect("its length");
+        match fault {
+            0 => return status("503 Service Unavailable"),
+            1 => return Reply::Reset(vec![]),
+            2 => return Reply::Whole(event(&[("x-no-id", b"1")], b"{}")),
+            3 => {
+                // Within the headers nobody knows yet which event it is: it is handed out again.
+                if reply[..cut].windows(4).all(|end| end != b"\r\n\r\n") {
+                    return Reply::Reset(reply[..cut].to_vec());
+                }
+                self.fates.entry(n).or_default().broken = true;
+            }
+            _ => {}
+        }
+        self.next += 1;
+        let fate = self.fates.entry(n).or_default();
+        if fate.broken {
+            return Reply::Reset(reply[..cut].to_vec());
+        }
+        if fault == 4 {
+            Reply::Trickle(reply)
+        } else {
+            Reply::Whole(reply)
+        }
+    }
+
+    fn answer(&mut self, fault: u64, request: &Request) -> Reply {
+        let n: u64 = request
+            .request_id
+            .parse()
+            .expect("an id that was handed out");
+        let fate = self
+            .fates
+            .get_mut(&n)
+            .expect("an event that was handed out");
+        match fault {
+            0 => return status("502 Bad Gateway"),
+            1 => return Reply::Reset(vec![]),
+            2 if fate.taken == 0 => {
+                fate.lost = true;
+                self.over();
+                return status("410 Gone");
+            }
+            _ => {}
+        }
+        if fate.taken > 0 || fate.lost {
+            return status("403 Forbidden");
+        }
+        fate.taken += 1;
+        if fate.broken {
+            assert!(request.body.contains("the event broke off"), "{request:?}");
+        } else {
+            // Its own number, and no other.
+            let body: Value = serde_json::from_str(&request.body).expect("JSON");
+            let is_lost = body["errorType"] == "Runtime.CallbackNotCalled";
+            let message = body["errorMessage"].as_str().map(str::parse);
+            assert!(
+                body == n || is_lost || message == Some(Ok(n)),
+                "{request:?}"
+            );
+        }
+        self.over();
+        match fault {
+            3 => Reply::Reset(b"HTTP/1.1 202 Acc".to_vec()),
+            4 => Reply::Trickle(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n".to_vec()),
+            _ => status("202 Accepted"),
+        }
+    }
+
+    fn over(&self) {
+        self.ended.send_modify(|ended| *ended += 1);
+    }
+}
+
+fn handed_out(n: u64, how: u64) -> Vec<u8> {
+    let deadline = std::time::UNIX_EPOCH.elapsed().expect("after 1970") + Duration::from_secs(60);
+    let (id, deadline) = (n.to_string(), deadline.as_millis().to_string());
+    let headers: [(&str, &[u8]); 3] = [
+        ("lambda-runtime-aws-request-id", id.as_bytes()),
+        ("lambda-runtime-deadline-ms", deadline.as_bytes()),
+        (
+            "lambda-runtime-invoked-function-arn",
+            b"arn:aws:lambda:eu-west-1:1:function:f",
+        ),
+    ];
+    event(
+        &headers,
+        json!({ "n": n, "how": how }).to_string().as_bytes(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_has_one_answer_and_its_own_under_random_faults() {
+    let end = size(5_000, 100_000);
+    let (ended, mut over) = watch::channel(0);
+    let faulty = std::sync::Arc::new(std::sync::Mutex::new(Faulty {
+        random: Random::seeded(),
+        next: 0,
+        end,
+        fates: BTreeMap::new(),
+        ended,
+        injected: 0,
+    }));
+    let script = std::sync::Arc::clone(&faulty);
+    let api = BadApi::start(move |request| script.lock().expect("no panic").reply(request)).await;
+    let mut process = function_process("moody", api.address);
+    let process = process
+        .env("AWS_LAMBDA_MAX_CONCURRENCY", "16")
+        .env("AWS_LAMBDA_LOG_LEVEL", "FATAL");
+    let process = Process::spawn(process);
+
+    let minutes = time::Duration::from_secs(10 * 60);
+    let start = time::Instant::now();
+    let mut reach = async |count| {
+        let reached = over.wait_for(|ended| *ended >= count);
+        let reached = time::timeout(minutes, reached).await;
+        assert!(
+            reached.is_ok_and(|reached| reached.is_ok()),
+            "the API had a complaint"
+        );
+    };
+    reach(1_000).await;
+    let early = memory(process.id(), "VmHWM:");
+    reach(end).await;
+    let late = memory(process.id(), "VmHWM:");
+
+    let faulty = faulty.lock().expect("no panic");
+    println!(
+        "{end} invocations in {:.1} s, {} faults, {} lost; peak {early} kB after 1,000, {late} kB at the end",
+        start.elapsed().as_secs_f64(),
+        faulty.injected,
+        faulty.fates.values().filter(|fate| fate.lost).count(),
+    );
+    assert_eq!(faulty.fates.len() as u64, end);
+    for (n, fate) in &faulty.fates {
+        assert_eq!(fate.taken + u64::from(fate.lost), 1, "{n}: {fate:?}");
+    }
+    assert!(
+        late * 10 <= early * 12,
+        "{early} kB after 1,000, {late} kB at the end"
+    );
+}
