@@ -143,12 +143,16 @@ pub use crate::{
     invoke::{Outcome, Unsignalled, invoke},
     place::Place,
     promisify::{callbackify, promisify},
-    runtime::Runtime,
+    runtime::{Runtime, exports},
     tasks::{Leftover, Task, TaskOutput},
 };
 pub use bytes::Bytes;
 pub use serde_json::{Value, json, value::RawValue};
 
+#[cfg(feature = "lambda")]
+pub use lambda_runtime::SnapStartResource;
+#[cfg(feature = "lambda")]
+pub use runtime::InvocationService;
 #[cfg(any(feature = "lambda", feature = "local"))]
 pub use runtime::run;
 

@@ -2,11 +2,14 @@
 
 use crate::{
     context::Context,
+    error::{Error, IntoError},
     handler::Handler,
-    invoke::{self, Function, Outcome, Settings, Unsignalled},
+    invoke::{self, Function, Functions, Outcome, Settings, Unsignalled},
 };
 use serde::Serialize;
-use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+#[cfg(any(feature = "lambda", feature = "local"))]
+use std::env;
+use std::{borrow::Cow, fmt, time::Duration};
 
 /// Runs a handler: on Lambda where that started the program, at one's desk otherwise.
 ///
@@ -41,8 +44,56 @@ pub async fn run<M>(handler: impl Handler<M>) -> crate::Result<()> {
     Runtime::new(handler).run().await
 }
 
-/// A handler with its settings: what [`run`] and [`invoke`](crate::invoke()) make of one, for who
+/// Several handlers in one program, each under a name, as of Node's `exports`.
+///
+/// On Lambda the last part of the function's handler setting chooses (`_HANDLER`: `index.orders`
+/// means `orders`), at the desk the function's name in the URL, on the command line
+/// `--handler orders`, and in [`Runtime::invoke`] the `function_name` of the context.
+///
+/// ```
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// fn orders(_: Value, _: Context, callback: Callback) {
+///     callback.succeed(json!("an order"));
+/// }
+/// async fn stock(_: Value) -> nodeback::Result<u32> {
+///     Ok(7)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let exports = nodeback::exports().handler("orders", orders).handler("stock", stock);
+/// // In `main`: exports.run().await
+/// let context = Context::builder().function_name("stock").build();
+/// assert_eq!(exports.invoke(json!({}), context).await.result.unwrap(), 7);
+/// # }
+/// ```
+pub fn exports() -> Runtime {
+    Runtime {
+        functions: Functions::default(),
+        settings: Settings::default(),
+        #[cfg(feature = "lambda")]
+        snapstart: Vec::new(),
+        #[cfg(feature = "local")]
+        desk: crate::local::Desk::default(),
+        #[cfg(feature = "graceful-shutdown")]
+        on_shutdown: None,
+    }
+}
+
+/// Handlers with their settings: what [`run`] and [`invoke`](crate::invoke()) make of one, for who
 /// wants others than theirs.
+///
+/// | setting | by default | environment, which goes first |
+/// | --- | --- | --- |
+/// | [`unsignalled`](Self::unsignalled) | [`Unsignalled::Fail`] | `NODEBACK_UNSIGNALLED`: `fail` or `null` |
+/// | [`answer_before_deadline`](Self::answer_before_deadline) | off | `NODEBACK_ANSWER_BEFORE_DEADLINE`: milliseconds; 0 for off |
+/// | [`listen`](Self::listen), at the desk | `127.0.0.1:9000` | `NODEBACK_LISTEN`; `--listen` before it |
+/// | [`timeout`](Self::timeout), at the desk | 3 s | `AWS_LAMBDA_FUNCTION_TIMEOUT`: seconds; 0 for none |
+/// | the memory that the context tells of | 128 MB | `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` |
+/// | invocations in flight, on Lambda | 1 | `AWS_LAMBDA_MAX_CONCURRENCY` |
+/// | the shape of the log | text | `AWS_LAMBDA_LOG_FORMAT`: `Text` or `JSON` |
+/// | what is logged | `INFO` | `AWS_LAMBDA_LOG_LEVEL`, or `RUST_LOG`: a level |
 ///
 /// ```
 /// use nodeback::{Callback, Context, Runtime, Unsignalled, Value, json};
@@ -56,24 +107,82 @@ pub async fn run<M>(handler: impl Handler<M>) -> crate::Result<()> {
 /// assert_eq!(outcome.result.unwrap(), Value::Null);
 /// # }
 /// ```
-pub struct Runtime<H, M> {
-    handler: Arc<H>,
+#[must_use = "a runtime does nothing unless it is run, served or invoked"]
+pub struct Runtime {
+    functions: Functions,
     settings: Settings,
-    shape: PhantomData<fn() -> M>,
+    #[cfg(feature = "lambda")]
+    snapstart: Vec<std::sync::Arc<dyn lambda_runtime::SnapStartResource>>,
+    #[cfg(feature = "local")]
+    desk: crate::local::Desk,
+    #[cfg(feature = "graceful-shutdown")]
+    on_shutdown: Option<Shutdown>,
 }
 
-impl<M, H: Handler<M>> Runtime<H, M> {
-    /// Takes a handler, with the settings at their defaults.
-    pub fn new(handler: H) -> Self {
-        Runtime {
-            handler: Arc::new(handler),
-            settings: Settings::default(),
-            shape: PhantomData,
+#[cfg(feature = "graceful-shutdown")]
+type Shutdown = Box<dyn FnOnce() -> futures::future::BoxFuture<'static, ()> + Send + Sync>;
+
+impl Runtime {
+    /// Takes the one handler of a program, with the settings at their defaults.
+    pub fn new<M>(handler: impl Handler<M>) -> Self {
+        let mut runtime = exports();
+        runtime.functions.export(None, Function::new(handler));
+        runtime
+    }
+
+    /// One more handler, under a name: see [`exports`]. The same name again replaces the first.
+    pub fn handler<M>(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        handler: impl Handler<M>,
+    ) -> Self {
+        let function = Function::new(handler);
+        self.functions.export(Some(name.into()), function);
+        self
+    }
+
+    /// Waits for what a handler needs before its first event, such as a pool of connections, and
+    /// takes the handler that it makes. Lambda is told if that fails, through `/init/error`.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Runtime, Value, json};
+    /// use std::{collections::HashMap, sync::Arc};
+    ///
+    /// async fn load() -> Result<HashMap<String, u32>, std::io::Error> {
+    ///     Ok(HashMap::from([("tea".into(), 7)]))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> nodeback::Result<()> {
+    /// let runtime = Runtime::init(async {
+    ///     let stock = Arc::new(load().await?);
+    ///     Ok(move |event: Value, _: Context, callback: Callback| {
+    ///         let count = event.as_str().and_then(|name| stock.get(name));
+    ///         callback.succeed(json!(count));
+    ///     })
+    /// })
+    /// .await?;
+    /// // In `main`: runtime.run().await
+    /// assert_eq!(runtime.invoke("tea", Context::default()).await.result?, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What it failed with, once Lambda has been told.
+    pub async fn init<H: Handler<M>, M>(
+        init: impl Future<Output = crate::Result<H>>,
+    ) -> crate::Result<Self> {
+        #[cfg(any(feature = "lambda", feature = "local"))]
+        crate::log::init();
+        match init.await {
+            Ok(handler) => Ok(Runtime::new(handler)),
+            Err(error) => Err(failed_init(error).await),
         }
     }
 
     /// What an invocation answers with when nobody called the callback.
-    #[must_use]
     pub fn unsignalled(mut self, unsignalled: Unsignalled) -> Self {
         self.settings.unsignalled = unsignalled;
         self
@@ -103,32 +212,167 @@ impl<M, H: Handler<M>> Runtime<H, M> {
     /// println!("{}", error.message());
     /// # }
     /// ```
-    #[must_use]
     pub fn answer_before_deadline(mut self, margin: Duration) -> Self {
         self.settings.answer_before_deadline = Some(margin);
         self
     }
 
-    /// Runs one invocation in process: see [`invoke`](crate::invoke()).
-    pub async fn invoke(&self, event: impl Serialize, context: Context) -> Outcome {
-        invoke::in_process(&self.function(), event, context).await
+    /// Lays a tower layer round the invocations of the handlers that were taken so far, outside of
+    /// those that are there; on Lambda, at the desk and in [`invoke`](Self::invoke) alike.
+    ///
+    /// Layers for lambda_runtime's own `Runtime::layer` fit, and so does any that takes a service
+    /// as it comes, such as tower's timeout. When the layers end without an answer of the handler,
+    /// their error is the answer. The answer itself does not come past: it is posted within.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Runtime, Value, json};
+    /// use std::time::Duration;
+    /// use tower::timeout::TimeoutLayer;
+    ///
+    /// let slow = async |_: Value, _: Context, callback: Callback| {
+    ///     tokio::time::sleep(Duration::from_secs(2)).await;
+    ///     callback.succeed(json!("too late"));
+    /// };
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let runtime = Runtime::new(slow).layer(TimeoutLayer::new(Duration::from_millis(10)));
+    /// let error = runtime.invoke(json!({}), Context::default()).await.result.unwrap_err();
+    /// assert_eq!(error.error_type(), "Elapsed");
+    /// # }
+    /// ```
+    #[cfg(feature = "lambda")]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: tower::Layer<InvocationService>,
+        L::Service: tower::Service<
+                lambda_runtime::LambdaInvocation,
+                Response = (),
+                Error: Into<lambda_runtime_api_client::BoxError>,
+                Future: Send,
+            > + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        for function in self.functions.each() {
+            function.layers.add(&layer);
+        }
+        self
     }
 
-    /// Runs the handler: see [`run`].
+    /// Registers a resource that lets go before a SnapStart snapshot is taken, and is set up again
+    /// after it was restored; see lambda_runtime's documentation of the trait for the order. Where
+    /// there is no SnapStart, and at the desk, it is never called.
+    ///
+    /// ```
+    /// use nodeback::{Runtime, SnapStartResource, Value};
+    /// use std::sync::Arc;
+    ///
+    /// struct Pool; // its hooks do nothing unless they are written
+    /// impl SnapStartResource for Pool {}
+    ///
+    /// let handler = async |event: Value| Ok::<_, nodeback::Error>(event);
+    /// let runtime = Runtime::new(handler).register_snapstart_resource(Arc::new(Pool));
+    /// # drop(runtime);
+    /// ```
+    #[cfg(feature = "lambda")]
+    pub fn register_snapstart_resource(
+        mut self,
+        resource: std::sync::Arc<dyn lambda_runtime::SnapStartResource>,
+    ) -> Self {
+        self.snapstart.push(resource);
+        self
+    }
+
+    /// Runs a hook when the process is told to end: on Lambda through lambda_runtime's graceful
+    /// shutdown, which gives it half a second; at the desk after Ctrl-C or SIGTERM, when what was
+    /// in flight has been answered.
+    ///
+    /// ```
+    /// use nodeback::{Runtime, Value};
+    ///
+    /// let handler = async |event: Value| Ok::<_, nodeback::Error>(event);
+    /// let runtime = Runtime::new(handler).on_shutdown(async || println!("flushed"));
+    /// # drop(runtime);
+    /// ```
+    #[cfg(feature = "graceful-shutdown")]
+    pub fn on_shutdown<F>(mut self, hook: impl FnOnce() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.on_shutdown = Some(Box::new(|| Box::pin(hook())));
+        self
+    }
+
+    /// Where the desk listens unless it is told otherwise: `host:port`.
+    ///
+    /// ```
+    /// let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
+    /// let runtime = nodeback::Runtime::new(handler).listen("127.0.0.1:3000");
+    /// # drop(runtime);
+    /// ```
+    #[cfg(feature = "local")]
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.desk.listen = Some(address.into());
+        self
+    }
+
+    /// How long an invocation may take at the desk, unless the environment says otherwise. Zero
+    /// means as long as it likes.
+    ///
+    /// ```
+    /// let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
+    /// let minute = std::time::Duration::from_secs(60);
+    /// let runtime = nodeback::Runtime::new(handler).timeout(minute);
+    /// # drop(runtime);
+    /// ```
+    #[cfg(feature = "local")]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.desk.timeout = Some(timeout);
+        self
+    }
+
+    /// Runs one invocation in process: see [`invoke`](crate::invoke()).
+    pub async fn invoke(&self, event: impl Serialize, context: Context) -> Outcome {
+        match self.functions.named(&context.function_name) {
+            Ok(function) => {
+                let mut function = function.clone();
+                function.settings = self.settings;
+                invoke::in_process(&function, event, context).await
+            }
+            Err(mistake) => Outcome::failed(mistake.into_error()),
+        }
+    }
+
+    /// Runs the handlers: see [`run`].
     ///
     /// # Errors
     ///
-    /// What keeps it from running.
+    /// What keeps them from running.
     #[cfg(any(feature = "lambda", feature = "local"))]
-    pub async fn run(self) -> crate::Result<()> {
+    pub async fn run(mut self) -> crate::Result<()> {
         crate::log::init();
-        let function = self.function();
+        if let Err(error) = self.settle(|name| env::var(name).ok()) {
+            return Err(failed_init(error).await);
+        }
+        #[cfg(feature = "graceful-shutdown")]
+        let on_shutdown = self.on_shutdown.take();
         #[cfg(feature = "lambda")]
-        if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() || !cfg!(feature = "local") {
-            return crate::lambda::run(function).await;
+        if on_lambda() || !cfg!(feature = "local") {
+            #[cfg(feature = "graceful-shutdown")]
+            if let Some(hook) = on_shutdown {
+                crate::lambda::on_shutdown(hook).await?;
+            }
+            return crate::lambda::run(&self.functions, &self.snapstart).await;
         }
         #[cfg(feature = "local")]
-        return crate::local::run(function).await;
+        let ran = crate::local::run(self.functions, self.desk).await;
+        #[cfg(all(feature = "local", feature = "graceful-shutdown"))]
+        if let Some(hook) = on_shutdown {
+            hook().await;
+        }
+        #[cfg(feature = "local")]
+        return ran;
         #[cfg(not(feature = "local"))]
         Ok(())
     }
@@ -147,24 +391,54 @@ impl<M, H: Handler<M>> Runtime<H, M> {
     ///
     /// # Errors
     ///
-    /// If the timeout in `AWS_LAMBDA_FUNCTION_TIMEOUT` is no number of seconds.
+    /// If a variable of the environment is not what it has to be.
     #[cfg(feature = "local")]
     pub async fn serve(
-        self,
+        mut self,
         listener: tokio::net::TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> crate::Result<()> {
-        crate::local::serve(self.function(), listener, shutdown).await
+        self.settle(|name| env::var(name).ok())?;
+        crate::local::serve(self.functions, self.desk, listener, shutdown).await
     }
 
-    fn function(&self) -> Function {
-        Function::new(Arc::clone(&self.handler), self.settings)
+    /// Gives each function its settings, of which those in the environment go first.
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    fn settle(&mut self, variable: impl Fn(&str) -> Option<String>) -> crate::Result<()> {
+        let settings = self.settings.overridden(variable)?;
+        for function in self.functions.each() {
+            function.settings = settings;
+        }
+        Ok(())
     }
 }
 
-impl<H, M> fmt::Debug for Runtime<H, M> {
+/// An invocation, as the service that a layer of [`Runtime::layer`] is laid on.
+#[cfg(feature = "lambda")]
+pub type InvocationService = tower::util::BoxCloneSyncService<
+    lambda_runtime::LambdaInvocation,
+    (),
+    lambda_runtime_api_client::BoxError,
+>;
+
+#[cfg(feature = "lambda")]
+fn on_lambda() -> bool {
+    env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
+/// Tells Lambda, where that started the program, and gives the error back.
+async fn failed_init(error: Error) -> Error {
+    #[cfg(feature = "lambda")]
+    if on_lambda() {
+        crate::lambda::failed_init(&error).await;
+    }
+    error
+}
+
+impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runtime")
+            .field("handlers", &self.functions.names().collect::<Vec<_>>())
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }

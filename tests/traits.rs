@@ -12,8 +12,6 @@ fn unpin<T: Unpin>() {}
 fn debug<T: Debug>() {}
 fn is_error<T: error::Error>() {}
 
-type Handler = fn(Value, Context, Callback);
-
 macro_rules! each {
     ($($check:ident: $($type:ty),+;)+) => {$($($check::<$type>();)+)+};
 }
@@ -23,13 +21,13 @@ fn types_go_where_a_handler_takes_them() {
     each! {
         send_sync: Callback, Callback<String>, Completion<Value>, AlreadySignalled<Value>, Context,
             ContextBuilder, Members, Identity, Error, ErrorName, Outcome, Refused, Leftover, Place,
-            Task, Unsignalled, Runtime<Handler, ()>;
+            Task, Unsignalled, Runtime;
         clone: Callback, Context, ContextBuilder, Members, Identity, ErrorName, Refused, Leftover,
             Place, Unsignalled;
         unpin: Callback, Completion<Value>, Context, Error, Task;
         debug: Callback, Completion<Value>, AlreadySignalled<Value>, Context, ContextBuilder,
             Members, Identity, Error, ErrorName, Outcome, Refused, Leftover, Place, Task,
-            Unsignalled, Runtime<Handler, ()>;
+            Unsignalled, Runtime;
         is_error: AlreadySignalled<Value>;
     }
 }

@@ -35,4 +35,20 @@ impl Limit {
             }
         }
     }
+
+    /// The deadline of what starts now, in milliseconds since 1970; 0 if there is none.
+    #[cfg(feature = "lambda")]
+    pub(super) fn deadline_ms(self) -> u64 {
+        match self {
+            Limit::None => 0,
+            Limit::At(millis) => millis,
+            Limit::Timeout(timeout) => {
+                let since_1970 = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default();
+                let deadline = since_1970.saturating_add(timeout).as_millis();
+                u64::try_from(deadline).unwrap_or(u64::MAX)
+            }
+        }
+    }
 }

@@ -2,20 +2,25 @@
 
 mod function;
 mod invocation;
+#[cfg(feature = "lambda")]
+mod layers;
 #[cfg(any(feature = "lambda", feature = "local"))]
 mod watch;
 
-pub(crate) use function::{Function, Settings};
+pub(crate) use function::{Function, Functions, Settings};
 #[cfg(any(feature = "lambda", feature = "local"))]
 pub(crate) use watch::Watch;
 
 use crate::{
-    completion::Refused, context::Context, error::Error, handler::Handler, tasks::Leftover,
+    completion::Refused,
+    context::{Context, ContextBuilder},
+    error::Error,
+    handler::Handler,
+    tasks::Leftover,
 };
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
-use std::sync::Arc;
 
 /// What an invocation answers with when nobody called the callback, and nobody can any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,8 +81,7 @@ pub async fn invoke<M>(
     event: impl Serialize,
     context: Context,
 ) -> Outcome {
-    let function = Function::new(Arc::new(handler), Settings::default());
-    in_process(&function, event, context).await
+    in_process(&Function::new(handler), event, context).await
 }
 
 pub(crate) async fn in_process(
@@ -89,7 +93,23 @@ pub(crate) async fn in_process(
         Ok(event) => Bytes::from(event),
         Err(error) => return Outcome::failed(Error::from(error).with_type("Error")),
     };
-    let mut invocation = function.start(Ok(event), context.to_builder());
+    let context = context.to_builder();
+    #[cfg(feature = "lambda")]
+    {
+        let (inner, start) = (function.clone(), context.clone());
+        let work = async move |event| run(&inner, event, start).await;
+        let outcome = function.layers.around(Ok(event), &context, work).await;
+        outcome.unwrap_or_else(|error| {
+            context.span().in_scope(|| error.log());
+            Outcome::failed(error)
+        })
+    }
+    #[cfg(not(feature = "lambda"))]
+    run(function, Ok(event), context).await
+}
+
+async fn run(function: &Function, event: Result<Bytes, Error>, context: ContextBuilder) -> Outcome {
+    let mut invocation = function.start(event, context);
     let answer = invocation.answer().await;
     if let Err(error) = &answer {
         invocation.log_failure(error);
@@ -104,7 +124,7 @@ pub(crate) async fn in_process(
 }
 
 impl Outcome {
-    fn failed(error: Error) -> Self {
+    pub(crate) fn failed(error: Error) -> Self {
         Outcome {
             result: Err(error),
             refused: vec![],

@@ -6,7 +6,10 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{
     collections::BTreeMap,
     future::Future,
-    sync::LazyLock,
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -14,7 +17,10 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 /// Watches one invocation until it has its answer. Made before the handler is entered.
-pub(crate) struct Watch(Option<Key>);
+pub(crate) struct Watch {
+    key: Option<Key>,
+    answered: AtomicBool,
+}
 
 /// When it is over, and which one it is of those that are over then.
 type Key = (Instant, u64);
@@ -57,25 +63,28 @@ impl Watch {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        let watch = |key| Watch {
+            key,
+            answered: AtomicBool::new(false),
+        };
         let Some((allowed, runtime)) = context.allowed().zip(Handle::try_current().ok()) else {
-            return Watch(None);
+            return watch(None);
         };
         let Some(end) = Instant::now().checked_add(allowed.saturating_add(GAP)) else {
-            return Watch(None);
+            return watch(None);
         };
         let context = context.clone();
-        Watch(Some(WATCHER.watch(
-            end,
-            Box::new(move || late(&context, allowed, &runtime, blocked)),
-        )))
+        let late = move || late(&context, allowed, &runtime, blocked);
+        watch(Some(WATCHER.watch(end, Box::new(late))))
     }
 
-    /// The invocation has its answer. Whether that counts: not if it came too late.
-    pub(crate) fn answered(&mut self) -> bool {
-        match self.0.take() {
-            None => true,
-            Some(key) => WATCHER.watched.lock().late.remove(&key).is_some(),
+    /// The invocation has its answer. Whether that counts: one does, that comes in time.
+    pub(crate) fn answered(&self) -> bool {
+        if self.answered.swap(true, Ordering::AcqRel) {
+            return false;
         }
+        self.key
+            .is_none_or(|key| WATCHER.watched.lock().late.remove(&key).is_some())
     }
 }
 

@@ -1,6 +1,9 @@
 //! Posting an answer to the Runtime API, in the shape that Node's runtime posts it.
 
-use super::{backoff::Backoff, event::INVOCATION_ID};
+use super::{
+    backoff::Backoff,
+    event::{INVOCATION_ID, Names, Posting},
+};
 use crate::error::Error;
 use bytes::Bytes;
 use http::{
@@ -18,35 +21,37 @@ pub(super) const API: &str = "/2018-06-01/runtime";
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 const XRAY_CAUSE: HeaderName = HeaderName::from_static("lambda-runtime-function-xray-error-cause");
 
-/// Posts the answer of one invocation. What keeps it from being taken is logged: there is nobody
-/// else to tell.
-///
-/// # Errors
-///
-/// What the Runtime API says when it wants the process to exit.
-pub(super) async fn post(
-    client: &PooledClient,
-    request_id: &str,
-    invocation_id: Option<&HeaderValue>,
-    answer: Result<Bytes, Error>,
-) -> Result<(), Error> {
-    let error = answer.as_ref().err();
-    let endpoint = if error.is_none() { "response" } else { "error" };
-    let path = format!("{API}/invocation/{request_id}/{endpoint}");
-    let mut headers = headers(error);
-    if let Some(id) = invocation_id {
-        headers.insert(INVOCATION_ID, id.clone());
-    }
-    let body = answer.unwrap_or_else(|error| error.to_wire().into());
-    match send(client, &path, &headers, &body).await {
-        Ok(()) => Ok(()),
-        Err(NotTaken { why, fatal }) => {
-            tracing::error!("the answer was not taken: {why}");
-            if fatal {
-                Err(super::stopped(why))
-            } else {
-                Ok(())
-            }
+impl Posting {
+    /// Posts the answer. What keeps it from being taken is logged: there is nobody else to tell.
+    ///
+    /// # Errors
+    ///
+    /// What the Runtime API says when it wants the process to exit.
+    pub(super) async fn post(
+        &self,
+        client: &PooledClient,
+        answer: Result<Bytes, Error>,
+    ) -> Result<(), Error> {
+        let Names {
+            request_id,
+            invocation_id,
+        } = &*self.0;
+        let error = answer.as_ref().err();
+        let endpoint = if error.is_none() { "response" } else { "error" };
+        let path = format!("{API}/invocation/{request_id}/{endpoint}");
+        let mut headers = headers(error);
+        if let Some(id) = invocation_id {
+            headers.insert(INVOCATION_ID, id.clone());
+        }
+        let body = answer.unwrap_or_else(|error| error.to_wire().into());
+        let Err(NotTaken { why, fatal }) = send(client, &path, &headers, &body).await else {
+            return Ok(());
+        };
+        tracing::error!("the answer was not taken: {why}");
+        if fatal {
+            Err(super::stopped(why))
+        } else {
+            Ok(())
         }
     }
 }

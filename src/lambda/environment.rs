@@ -13,31 +13,32 @@ pub(super) struct Environment {
     pub(super) context: ContextBuilder,
     /// Whether the environment is a snapshot that will be restored.
     pub(super) snapstart: bool,
+    /// Which of its functions the program is to be: the last part, after a dot.
+    pub(super) handler: String,
     /// How many invocations may be in flight at a time.
     pub(super) concurrency: usize,
 }
 
-/// What is wrong with the environment, and who can be told.
-pub(super) struct Mistake {
-    pub(super) error: Error,
-    pub(super) endpoint: Option<Uri>,
-}
-
-pub(super) fn read() -> Result<Environment, Mistake> {
+pub(super) fn read() -> Result<Environment, Error> {
     parse(|name| env::var(name).ok())
 }
 
-fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, Mistake> {
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
+/// Where the Runtime API is, if that can be read.
+pub(super) fn endpoint(variable: impl Fn(&str) -> Option<String>) -> Option<Uri> {
+    let uri = variable(RUNTIME_API)?.parse::<Uri>().ok()?;
+    uri.authority().is_some().then_some(uri)
+}
+
+fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, Error> {
     let mut mistakes = Vec::new();
-    let mut endpoint = None;
-    match variable("AWS_LAMBDA_RUNTIME_API") {
-        None => mistakes.push("AWS_LAMBDA_RUNTIME_API is missing".into()),
-        Some(text) => match text.parse::<Uri>() {
-            Ok(uri) if uri.authority().is_some() => endpoint = Some(uri),
-            _ => mistakes.push(format!(
-                "AWS_LAMBDA_RUNTIME_API is `{text}`, expected host:port"
-            )),
-        },
+    let endpoint = endpoint(&variable);
+    if endpoint.is_none() {
+        mistakes.push(match variable(RUNTIME_API) {
+            None => format!("{RUNTIME_API} is missing"),
+            Some(text) => format!("{RUNTIME_API} is `{text}`, expected host:port"),
+        });
     }
     let mut context = Context::builder();
     match variable("AWS_LAMBDA_FUNCTION_NAME") {
@@ -64,13 +65,14 @@ fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, Mista
         Some(endpoint) if mistakes.is_empty() => Ok(Environment {
             endpoint,
             context,
+            handler: text("_HANDLER"),
             snapstart: text("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
             concurrency: concurrency.unwrap_or(1).max(1),
         }),
-        endpoint => {
-            let error = Error::ours("Runtime.InvalidEnvironment", mistakes.join("; "));
-            Err(Mistake { error, endpoint })
-        }
+        _ => Err(Error::ours(
+            "Runtime.InvalidEnvironment",
+            mistakes.join("; "),
+        )),
     }
 }
 
@@ -78,7 +80,7 @@ fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, Mista
 mod tests {
     use super::*;
 
-    fn of(variables: &[(&str, &str)]) -> Result<Environment, Mistake> {
+    fn of(variables: &[(&str, &str)]) -> Result<Environment, Error> {
         parse(|name| {
             variables
                 .iter()
@@ -96,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_whole_environment_is_read() {
-        let environment = of(&WHOLE).unwrap_or_else(|mistake| panic!("{:?}", mistake.error));
+        let environment = of(&WHOLE).unwrap();
         assert_eq!(
             environment.endpoint.authority().unwrap().as_str(),
             "127.0.0.1:9001"
@@ -120,14 +122,9 @@ mod tests {
     fn every_missing_variable_is_named_at_once() {
         let mistake = of(&[]).err().unwrap();
         for (name, _) in WHOLE {
-            assert!(
-                mistake
-                    .error
-                    .message()
-                    .contains(&format!("{name} is missing"))
-            );
+            assert!(mistake.message().contains(&format!("{name} is missing")));
         }
-        assert!(mistake.endpoint.is_none());
+        assert!(endpoint(|_| None).is_none());
     }
 
     #[test]
@@ -137,17 +134,14 @@ mod tests {
         let mistake = of(&variables).err().unwrap();
         assert!(
             mistake
-                .error
                 .message()
                 .contains("`lots`, expected a number of MB")
         );
-        assert!(mistake.endpoint.is_some());
         variables[0].1 = "/no/host";
         assert!(
             of(&variables)
                 .err()
                 .unwrap()
-                .error
                 .message()
                 .contains("expected host:port")
         );

@@ -5,15 +5,23 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use std::{any::type_name, fmt::Display, str::FromStr, time::Duration};
+use std::{any::type_name, fmt::Display, str::FromStr, sync::Arc, time::Duration};
 
 /// Which answer the Runtime API is given is told by this one, in both directions.
 pub(super) const INVOCATION_ID: HeaderName =
     HeaderName::from_static("lambda-runtime-invocation-id");
 
-pub(super) struct Event {
+/// Where its answer goes.
+#[derive(Clone)]
+pub(super) struct Posting(pub(super) Arc<Names>);
+
+pub(super) struct Names {
     pub(super) request_id: String,
     pub(super) invocation_id: Option<HeaderValue>,
+}
+
+pub(super) struct Event {
+    pub(super) posting: Posting,
     pub(super) context: ContextBuilder,
     /// The event's bytes, or why they did not come.
     pub(super) body: Result<Bytes, Error>,
@@ -67,8 +75,10 @@ impl Event {
             .tenant_id(text("lambda-runtime-aws-tenant-id"))
             .xray_trace_id(text("lambda-runtime-trace-id"));
         Ok(Event {
-            request_id,
-            invocation_id: headers.get(&INVOCATION_ID).cloned(),
+            posting: Posting(Arc::new(Names {
+                request_id,
+                invocation_id: headers.get(&INVOCATION_ID).cloned(),
+            })),
             context,
             body: Ok(Bytes::new()),
             odd,

@@ -8,45 +8,73 @@ mod poll;
 mod snapstart;
 mod worker;
 
-use crate::{Result, error::Error, invoke::Function};
+use crate::{
+    Result,
+    error::{Error, IntoError},
+    invoke::Functions,
+};
+use environment::Environment;
+use lambda_runtime::SnapStartResource;
 use lambda_runtime_api_client::PooledClient;
 use poll::Poll;
-use std::sync::Arc;
+use std::{env, sync::Arc};
 use tokio::sync::mpsc;
 use worker::Worker;
 
 /// Answers invocations until the environment is shut down, or the Runtime API fails.
-pub(crate) async fn run(function: Function) -> Result<()> {
-    let environment = match environment::read() {
+pub(crate) async fn run(
+    functions: &Functions,
+    resources: &[Arc<dyn SnapStartResource>],
+) -> Result<()> {
+    let Environment {
+        endpoint,
+        context,
+        handler,
+        snapstart,
+        concurrency,
+    } = match environment::read() {
         Ok(environment) => environment,
-        Err(mistake) => {
-            if let Some(endpoint) = mistake.endpoint {
-                let client = PooledClient::builder().with_endpoint(endpoint).build();
-                answer::init_error(&client, &mistake.error).await;
-            }
-            return Err(mistake.error);
+        Err(error) => {
+            failed_init(&error).await;
+            return Err(error);
         }
     };
     let client = PooledClient::builder()
-        .with_endpoint(environment.endpoint)
-        .with_pool_size(environment.concurrency)
+        .with_endpoint(endpoint)
+        .with_pool_size(concurrency)
         .build();
-    if environment.snapstart {
-        snapstart::restored(&client, &[]).await?;
+    let function = match functions.named(&handler) {
+        Ok(function) => function.clone(),
+        Err(mistake) => {
+            let error = mistake.into_error();
+            answer::init_error(&client, &error).await;
+            return Err(error);
+        }
+    };
+    if snapstart {
+        snapstart::restored(&client, resources).await?;
     }
     let (exit, mut exits) = mpsc::unbounded_channel();
     let worker = Worker {
         function,
         client: Arc::new(client),
         poll: Arc::new(Poll::default()),
-        context: environment.context,
+        context,
         exit,
     };
-    for _ in 0..environment.concurrency {
+    for _ in 0..concurrency {
         worker.clone().spawn();
     }
     // Each of them goes on until it says why it cannot.
     exits.recv().await.map_or(Ok(()), Err)
+}
+
+/// Tells the Runtime API why the function cannot start, if its address is known.
+pub(crate) async fn failed_init(error: &Error) {
+    if let Some(endpoint) = environment::endpoint(|name| env::var(name).ok()) {
+        let client = PooledClient::builder().with_endpoint(endpoint).build();
+        answer::init_error(&client, error).await;
+    }
 }
 
 /// Why the process has to exit.
@@ -55,4 +83,31 @@ fn stopped(why: impl std::fmt::Display) -> Error {
         "Runtime.ExitError",
         format!("the Runtime API failed: {why}"),
     )
+}
+
+/// Has the hook run when the environment is shut down.
+///
+/// # Errors
+///
+/// What lambda_runtime could not register, which the Runtime API has been told.
+#[cfg(feature = "graceful-shutdown")]
+pub(crate) async fn on_shutdown<F>(hook: impl FnOnce() -> F + Send + 'static) -> Result<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    use futures::FutureExt;
+    let registered = lambda_runtime::spawn_graceful_shutdown_handler(hook);
+    // It panics where it cannot.
+    let registered = std::panic::AssertUnwindSafe(registered)
+        .catch_unwind()
+        .await;
+    match registered {
+        Ok(()) => Ok(()),
+        Err(panic) => {
+            let why = crate::panic::Panic::of(panic).0;
+            let error = Error::ours("Runtime.ShutdownHookError", why);
+            failed_init(&error).await;
+            Err(error)
+        }
+    }
 }

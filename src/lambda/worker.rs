@@ -1,12 +1,16 @@
 //! What answers one event after the other.
 
-use super::{answer, event::Event, poll::Poll};
+use super::{
+    event::{Event, Posting},
+    poll::Poll,
+};
 use crate::{
     Result,
     context::ContextBuilder,
     error::Error,
     invoke::{Function, Watch},
 };
+use bytes::Bytes;
 use lambda_runtime_api_client::PooledClient;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -50,26 +54,52 @@ impl Worker {
 
     async fn answer_one(&self) -> Result<Ended> {
         let Event {
-            request_id,
-            invocation_id,
+            posting,
             context,
             body,
             odd,
         } = self.poll.next(&self.client, &self.context).await?;
         // Lets the connection's task go first: behind a handler that blocks it would hang too.
         tokio::task::yield_now().await;
-        let mut watch = Watch::start(&context, {
-            let (worker, id, invocation_id) =
-                (self.clone(), request_id.clone(), invocation_id.clone());
+        let watch = Watch::start(&context, {
+            let (worker, posting) = (self.clone(), posting.clone());
             |error: Error| async move {
                 error.log();
-                let posted = answer::post(&worker.client, &id, invocation_id.as_ref(), Err(error));
-                match posted.await {
+                match posting.post(&worker.client, Err(error)).await {
                     Ok(()) => worker.spawn(),
                     Err(error) => drop(worker.exit.send(error)),
                 }
             }
         });
+        let watch = Arc::new(watch);
+        let work = {
+            let (worker, watch) = (self.clone(), Arc::clone(&watch));
+            let (posting, context) = (posting.clone(), context.clone());
+            async move |body| worker.invoke(body, context, odd, &posting, &watch).await
+        };
+        match self.function.around(body, &context, work).await {
+            Ok(ended) => ended,
+            Err(_) if !watch.answered() => Ok(Ended::Replaced),
+            Err(error) => {
+                let span = context.span();
+                span.in_scope(|| error.log());
+                let posted = posting
+                    .post(&self.client, Err(error))
+                    .instrument(span)
+                    .await;
+                posted.map(|()| Ended::Answered)
+            }
+        }
+    }
+
+    async fn invoke(
+        &self,
+        body: Result<Bytes>,
+        context: ContextBuilder,
+        odd: Vec<String>,
+        posting: &Posting,
+        watch: &Watch,
+    ) -> Result<Ended> {
         let mut invocation = self.function.start(body, context);
         for odd in odd {
             invocation.span().in_scope(|| tracing::warn!("{odd}"));
@@ -81,7 +111,8 @@ impl Worker {
         if let Err(error) = &answer {
             invocation.log_failure(error);
         }
-        let posted = answer::post(&self.client, &request_id, invocation_id.as_ref(), answer)
+        let posted = posting
+            .post(&self.client, answer)
             .instrument(invocation.span().clone())
             .await;
         // The next event is asked for when this is over.

@@ -11,9 +11,13 @@ use std::{
 pub(super) enum Command {
     Help,
     /// One invocation with the event from there.
-    Once(Source),
-    /// The server, at this address.
-    Listen(String),
+    Once {
+        source: Source,
+        /// Which of the exported handlers is meant.
+        handler: Option<String>,
+    },
+    /// The server, at this address if one is given.
+    Listen(Option<String>),
 }
 
 #[derive(Debug, PartialEq)]
@@ -31,7 +35,8 @@ impl fmt::Display for Source {
     }
 }
 
-const DEFAULT: &str = "127.0.0.1:9000";
+/// Where it listens unless it is told otherwise.
+pub(super) const DEFAULT: &str = "127.0.0.1:9000";
 
 /// The name that the program was started by.
 pub(super) fn program(argument: Option<OsString>) -> String {
@@ -49,11 +54,14 @@ pub(super) fn program(argument: Option<OsString>) -> String {
 
 pub(super) fn help(program: &str) -> String {
     format!(
-        "Usage: {program} [EVENT.json | - | --listen ADDR]
+        "Usage: {program} [--handler NAME] [EVENT.json | -]
+       {program} --listen ADDR
 
   EVENT.json     invoke once with this event; print the response, or the failure
                  as JSON on stderr with exit code 1
   -              the same, with the event from standard input
+  --handler NAME invoke the handler that is exported under this name, where the
+                 program has several
   --listen ADDR  serve Lambda's Invoke API there, such as 127.0.0.1:8080
                  (port 0 takes a free one)
   --help         print this
@@ -65,6 +73,10 @@ Environment:
   AWS_LAMBDA_FUNCTION_MEMORY_SIZE  what the context tells of the memory: 128 (MB)
   AWS_LAMBDA_LOG_LEVEL             TRACE, DEBUG, INFO (the default), WARN or ERROR
   AWS_REGION                       the region in the function's ARN: us-east-1
+  NODEBACK_LISTEN                  the same as `--listen`
+  NODEBACK_UNSIGNALLED             `null` where a lost callback is to answer as in Node
+  NODEBACK_ANSWER_BEFORE_DEADLINE  milliseconds before the deadline at which an
+                                   invocation without an answer fails
 "
     )
 }
@@ -72,44 +84,63 @@ Environment:
 /// Reads the arguments behind the program's name.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut arguments = arguments.into_iter();
-    let Some(first) = arguments.next() else {
-        return Ok(Command::Listen(DEFAULT.into()));
-    };
-    let text = first.to_string_lossy();
-    let command = match &*text {
-        "--help" | "-h" => Command::Help,
-        "-" => Command::Once(Source::Stdin),
-        "--listen" => {
-            let address = arguments
-                .next()
-                .ok_or("`--listen` expects an address, host:port")?;
-            listen(&address.to_string_lossy())?
-        }
-        option if option.starts_with("--listen=") => {
-            listen(option.trim_start_matches("--listen="))?
-        }
-        option if option.starts_with('-') => {
+    let (mut handler, mut command) = (None, None);
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy();
+        // `--name value` or `--name=value`.
+        let (option, mut value) = match text.split_once('=') {
+            Some((option, value)) if option.starts_with("--") => (option, Some(value.to_owned())),
+            _ => (&*text, None),
+        };
+        let mut value = |expected| {
+            value
+                .take()
+                .or_else(|| Some(arguments.next()?.to_string_lossy().into_owned()))
+                .ok_or(format!("`{option}` expects {expected}"))
+        };
+        let next = match option {
+            "--help" | "-h" => Command::Help,
+            "--handler" => {
+                handler = Some(value("the name of an exported handler")?);
+                continue;
+            }
+            "--listen" => listen(value("an address, host:port")?)?,
+            "-" => once(Source::Stdin),
+            _ if option.starts_with('-') => {
+                return Err(format!(
+                    "unknown option `{option}`: `--help` says what there is"
+                ));
+            }
+            _ => once(Source::File(PathBuf::from(&argument))),
+        };
+        if command.replace(next).is_some() {
             return Err(format!(
-                "unknown option `{option}`: `--help` says what there is"
+                "unexpected argument `{text}`: expected one event file, `-` or `--listen ADDR`"
             ));
         }
-        _ => Command::Once(Source::File(PathBuf::from(&first))),
-    };
-    match arguments.next() {
-        None => Ok(command),
-        Some(more) => Err(format!(
-            "unexpected argument `{}`: expected one event file, `-` or `--listen ADDR`",
-            more.to_string_lossy()
-        )),
+    }
+    match (command.unwrap_or(Command::Listen(None)), handler) {
+        (Command::Once { source, .. }, handler) => Ok(Command::Once { source, handler }),
+        (Command::Listen(_), Some(_)) => {
+            Err("`--handler` expects an event: the server takes the name from the URL".into())
+        }
+        (command, _) => Ok(command),
     }
 }
 
-fn listen(address: &str) -> Result<Command, String> {
+fn once(source: Source) -> Command {
+    Command::Once {
+        source,
+        handler: None,
+    }
+}
+
+fn listen(address: String) -> Result<Command, String> {
     let port = address
         .rsplit_once(':')
         .map(|(_, port)| port.parse::<u16>());
     match port {
-        Some(Ok(_)) => Ok(Command::Listen(address.into())),
+        Some(Ok(_)) => Ok(Command::Listen(Some(address))),
         _ => Err(format!(
             "`--listen {address}`: expected host:port, such as {DEFAULT} or [::1]:0"
         )),
@@ -126,15 +157,22 @@ mod tests {
 
     #[test]
     fn each_form_is_understood() {
-        let listen = |address: &str| Ok(Command::Listen(address.into()));
-        let file = |path: &str| Ok(Command::Once(Source::File(path.into())));
-        assert_eq!(parsed(&[]), listen("127.0.0.1:9000"));
+        let listen = |address: &str| Ok(Command::Listen(Some(address.into())));
+        let file = |path: &str| Ok(once(Source::File(path.into())));
+        assert_eq!(parsed(&[]), Ok(Command::Listen(None)));
         assert_eq!(parsed(&["--listen", "127.0.0.1:0"]), listen("127.0.0.1:0"));
         assert_eq!(parsed(&["--listen=[::1]:80"]), listen("[::1]:80"));
-        assert_eq!(parsed(&["-"]), Ok(Command::Once(Source::Stdin)));
+        assert_eq!(parsed(&["-"]), Ok(once(Source::Stdin)));
         assert_eq!(parsed(&["event.json"]), file("event.json"));
         assert_eq!(parsed(&["./-event.json"]), file("./-event.json"));
         assert_eq!(parsed(&["--help"]), Ok(Command::Help));
+        let other = Ok(Command::Once {
+            source: Source::Stdin,
+            handler: Some("other".into()),
+        });
+        assert_eq!(parsed(&["--handler", "other", "-"]), other);
+        assert_eq!(parsed(&["-", "--handler=other"]), other);
+        assert_eq!(parsed(&["a=b.json"]), file("a=b.json"));
     }
 
     #[test]
@@ -146,6 +184,8 @@ mod tests {
             (&["--listen", "localhost:70000"], "expected host:port"),
             (&["--port"], "--help"),
             (&["a.json", "b.json"], "unexpected argument `b.json`"),
+            (&["--handler"], "expects the name"),
+            (&["--handler", "other"], "expects an event"),
             (&["--help", "me"], "unexpected argument `me`"),
         ] {
             let mistake = parsed(arguments).unwrap_err();

@@ -1,5 +1,6 @@
 //! What a function finds around it at the desk.
 
+use super::Desk;
 use crate::{
     Result,
     context::{Context, ContextBuilder},
@@ -44,11 +45,15 @@ impl<'a> FunctionName<'a> {
 }
 
 impl Environment {
-    pub(super) fn read() -> Result<Self> {
+    /// What the environment says, and the program where that says nothing.
+    pub(super) fn read(desk: &Desk) -> Result<Self> {
         let region = env::var("AWS_REGION").or_else(|_| env::var("AWS_DEFAULT_REGION"));
         let day = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
         Ok(Environment {
-            timeout: timeout(env::var("AWS_LAMBDA_FUNCTION_TIMEOUT").ok().as_deref())?,
+            timeout: match env::var("AWS_LAMBDA_FUNCTION_TIMEOUT") {
+                Ok(text) => timeout(&text)?,
+                Err(_) => desk.timeout.unwrap_or(TIMEOUT),
+            },
             memory: env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").unwrap_or_else(|_| "128".into()),
             region: region.unwrap_or_else(|_| "us-east-1".into()),
             log_stream: format!("{day}/[$LATEST]{}", uuid::Uuid::new_v4().simple()),
@@ -82,10 +87,7 @@ impl Environment {
 /// Lambda's default.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-fn timeout(seconds: Option<&str>) -> Result<Duration> {
-    let Some(text) = seconds else {
-        return Ok(TIMEOUT);
-    };
+fn timeout(text: &str) -> Result<Duration> {
     text.trim().parse().map(Duration::from_secs).map_err(|_| {
         let message = format!(
             "AWS_LAMBDA_FUNCTION_TIMEOUT is `{text}`: expected whole seconds, or 0 for no limit"
@@ -121,11 +123,10 @@ mod tests {
 
     #[test]
     fn a_timeout_is_whole_seconds() {
-        assert_eq!(timeout(None).unwrap(), Duration::from_secs(3));
-        assert_eq!(timeout(Some("0")).unwrap(), Duration::ZERO);
-        assert_eq!(timeout(Some(" 900 ")).unwrap(), Duration::from_secs(900));
+        assert_eq!(timeout("0").unwrap(), Duration::ZERO);
+        assert_eq!(timeout(" 900 ").unwrap(), Duration::from_secs(900));
         for text in ["", "3s", "-1", "1.5"] {
-            let error = timeout(Some(text)).unwrap_err();
+            let error = timeout(text).unwrap_err();
             assert!(
                 error.message().contains("expected whole seconds"),
                 "{error}"

@@ -11,7 +11,7 @@ pub(crate) use server::serve;
 use crate::{
     Result,
     error::IntoError,
-    invoke::{Function, Watch},
+    invoke::{Functions, Watch},
 };
 use bytes::Bytes;
 use command::{Command, Source};
@@ -21,18 +21,30 @@ use std::{
     env,
     io::{self, Read, Write},
     process, str,
+    sync::Arc,
+    time::Duration,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+/// What a program says of the desk, which the environment and the command line may overrule.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    pub(crate) listen: Option<String>,
+    pub(crate) timeout: Option<Duration>,
+}
+
 /// Does what the command line says. One invocation ends the process with its exit code.
-pub(crate) async fn run(function: Function) -> Result<()> {
+pub(crate) async fn run(functions: Functions, desk: Desk) -> Result<()> {
     let mut arguments = env::args_os();
     let program = command::program(arguments.next());
     match command::parse(arguments) {
         Ok(Command::Help) => write(&mut io::stdout(), command::help(&program).as_bytes()),
-        Ok(Command::Listen(address)) => return listen(function, &program, &address).await,
-        Ok(Command::Once(source)) => process::exit(once(function, &program, source).await?),
+        Ok(Command::Listen(address)) => return listen(functions, desk, &program, address).await,
+        Ok(Command::Once { source, handler }) => {
+            let code = once(&functions, &desk, &program, source, handler).await?;
+            process::exit(code)
+        }
         Err(mistake) => {
             write(
                 &mut io::stderr(),
@@ -44,7 +56,21 @@ pub(crate) async fn run(function: Function) -> Result<()> {
     Ok(())
 }
 
-async fn once(function: Function, program: &str, source: Source) -> Result<i32> {
+async fn once(
+    functions: &Functions,
+    desk: &Desk,
+    program: &str,
+    source: Source,
+    handler: Option<String>,
+) -> Result<i32> {
+    let function = match functions.named(handler.as_deref().unwrap_or_default()) {
+        Ok(function) => function,
+        Err(mistake) => {
+            let line = format!("{program}: `--handler`: {mistake}\n");
+            write(&mut io::stderr(), line.as_bytes());
+            return Ok(2);
+        }
+    };
     let event = match read(&source)
         .map_err(|error| error.to_string())
         .and_then(checked)
@@ -58,17 +84,26 @@ async fn once(function: Function, program: &str, source: Source) -> Result<i32> 
             return Ok(2);
         }
     };
-    let context = Environment::read()?.context(program, None).1;
-    let mut watch = Watch::start(&context, async |error| process::exit(print(&Err(error))));
-    let mut invocation = function.start(Ok(event), context);
-    let answer = invocation.answer().await;
-    if !watch.answered() {
-        // The process is about to exit.
-        std::future::pending::<()>().await;
-    }
-    let code = print(&answer);
-    invocation.finish().await;
-    Ok(code)
+    let name = handler.as_deref().unwrap_or(program);
+    let context = Environment::read(desk)?.context(name, None).1;
+    let watch = Watch::start(&context, async |error| process::exit(print(&Err(error))));
+    let watch = Arc::new(watch);
+    let work = {
+        let (function, context, watch) = (function.clone(), context.clone(), Arc::clone(&watch));
+        async move |event| {
+            let mut invocation = function.start(event, context);
+            let answer = invocation.answer().await;
+            if !watch.answered() {
+                // The process is about to exit.
+                std::future::pending::<()>().await;
+            }
+            let code = print(&answer);
+            invocation.finish().await;
+            code
+        }
+    };
+    let layered = function.around(Ok(event), &context, work).await;
+    Ok(layered.unwrap_or_else(|error| print(&Err(error))))
 }
 
 /// Prints what an invocation came to, and gives the exit code that says so. A failure stands on
@@ -112,8 +147,17 @@ fn check(event: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-async fn listen(function: Function, program: &str, address: &str) -> Result<()> {
-    let listener = TcpListener::bind(address).await.map_err(|error| {
+async fn listen(
+    functions: Functions,
+    desk: Desk,
+    program: &str,
+    address: Option<String>,
+) -> Result<()> {
+    let address = address
+        .or_else(|| env::var("NODEBACK_LISTEN").ok())
+        .or_else(|| desk.listen.clone())
+        .unwrap_or_else(|| command::DEFAULT.into());
+    let listener = TcpListener::bind(&address).await.map_err(|error| {
         let message =
             format!("cannot listen on {address}: {error} (`--listen ADDR` takes another)");
         message.into_error()
@@ -124,7 +168,7 @@ async fn listen(function: Function, program: &str, address: &str) -> Result<()> 
          curl -d '{{}}' http://{at}/2015-03-31/functions/{program}/invocations\n"
     );
     write(&mut io::stdout(), started.as_bytes());
-    serve(function, listener, stopped()).await
+    serve(functions, desk, listener, stopped()).await
 }
 
 /// Ends at SIGINT and SIGTERM; a second one ends the process.

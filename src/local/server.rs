@@ -1,6 +1,7 @@
 //! The Invoke API.
 
 use super::{
+    Desk,
     environment::{Environment, FunctionName},
     request::{self, InvocationType, Invoke},
     response::{Refusal, respond, set},
@@ -10,7 +11,7 @@ use crate::{
     callback::{Callback, callback},
     context::ContextBuilder,
     error::Error,
-    invoke::{Function, Watch},
+    invoke::{Function, Functions, Watch},
     log,
 };
 use axum::{
@@ -32,7 +33,7 @@ use tokio_util::task::TaskTracker;
 
 /// What the server's invocations share.
 struct Server {
-    function: Function,
+    functions: Functions,
     environment: Environment,
     /// The invocations under way, which outlive the connections that asked for them.
     invocations: TaskTracker,
@@ -40,13 +41,14 @@ struct Server {
 
 /// Serves until `shutdown` ends, then answers what is in flight.
 pub(crate) async fn serve(
-    function: Function,
+    functions: Functions,
+    desk: Desk,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     let server = Arc::new(Server {
-        function,
-        environment: Environment::read()?,
+        functions,
+        environment: Environment::read(&desk)?,
         invocations: TaskTracker::new(),
     });
     let app = app(Arc::clone(&server));
@@ -100,10 +102,18 @@ async fn invoke(
             return Refusal::parameter(mistake).respond(&id);
         }
     };
-    let function = FunctionName::parse(&name);
-    let qualifier = qualifier.as_deref().or(function.qualifier);
-    let (request_id, context) = server.environment.context(function.name, qualifier);
-    match accept(&server, &request_id, context, request).await {
+    let named = FunctionName::parse(&name);
+    let qualifier = qualifier.as_deref().or(named.qualifier);
+    let (request_id, context) = server.environment.context(named.name, qualifier);
+    let accepted = match server.functions.named(named.name) {
+        Ok(function) => accept(&server, function.clone(), &request_id, context, request).await,
+        Err(mistake) => Err(Refusal::new(
+            StatusCode::NOT_FOUND,
+            "ResourceNotFoundException",
+            format!("Function not found: {mistake}"),
+        )),
+    };
+    match accepted {
         Ok(response) => response,
         Err(refusal) => refusal.respond(&request_id),
     }
@@ -111,6 +121,7 @@ async fn invoke(
 
 async fn accept(
     server: &Arc<Server>,
+    function: Function,
     request_id: &str,
     context: ContextBuilder,
     request: Request<Body>,
@@ -135,6 +146,7 @@ async fn accept(
     let (callback, completion) = callback();
     server.invocations.spawn(run(
         Arc::clone(server),
+        function,
         request_id.to_owned(),
         context,
         event,
@@ -159,47 +171,67 @@ async fn accept(
 /// Runs one invocation, in a task of its own: that the client goes does not end it.
 async fn run(
     server: Arc<Server>,
+    function: Function,
     request_id: String,
     context: ContextBuilder,
     event: Bytes,
     callback: Callback<Answer>,
 ) {
-    let started = Instant::now();
-    log::line(
-        &request_id,
-        &format!("START RequestId: {request_id} Version: $LATEST"),
-    );
-    let mut watch = Watch::start(&context, {
-        let (server, request_id, callback) =
-            (Arc::clone(&server), request_id.clone(), callback.clone());
+    let reply = Reply {
+        started: Instant::now(),
+        request_id,
+        callback,
+    };
+    let id = &reply.request_id;
+    log::line(id, &format!("START RequestId: {id} Version: $LATEST"));
+    let watch = Arc::new(Watch::start(&context, {
+        let (server, reply) = (Arc::clone(&server), reply.clone());
         async move |error: Error| {
             error.log();
-            server.answer(&request_id, started, callback, Err(error));
+            server.answer(reply, Err(error));
         }
-    });
-    let mut invocation = server.function.start(Ok(event), context);
-    let answer = invocation.answer().await.and_then(within_limit);
-    if !watch.answered() {
-        return;
+    }));
+    let work = {
+        let (function, context) = (function.clone(), context.clone());
+        let (server, reply, watch) = (Arc::clone(&server), reply.clone(), Arc::clone(&watch));
+        async move |event| {
+            let mut invocation = function.start(event, context);
+            let answer = invocation.answer().await.and_then(within_limit);
+            if watch.answered() {
+                if let Err(error) = &answer {
+                    invocation.log_failure(error);
+                }
+                server.answer(reply, answer);
+                invocation.finish().await;
+            }
+        }
+    };
+    if let Err(error) = function.around(Ok(event), &context, work).await
+        && watch.answered()
+    {
+        context.span().in_scope(|| error.log());
+        server.answer(reply, Err(error));
     }
-    if let Err(error) = &answer {
-        invocation.log_failure(error);
-    }
-    server.answer(&request_id, started, callback, answer);
-    invocation.finish().await;
+}
+
+/// What an answer goes to.
+#[derive(Clone)]
+struct Reply {
+    started: Instant,
+    request_id: String,
+    callback: Callback<Answer>,
 }
 
 impl Server {
-    fn answer(
-        &self,
-        request_id: &str,
-        started: Instant,
-        callback: Callback<Answer>,
-        answer: Result<Bytes, Error>,
-    ) {
-        log::line(request_id, &format!("END RequestId: {request_id}"));
+    fn answer(&self, reply: Reply, answer: Result<Bytes, Error>) {
+        let Reply {
+            started,
+            request_id: id,
+            callback,
+        } = reply;
+        log::line(&id, &format!("END RequestId: {id}"));
         let memory = self.environment.memory();
-        log::line(request_id, &report(request_id, started.elapsed(), memory));
+        log::line(&id, &report(&id, started.elapsed(), memory));
         // Nobody waits for that of an asynchronous call, or when the client has gone.
         let _ = callback.try_settle(Ok::<_, Error>(Answer(answer)));
     }

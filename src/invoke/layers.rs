@@ -1,0 +1,143 @@
+//! Tower layers round the invocations.
+
+use crate::{
+    context::ContextBuilder,
+    error::{Error, IntoError},
+};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::Response;
+use lambda_runtime::LambdaInvocation;
+use lambda_runtime_api_client::BoxError;
+use parking_lot::Mutex;
+use std::{
+    future::Future,
+    sync::Arc,
+    task::{self, Poll},
+};
+use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
+
+/// An invocation as layers see it: lambda_runtime's own type, so that its layers fit too.
+pub(crate) type Boxed = BoxCloneSyncService<LambdaInvocation, (), BoxError>;
+
+/// The layers of a function, with what they are laid on.
+#[derive(Clone, Default)]
+pub(crate) struct Layers(Option<Boxed>);
+
+/// What is done with the event's body when it has come through the layers. It travels in the
+/// extensions of the invocation.
+#[derive(Clone)]
+struct Work(Arc<Mutex<Option<BoxedOnce>>>);
+
+type BoxedOnce = Box<dyn FnOnce(Bytes) -> BoxFuture<'static, ()> + Send>;
+
+impl Layers {
+    /// Lays one more round those that are there.
+    pub(crate) fn add<L>(&mut self, layer: L)
+    where
+        L: Layer<Boxed>,
+        L::Service: Service<LambdaInvocation, Response = (), Error: Into<BoxError>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        <L::Service as Service<LambdaInvocation>>::Future: Send + 'static,
+    {
+        let inner = self.0.take().unwrap_or_else(|| Boxed::new(Innermost));
+        let outer = layer.layer(inner).map_err(Into::into);
+        self.0 = Some(Boxed::new(outer));
+    }
+
+    /// Does the work through the layers, if there are any and the event could be had. What they
+    /// say instead of doing it comes back as an error.
+    pub(crate) async fn around<F, T>(
+        &self,
+        event: Result<Bytes, Error>,
+        context: &ContextBuilder,
+        work: impl FnOnce(Result<Bytes, Error>) -> F + Send + 'static,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (Some(layers), Ok(body)) = (&self.0, &event) else {
+            return Ok(work(event).await);
+        };
+        let done = Arc::new(Mutex::new(None));
+        let work = {
+            let done = Arc::clone(&done);
+            let work = |body| async move {
+                let output = work(Ok(body)).await;
+                *done.lock() = Some(output);
+            };
+            Work(Arc::new(Mutex::new(Some(Box::new(|body| {
+                Box::pin(work(body)) as _
+            })))))
+        };
+        let called = layers
+            .clone()
+            .oneshot(invocation(body.clone(), context, work))
+            .await;
+        let done = done.lock().take();
+        match (done, called) {
+            (Some(output), Ok(())) => Ok(output),
+            (Some(output), Err(error)) => {
+                tracing::error!("a layer failed after the answer: {error}");
+                Ok(output)
+            }
+            (None, Ok(())) => Err(Error::ours(
+                "Runtime.NotInvoked",
+                "a layer came to its end without running the handler to its own",
+            )),
+            (None, Err(error)) => Err(of_layer(error)),
+        }
+    }
+}
+
+fn of_layer(error: BoxError) -> Error {
+    let elapsed = error.is::<tower::timeout::error::Elapsed>();
+    let error = error.into_error();
+    if elapsed {
+        error.with_type("Elapsed")
+    } else {
+        error
+    }
+}
+
+fn invocation(body: Bytes, context: &ContextBuilder, work: Work) -> LambdaInvocation {
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.extensions.insert(work);
+    LambdaInvocation {
+        parts,
+        body,
+        context: context.for_layers(),
+    }
+}
+
+/// What the layers are laid on.
+#[derive(Clone)]
+struct Innermost;
+
+impl Service<LambdaInvocation> for Innermost {
+    type Response = ();
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<(), BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut invocation: LambdaInvocation) -> Self::Future {
+        Box::pin(async move {
+            let work = invocation.parts.extensions.remove::<Work>();
+            let work = work.and_then(|Work(work)| work.lock().take());
+            match work {
+                Some(work) => {
+                    work(invocation.body).await;
+                    Ok(())
+                }
+                None => Err("an invocation was run twice, or made by a layer".into()),
+            }
+        })
+    }
+}
