@@ -380,6 +380,16 @@ impl Runtime {
     /// Serves Lambda's Invoke API on `listener` until `shutdown` ends, then answers what is in
     /// flight: what [`run`](Self::run) does at the desk, for a test or a program of one's own.
     ///
+    /// A client may be slow, large or gone only within limits: headers of 16 KB within 30 s, a body
+    /// of 6 MB within 60 s and with no pause of 10 s, an answer of which some is taken every 30 s.
+    /// At 16,384 connections, or when the system has no more, those that are idle are closed.
+    ///
+    /// A web page cannot call: a request is refused with 403 if its `Host` (or the host in its
+    /// target) is neither `localhost`, a name below it, a loopback address nor the listener's own,
+    /// which is any IP address where that listens on all of them; and if it has an `Origin` that
+    /// is not `http://` and that host. A request of HTTP/1.0 may have no `Host`. A listener that is
+    /// not on a loopback address is told in the log, at WARN.
+    ///
     /// ```no_run
     /// # async fn example() -> nodeback::Result<()> {
     /// # let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
@@ -391,7 +401,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// If a variable of the environment is not what it has to be.
+    /// If a variable of the environment is not what it has to be, or the listener has no address.
     #[cfg(feature = "local")]
     pub async fn serve(
         mut self,

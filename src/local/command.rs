@@ -63,7 +63,8 @@ pub(super) fn help(program: &str) -> String {
   --handler NAME invoke the handler that is exported under this name, where the
                  program has several
   --listen ADDR  serve Lambda's Invoke API there, such as 127.0.0.1:8080
-                 (port 0 takes a free one)
+                 (port 0 takes a free one); an address that is not loopback,
+                 such as 0.0.0.0:9000, lets the network call
   --help         print this
 
 Without an argument: --listen {DEFAULT}

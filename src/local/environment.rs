@@ -42,6 +42,19 @@ impl<'a> FunctionName<'a> {
             },
         }
     }
+
+    /// Whether it is one that AWS takes. A handler may make the path of a file of it.
+    pub(super) fn is_valid(&self) -> bool {
+        let is_word = |text: &str| {
+            (1..=140).contains(&text.len())
+                && !text.starts_with('.')
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        let qualifier = self.qualifier.unwrap_or("$LATEST");
+        is_word(self.name) && (qualifier == "$LATEST" || is_word(qualifier))
+    }
 }
 
 impl Environment {
@@ -67,7 +80,7 @@ impl Environment {
 
     /// A new request id, and the context of its invocation.
     pub(super) fn context(&self, name: &str, qualifier: Option<&str>) -> (String, ContextBuilder) {
-        let request_id = uuid::Uuid::new_v4().to_string();
+        let request_id = new_id();
         let arn = format!(
             "arn:aws:lambda:{}:123456789012:function:{name}",
             self.region
@@ -82,6 +95,11 @@ impl Environment {
             .timeout(self.timeout);
         (request_id, context)
     }
+}
+
+/// A request id.
+pub(super) fn new_id() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// Lambda's default.
@@ -118,6 +136,38 @@ mod tests {
             ("function:live", named("function", Some("live"))),
         ] {
             assert_eq!(FunctionName::parse(text), function, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_or_a_qualifier_that_could_be_a_path_is_none() {
+        for text in [
+            "orders",
+            "orders-2_b.c",
+            "o:live",
+            "o:$LATEST",
+            "function:7",
+        ] {
+            assert!(FunctionName::parse(text).is_valid(), "{text}");
+        }
+        let long = "o".repeat(141);
+        for text in [
+            "..",
+            "../o",
+            "o/p",
+            "o\\p",
+            "o\0",
+            "o\r\nx: y",
+            "ö",
+            "",
+            ":7",
+            "o:",
+            "o:..",
+            "o:a:b",
+            "o:$OLD",
+            &long,
+        ] {
+            assert!(!FunctionName::parse(text).is_valid(), "{text:?}");
         }
     }
 

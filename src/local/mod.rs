@@ -1,7 +1,9 @@
 //! At one's desk: the function's own command line, and a server that speaks the Invoke API.
 
 mod command;
+mod connection;
 mod environment;
+mod guard;
 mod request;
 mod response;
 mod server;

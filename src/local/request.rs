@@ -1,6 +1,6 @@
 //! What a call of the Invoke API asks for.
 
-use super::{check, response::Refusal};
+use super::{check, connection::Limits, response::Refusal};
 use axum::{
     body::{Body, HttpBody},
     http::{HeaderMap, StatusCode},
@@ -9,6 +9,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 use std::{future::poll_fn, pin::pin};
+use tokio::time::{Instant, timeout_at};
 
 /// `X-Amz-Invocation-Type`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,13 +88,21 @@ pub(super) const EVENT_LIMIT: usize = 6 * 1024 * 1024;
 
 /// How much of a larger one is read and thrown away, so that a client that is still sending gets
 /// to read why it is refused.
-const DRAINED: usize = 8 * EVENT_LIMIT;
+pub(super) const DRAINED: usize = 8 * EVENT_LIMIT;
 
 /// Reads the event, which has to be JSON. None at all is `{}`, as on Lambda.
-pub(super) async fn event(body: Body) -> Result<Bytes, Refusal> {
+pub(super) async fn event(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
     let mut body = pin!(body);
     let (mut event, mut size) = (BytesMut::new(), 0);
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+    let until = Instant::now() + limits.body;
+    loop {
+        let pause = Instant::now() + limits.body_pause;
+        let frame = timeout_at(until.min(pause), poll_fn(|cx| body.as_mut().poll_frame(cx))).await;
+        let frame = frame.map_err(|_| match pause < until {
+            true => Refusal::timeout("next piece of the body", limits.body_pause),
+            false => Refusal::timeout("body", limits.body),
+        })?;
+        let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| {
             Refusal::content(format!("Could not read the request body: {error}"))
         })?;

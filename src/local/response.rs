@@ -6,6 +6,7 @@ use axum::{
 };
 use bytes::Bytes;
 use serde_json::json;
+use std::time::Duration;
 
 /// A refusal of the request itself, in AWS's JSON.
 #[derive(Debug)]
@@ -38,9 +39,31 @@ impl Refusal {
         Refusal::new(status, "InvalidParameterValueException", message)
     }
 
+    pub(super) fn timeout(what: &str, limit: Duration) -> Self {
+        Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "RequestTimeoutException",
+            format!("The {what} of the request took longer than {limit:?}"),
+        )
+    }
+
+    fn body(&self) -> String {
+        json!({ "Type": "User", "message": self.message }).to_string()
+    }
+
+    /// As it is written to a connection on which HTTP has come to its end.
+    pub(super) fn to_http(&self, request_id: &str) -> String {
+        let body = self.body();
+        let (status, error_type, length) = (self.status, self.error_type, body.len());
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n\
+             x-amzn-requestid: {request_id}\r\nx-amzn-errortype: {error_type}\r\n\
+             content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+    }
+
     pub(super) fn respond(self, request_id: &str) -> Response<Body> {
-        let body = json!({ "Type": "User", "message": self.message });
-        let mut response = respond(self.status, request_id, body.to_string());
+        let mut response = respond(self.status, request_id, self.body());
         let error_type = HeaderValue::from_static(self.error_type);
         response
             .headers_mut()

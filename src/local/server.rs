@@ -2,7 +2,9 @@
 
 use super::{
     Desk,
-    environment::{Environment, FunctionName},
+    connection::{self, Limits},
+    environment::{Environment, FunctionName, new_id},
+    guard::Guard,
     request::{self, InvocationType, Invoke},
     response::{Refusal, respond, set},
 };
@@ -22,6 +24,7 @@ use axum::{
         rejection::{PathRejection, QueryRejection},
     },
     http::{Request, Response, StatusCode},
+    middleware::{self, Next},
     routing::post,
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
@@ -35,6 +38,8 @@ use tokio_util::task::TaskTracker;
 struct Server {
     functions: Functions,
     environment: Environment,
+    guard: Guard,
+    limits: Arc<Limits>,
     /// The invocations under way, which outlive the connections that asked for them.
     invocations: TaskTracker,
 }
@@ -46,15 +51,20 @@ pub(crate) async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
+    let at = listener.local_addr()?;
+    let guard = Guard::new(at);
+    if !guard.is_local() {
+        tracing::warn!("reachable from the network: whoever can connect to {at} can invoke");
+    }
     let server = Arc::new(Server {
         functions,
         environment: Environment::read(&desk)?,
+        guard,
+        limits: Arc::default(),
         invocations: TaskTracker::new(),
     });
     let app = app(Arc::clone(&server));
-    axum::serve(listener, app)
-        .with_graceful_shutdown(shutdown)
-        .await?;
+    connection::serve(listener, app, Arc::clone(&server.limits), shutdown).await;
     server.invocations.close();
     server.invocations.wait().await;
     Ok(())
@@ -63,8 +73,7 @@ pub(crate) async fn serve(
 fn app(server: Arc<Server>) -> Router {
     const EXPECTED: &str = "expected POST /2015-03-31/functions/{name}/invocations";
     let refuse = |status, error_type| async move {
-        let id = uuid::Uuid::new_v4().to_string();
-        Refusal::new(status, error_type, EXPECTED).respond(&id)
+        Refusal::new(status, error_type, EXPECTED).respond(&new_id())
     };
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
@@ -74,7 +83,19 @@ fn app(server: Arc<Server>) -> Router {
         .fallback(move || refuse(StatusCode::NOT_FOUND, "UnknownOperationException"))
         // The limit is Lambda's, with Lambda's answer.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), guard))
         .with_state(server)
+}
+
+async fn guard(
+    State(server): State<Arc<Server>>,
+    request: Request<Body>,
+    next: Next,
+) -> Response<Body> {
+    match server.guard.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.respond(&new_id()),
+    }
 }
 
 #[derive(Deserialize)]
@@ -97,14 +118,15 @@ async fn invoke(
         });
     let (name, qualifier) = match named {
         Ok(named) => named,
-        Err(mistake) => {
-            let id = uuid::Uuid::new_v4().to_string();
-            return Refusal::parameter(mistake).respond(&id);
-        }
+        Err(mistake) => return Refusal::parameter(mistake).respond(&new_id()),
     };
-    let named = FunctionName::parse(&name);
-    let qualifier = qualifier.as_deref().or(named.qualifier);
-    let (request_id, context) = server.environment.context(named.name, qualifier);
+    let mut named = FunctionName::parse(&name);
+    named.qualifier = qualifier.as_deref().or(named.qualifier);
+    if !named.is_valid() {
+        let message = "Function name or qualifier: expected letters, digits, -, _ and .";
+        return Refusal::parameter(message).respond(&new_id());
+    }
+    let (request_id, context) = server.environment.context(named.name, named.qualifier);
     let accepted = match server.functions.named(named.name) {
         Ok(function) => accept(&server, function.clone(), &request_id, context, request).await,
         Err(mistake) => Err(Refusal::new(
@@ -134,7 +156,7 @@ async fn accept(
         tenant_id,
         xray_trace_id,
     } = Invoke::parse(&parts.headers)?;
-    let event = request::event(body).await?;
+    let event = request::event(body, &server.limits).await?;
     if invocation_type == InvocationType::DryRun {
         return Ok(respond(StatusCode::NO_CONTENT, request_id, ""));
     }

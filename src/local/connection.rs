@@ -1,0 +1,262 @@
+//! The connections: how many, and how long a client may take.
+
+use super::{environment::new_id, request::DRAINED, response::Refusal};
+use axum::Router;
+use futures::future::{Either, select};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What the server bears of its clients.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// Connections at a time. At that many, those that are idle are closed.
+    pub(super) connections: usize,
+    /// In which a new connection is not closed for being idle.
+    pub(super) grace: Duration,
+    /// From the last answer, or the connection, to the end of the next request's headers.
+    pub(super) headers: Duration,
+    /// Between two pieces of a body.
+    pub(super) body_pause: Duration,
+    /// For a whole body.
+    pub(super) body: Duration,
+    /// In which a client has to take some of its answer.
+    pub(super) write_pause: Duration,
+    /// In which a client that is still sending can read why it is refused.
+    pub(super) linger: Duration,
+    /// Until the next try, where the system has no socket left.
+    pub(super) retry: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 16 * 1024,
+            grace: Duration::from_millis(250),
+            headers: Duration::from_secs(30),
+            body_pause: Duration::from_secs(10),
+            body: Duration::from_secs(60),
+            write_pause: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
+            retry: Duration::from_millis(50),
+        }
+    }
+}
+
+/// Where hyper stops to read headers. What is less and still too much gets AWS's answer.
+const HEADERS: usize = 4 * super::guard::HEADERS;
+
+/// Accepts connections until `shutdown` ends, then waits for the requests that are under way.
+pub(super) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    limits: Arc<Limits>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let stopping = CancellationToken::new();
+    let connections = TaskTracker::new();
+    let mut doors = Doors {
+        listener,
+        free: Arc::new(Semaphore::new(limits.connections)),
+        limits: Arc::clone(&limits),
+        close_idle: stopping.child_token(),
+        stopping,
+        short: false,
+    };
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let (stream, permit) = match select(shutdown.as_mut(), pin!(doors.accept())).await {
+            Either::Left(_) => break,
+            Either::Right((accepted, _)) => accepted,
+        };
+        let close_idle = doors.close_idle.clone();
+        let connection = connection(stream, app.clone(), Arc::clone(&limits), close_idle);
+        connections.spawn(async move {
+            connection.await;
+            drop(permit);
+        });
+    }
+    doors.stopping.cancel();
+    drop(doors);
+    connections.close();
+    connections.wait().await;
+}
+
+/// Where connections come in.
+struct Doors {
+    listener: TcpListener,
+    free: Arc<Semaphore>,
+    limits: Arc<Limits>,
+    stopping: CancellationToken,
+    /// Closes the connections of before that are idle, and the others when they would be.
+    close_idle: CancellationToken,
+    /// Whether it was told that the system has no socket left.
+    short: bool,
+}
+
+impl Doors {
+    async fn accept(&mut self) -> (TcpStream, OwnedSemaphorePermit) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    self.short = false;
+                    return (stream, self.permit().await);
+                }
+                Err(error) if is_of_one_client(&error) => {}
+                Err(error) => {
+                    if !self.short {
+                        tracing::warn!("no more connections for now: {error}");
+                    }
+                    self.short = true;
+                    self.make_room();
+                    time::sleep(self.limits.retry).await;
+                }
+            }
+        }
+    }
+
+    async fn permit(&mut self) -> OwnedSemaphorePermit {
+        loop {
+            if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+                return permit;
+            }
+            self.make_room();
+            // Never closed. Waits for one of those, or for another that ends.
+            drop(self.free.acquire().await);
+        }
+    }
+
+    fn make_room(&mut self) {
+        self.close_idle.cancel();
+        self.close_idle = self.stopping.child_token();
+    }
+}
+
+/// A connection that was gone before it was accepted: the next one may be there.
+fn is_of_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+type Stream = Pin<Box<TimeoutStream<TcpStream>>>;
+
+async fn connection(
+    stream: TcpStream,
+    app: Router,
+    limits: Arc<Limits>,
+    close_idle: CancellationToken,
+) {
+    let grace = time::sleep(limits.grace);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.write_pause));
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.headers)
+        .max_header_size(HEADERS)
+        // Who has sent all and says so still waits for the answer.
+        .half_close(true)
+        .serve_connection(
+            TokioIo::new(Box::pin(stream)),
+            TowerToHyperService::new(app),
+        );
+    // What it has sent may not have been read yet.
+    let closed = pin!(async {
+        close_idle.cancelled().await;
+        grace.await;
+    });
+    let served = match select(&mut connection, closed).await {
+        Either::Left((served, _)) => served,
+        Either::Right(_) => {
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner();
+    // Hyper's own; that of a write has a cause.
+    let late = served
+        .as_ref()
+        .is_err_and(|error| error.is_timeout() && std::error::Error::source(error).is_none());
+    if late && parts.read_buf.is_empty() {
+        // It was idle.
+        return;
+    }
+    if late {
+        let answer = Refusal::timeout("headers", limits.headers).to_http(&new_id());
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+    let lingering = pin!(time::timeout(limits.linger, linger(&mut stream)));
+    select(lingering, pin!(close_idle.cancelled())).await;
+}
+
+/// Reads on until the client ends: closing before that would reset the connection, and take from
+/// the client an answer that it has not read yet.
+async fn linger(stream: &mut Stream) {
+    if stream.shutdown().await.is_ok() {
+        let rest = stream.take(DRAINED as u64);
+        let _ = tokio::io::copy(&mut pin!(rest), &mut tokio::io::sink()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+
+    async fn answered(stream: &mut TcpStream, request: &str) -> String {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn at_the_limit_of_connections_the_idle_ones_give_way() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = Arc::new(Limits {
+            connections: 2,
+            ..Limits::default()
+        });
+        let app = Router::new().route("/", get(async || "served"));
+        let stop = CancellationToken::new();
+        let served = tokio::spawn(serve(listener, app, limits, stop.clone().cancelled_owned()));
+        let connect = async || TcpStream::connect(address).await.unwrap();
+        let (mut busy, mut idle) = (connect().await, connect().await);
+        busy.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        for _ in 0..3 {
+            let request = "GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
+            let answer = answered(&mut connect().await, request).await;
+            assert!(answer.ends_with("served"), "{answer}");
+        }
+        assert_eq!(idle.read(&mut [0]).await.unwrap(), 0, "it was closed");
+        // Its request goes on, and is its last one.
+        let answer = answered(&mut busy, "host: localhost\r\n\r\n").await;
+        assert!(answer.ends_with("served"), "{answer}");
+        stop.cancel();
+        served.await.unwrap();
+    }
+}

@@ -1,0 +1,768 @@
+//! The desk under clients that are slow, greedy, broken or malicious, over raw sockets.
+//!
+//! Where a test is about a limit in time, time is paused: nothing happens but the waiting, so it
+//! passes at once. All the others would fail if a limit were met, and run on the real clock.
+
+mod support;
+
+use nodeback::{Bytes, Callback, Context, Error, Handler, Runtime, Value};
+use std::{
+    io::BufRead,
+    net::SocketAddr,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use support::{Process, example};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+    time::{self, Instant},
+};
+
+const PATH: &str = "/2015-03-31/functions/f/invocations";
+
+/// A served handler; ending it waits for what is in flight.
+struct Desk {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<nodeback::Result<()>>,
+}
+
+impl Desk {
+    async fn serve<M: 'static>(handler: impl Handler<M>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async { stopped.await.unwrap_or(()) };
+        // A type without the handler's marker can be spawned.
+        let served: futures::future::BoxFuture<'static, _> =
+            Box::pin(Runtime::new(handler).serve(listener, shutdown));
+        Desk {
+            address,
+            stop,
+            served: tokio::spawn(served),
+        }
+    }
+
+    async fn echo() -> Self {
+        Desk::serve(|event: Value, _: Context, callback: Callback| callback.succeed(event)).await
+    }
+
+    async fn end(self) {
+        self.stop.send(()).unwrap();
+        self.served.await.unwrap().unwrap();
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    /// Of the first answer in what was read.
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        Answer {
+            status: status.unwrap_or_else(|| panic!("no answer: `{text}`")),
+            head: head.to_lowercase(),
+            body: body.into(),
+        }
+    }
+
+    #[track_caller]
+    fn assert_refusal(&self, status: u16, error_type: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        let header = format!("\r\nx-amzn-errortype: {}", error_type.to_lowercase());
+        assert!(self.head.contains(&header), "no {error_type}: {self:?}");
+        assert!(self.head.contains("\r\ncontent-type: application/json"));
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        assert_eq!(body["Type"], "User");
+    }
+}
+
+/// Reads until the server ends the connection, or resets it.
+async fn read_all(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    String::from_utf8(bytes).unwrap()
+}
+
+async fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The server may have ended it before all is sent.
+    let _ = stream.write_all(request.as_ref()).await;
+    stream
+}
+
+/// Sends, and reads all that the server answers until it ends the connection.
+async fn raw(address: SocketAddr, request: impl AsRef<[u8]>) -> String {
+    read_all(&mut send(address, request).await).await
+}
+
+/// A request with these headers and no others, on a connection of its own.
+async fn call(address: SocketAddr, line: &str, headers: &str, body: &str) -> Answer {
+    let length = body.len();
+    let request =
+        format!("{line}\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    Answer::parse(&raw(address, request).await)
+}
+
+async fn post(address: SocketAddr, headers: &str, body: &str) -> Answer {
+    call(address, &format!("POST {PATH} HTTP/1.1"), headers, body).await
+}
+
+#[track_caller]
+fn assert_answered(answer: &Answer, body: &str) {
+    assert_eq!((answer.status, answer.body.as_str()), (200, body));
+}
+
+/// That a client which behaves is served.
+async fn assert_good_call(address: SocketAddr) {
+    let answer = time::timeout(
+        Duration::from_secs(20),
+        post(address, "host: localhost\r\n", "7"),
+    );
+    assert_answered(&answer.await.expect("an answer"), "7");
+}
+
+/// Sends `start`, then a byte of `rest` now and then, until the server has had enough.
+async fn trickle(
+    address: SocketAddr,
+    start: &str,
+    rest: &'static [u8],
+    pause: Duration,
+) -> (String, Duration) {
+    let began = Instant::now();
+    let (mut read, mut write) = send(address, start).await.into_split();
+    let trickle = tokio::spawn(async move {
+        for byte in rest.iter().cycle() {
+            time::sleep(pause).await;
+            if write.write_all(&[*byte]).await.is_err() {
+                return;
+            }
+        }
+    });
+    let answer = read_all(&mut read).await;
+    trickle.abort();
+    (answer, began.elapsed())
+}
+
+#[track_caller]
+fn assert_about(took: Duration, seconds: u64) {
+    let expected = Duration::from_secs(seconds);
+    assert!(
+        took >= expected && took < expected + Duration::from_secs(1),
+        "it took {took:?} and not {expected:?}"
+    );
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn headers_that_trickle_are_cut_off_after_30_seconds() {
+    let desk = Desk::echo().await;
+    let start = format!("POST {PATH} HTTP/1.1\r\nx-slow: ");
+    let (answer, took) = trickle(desk.address, &start, b"y", SECOND).await;
+    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert_about(took, 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_is_cut_off_after_60_seconds() {
+    let desk = Desk::echo().await;
+    let start = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n");
+    let (answer, took) = trickle(desk.address, &start, b" ", SECOND).await;
+    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
+    assert!(answer.contains("The body of the request"), "{answer}");
+    assert_about(took, 60);
+
+    let chunked =
+        format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
+    let (answer, took) = trickle(desk.address, &chunked, b"1\r\n \r\n", SECOND).await;
+    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
+    assert_about(took, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stops_is_cut_off_after_10_seconds() {
+    let desk = Desk::echo().await;
+    let began = Instant::now();
+    let request =
+        format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{{");
+    let answer = raw(desk.address, request).await;
+    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
+    assert!(answer.contains("next piece of the body"), "{answer}");
+    assert_about(began.elapsed(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed_after_30_seconds_without_a_word() {
+    let desk = Desk::echo().await;
+    let began = Instant::now();
+    assert_eq!(raw(desk.address, "").await, "");
+    assert_about(began.elapsed(), 30);
+
+    // The same after an answer.
+    let began = Instant::now();
+    let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n7");
+    let answers = raw(desk.address, request).await;
+    assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
+    assert_answered(&Answer::parse(&answers), "7");
+    assert_about(began.elapsed(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+    let large = async |_: Value| Ok::<_, Error>(Bytes::from(vec![b'1'; 6_000_000]));
+    let desk = Desk::serve(large).await;
+    let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+    let mut client = send(desk.address, request).await;
+    let mut first = [0];
+    client.read_exact(&mut first).await.unwrap();
+    let began = Instant::now();
+    // It waits for the connection to end.
+    time::timeout(60 * SECOND, desk.end())
+        .await
+        .expect("the client is cut off");
+    assert_about(began.elapsed(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_waits_for_slow_headers_no_longer_than_they_may_take() {
+    let desk = Desk::echo().await;
+    let _idle = send(desk.address, "").await;
+    let half = send(desk.address, format!("POST {PATH} HTTP/1.1\r\n")).await;
+    // Both are accepted when a later one is.
+    assert_ne!(raw(desk.address, "?\r\n\r\n").await, "");
+    let began = Instant::now();
+    desk.end().await;
+    assert!(began.elapsed() <= 33 * SECOND, "{:?}", began.elapsed());
+    drop(half);
+}
+
+#[tokio::test]
+async fn a_client_that_has_ended_its_half_is_answered() {
+    let desk = Desk::echo().await;
+    for (body, status, answer) in [("[7]", 200, "[7]"), ("[7", 400, "request body")] {
+        let request =
+            format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\n{body}");
+        let mut stream = send(desk.address, request).await;
+        stream.shutdown().await.unwrap();
+        let got = Answer::parse(&read_all(&mut stream).await);
+        assert_eq!(got.status, status);
+        assert!(got.body.contains(answer), "{got:?}");
+    }
+    let mut stream = send(desk.address, "POST / HT").await;
+    stream.shutdown().await.unwrap();
+    assert_eq!(read_all(&mut stream).await, "");
+    desk.end().await;
+}
+
+fn never_entered(_: Value, _: Context, _: Callback) {
+    panic!("the handler was entered")
+}
+
+#[tokio::test]
+async fn headers_over_the_limit_are_431() {
+    let desk = Desk::serve(never_entered).await;
+    let headers = |value: usize| format!("host: localhost\r\nx: {}\r\n", "y".repeat(value));
+    let answer = post(desk.address, &headers(17_000), "{}").await;
+    answer.assert_refusal(431, "RequestHeaderSectionTooLargeException");
+    let line = format!("POST {PATH}?{} HTTP/1.1", "q".repeat(17_000));
+    let answer = call(desk.address, &line, "host: localhost\r\n", "{}").await;
+    answer.assert_refusal(431, "RequestHeaderSectionTooLargeException");
+
+    // What the parser gives up on is answered by it, with no body; and can still be read.
+    for (name, headers) in [
+        ("a long header", headers(10_000_000)),
+        (
+            "many headers",
+            "x: y\r\n".repeat(1_000) + "host: localhost\r\n",
+        ),
+    ] {
+        let answer = post(desk.address, &headers, "{}").await;
+        assert_eq!((answer.status, &*answer.body), (431, ""), "{name}");
+    }
+    let line = format!("POST {PATH}?{} HTTP/1.1", "q".repeat(10_000_000));
+    let answer = call(desk.address, &line, "host: localhost\r\n", "{}").await;
+    assert!([414, 431].contains(&answer.status), "{answer:?}");
+    desk.end().await;
+
+    let desk = Desk::echo().await;
+    let answer = post(desk.address, &headers(16_000), "7").await;
+    assert_answered(&answer, "7");
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_refused_and_the_connection_ended() {
+    let desk = Desk::serve(never_entered).await;
+    let start = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\n");
+    for (headers, piece) in [
+        ("content-length: 1000000000000", " ".repeat(65_536)),
+        (
+            "transfer-encoding: chunked",
+            format!("10000\r\n{}\r\n", " ".repeat(65_536)),
+        ),
+    ] {
+        let stream = send(desk.address, format!("{start}{headers}\r\n\r\n")).await;
+        let (mut read, mut write) = stream.into_split();
+        let sent = tokio::spawn(async move {
+            let mut sent = 0;
+            while write.write_all(piece.as_bytes()).await.is_ok() {
+                sent += piece.len();
+            }
+            sent
+        });
+        Answer::parse(&read_all(&mut read).await)
+            .assert_refusal(413, "RequestEntityTooLargeException");
+        drop(read);
+        let sent = sent.await.unwrap();
+        assert!(sent < 200_000_000, "{sent} bytes were taken");
+    }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_and_the_next_is_served() {
+    let desk = Desk::echo().await;
+    let with = |headers: &str, body: &str| {
+        format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n{body}").into_bytes()
+    };
+    for (name, request) in [
+        (
+            "TLS",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(),
+        ),
+        ("zeros", vec![0; 1_000]),
+        ("a line", b"nonsense\r\n\r\n".to_vec()),
+        ("HTTP/0.9", b"GET /\r\n\r\n".to_vec()),
+        ("a header", with("no colon", "")),
+        ("a header name", with("a b: c", "")),
+        ("a control character", with("a: \x01\x00", "")),
+        ("a folded header", with("a: b\r\n c", "")),
+        ("a length", with("content-length: -1", "")),
+        (
+            "a length of many digits",
+            with(&format!("content-length: {}", "9".repeat(30)), ""),
+        ),
+        (
+            "two lengths",
+            with("content-length: 1\r\ncontent-length: 2", "77"),
+        ),
+        ("an encoding", with("transfer-encoding: gzip", "7")),
+        (
+            "a chunk",
+            with("transfer-encoding: chunked", "z\r\n7\r\n0\r\n\r\n"),
+        ),
+        (
+            "a chunk's length",
+            with("transfer-encoding: chunked", "fffffffffffffffff\r\n7"),
+        ),
+    ] {
+        let answer = raw(desk.address, request).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{name}: `{answer}`");
+    }
+    let http2 = raw(desk.address, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    assert_eq!(http2, "", "the connection is ended");
+    assert_good_call(desk.address).await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_their_order() {
+    let desk = Desk::serve(|event: u64, context: Context, callback: Callback<u64>| {
+        // The first is the slowest.
+        let pause = Duration::from_millis(30 * (3 - event));
+        context.spawn(async move {
+            time::sleep(pause).await;
+            callback.succeed(event);
+        });
+    })
+    .await;
+    let request =
+        |n: u64| format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n{n}");
+    let pipeline = request(1) + &request(2) + &request(3) + "end\r\n\r\n" + &request(1);
+    let answers = raw(desk.address, pipeline).await;
+    let answers: Vec<_> = answers.split("HTTP/1.1 ").skip(1).collect();
+    let bodies = answers
+        .iter()
+        .map(|answer| answer.split("\r\n\r\n").nth(1).unwrap());
+    assert_eq!(bodies.collect::<Vec<_>>(), ["1", "2", "3", ""]);
+    // What follows nonsense is not looked at.
+    assert!(answers[3].starts_with("400 "), "{answers:?}");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn only_post_is_served() {
+    let desk = Desk::serve(never_entered).await;
+    for method in [
+        "GET", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PURGE", "post",
+    ] {
+        let line = format!("{method} {PATH} HTTP/1.1");
+        let answer = call(desk.address, &line, "host: localhost\r\n", "").await;
+        answer.assert_refusal(405, "MethodNotAllowedException");
+    }
+    let line = format!("HEAD {PATH} HTTP/1.1");
+    let answer = call(desk.address, &line, "host: localhost\r\n", "").await;
+    assert_eq!((answer.status, &*answer.body), (405, ""));
+    for line in [
+        "CONNECT 127.0.0.1:9000 HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+        "POST / HTTP/1.1",
+        "POST //2015-03-31/functions/f/invocations HTTP/1.1",
+    ] {
+        let answer = call(desk.address, line, "host: localhost\r\n", "").await;
+        answer.assert_refusal(404, "UnknownOperationException");
+    }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_name_that_could_be_a_path_does_not_reach_the_handler() {
+    let desk = Desk::serve(never_entered).await;
+    for (name, status) in [
+        ("", 400),
+        ("..", 400),
+        ("../..", 404),
+        ("../../etc/passwd", 404),
+        ("%2e%2e%2f%2e%2e%2fetc%2fpasswd", 400),
+        ("..%5c..%5cwindows", 400),
+        ("%2fetc%2fpasswd", 400),
+        ("f%00", 400),
+        ("f%0d%0ax-injected:%20y", 400),
+        ("f:..", 400),
+        ("arn:aws:lambda:eu-west-1:1:function:..", 400),
+        ("%ff", 400),
+    ] {
+        let line = format!("POST /2015-03-31/functions/{name}/invocations HTTP/1.1");
+        let answer = call(desk.address, &line, "host: localhost\r\n", "{}").await;
+        assert_eq!(answer.status, status, "{name}: {answer:?}");
+        assert!(!answer.head.contains("x-injected"), "{answer:?}");
+    }
+    let line = format!("POST {PATH}?Qualifier=..%2f.. HTTP/1.1");
+    let answer = call(desk.address, &line, "host: localhost\r\n", "{}").await;
+    answer.assert_refusal(400, "InvalidParameterValueException");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn no_header_of_an_answer_holds_what_the_client_sent() {
+    let desk = Desk::echo().await;
+    const MARK: &str = "zzmarkzz";
+    let headers = format!(
+        "host: localhost\r\nx-amzn-trace-id: {MARK}\r\nx-amz-tenant-id: {MARK}\r\n\
+         x-amzn-requestid: {MARK}\r\ncontent-type: {MARK}\r\naccept: {MARK}\r\n"
+    );
+    for (more, status) in [
+        ("", 200),
+        ("x-amz-log-type: Tail\r\n", 200),
+        ("x-amz-invocation-type: Event\r\n", 202),
+        ("x-amz-invocation-type: zzmarkzz\r\n", 400),
+        ("x-amz-log-type: zzmarkzz\r\n", 400),
+        ("x-amz-client-context: zzmarkzz\r\n", 400),
+        ("origin: http://zzmarkzz\r\n", 403),
+    ] {
+        let line =
+            format!("POST /2015-03-31/functions/{MARK}/invocations?Qualifier={MARK} HTTP/1.1");
+        let body = format!("\"{MARK}\\r\\nx: y\"");
+        let answer = call(desk.address, &line, &format!("{headers}{more}"), &body).await;
+        assert_eq!(answer.status, status, "{more}: {answer:?}");
+        assert!(!answer.head.contains(MARK), "{more}: {answer:?}");
+    }
+    let answer = call(
+        desk.address,
+        &format!("{MARK} /{MARK} HTTP/1.1"),
+        &headers,
+        "",
+    )
+    .await;
+    assert!(!answer.head.contains(MARK), "{answer:?}");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_this_servers_is_403() {
+    let desk = Desk::serve(never_entered).await;
+    for host in [
+        "evil.example",
+        "evil.example:9000",
+        "127.0.0.1.evil.example",
+        "10.0.0.7",
+        "",
+    ] {
+        let headers = format!("host: {host}\r\n");
+        let answer = post(desk.address, &headers, "{}").await;
+        answer.assert_refusal(403, "AccessDeniedException");
+    }
+    // The target counts too, whatever the header says.
+    for headers in ["host: localhost\r\n", "host: evil.example\r\n"] {
+        let line = format!("POST http://evil.example{PATH} HTTP/1.1");
+        let answer = call(desk.address, &line, headers, "{}").await;
+        answer.assert_refusal(403, "AccessDeniedException");
+    }
+    for headers in ["", "host: localhost\r\nhost: localhost\r\n"] {
+        let answer = post(desk.address, headers, "{}").await;
+        answer.assert_refusal(400, "InvalidRequestContentException");
+    }
+    desk.end().await;
+
+    let desk = Desk::echo().await;
+    for host in ["localhost", "127.0.0.1:9000", "[::1]", "orders.localhost"] {
+        let answer = post(desk.address, &format!("host: {host}\r\n"), "7").await;
+        assert_answered(&answer, "7");
+    }
+    let line = format!("POST http://{}{PATH} HTTP/1.1", desk.address);
+    assert_answered(
+        &call(desk.address, &line, "host: localhost\r\n", "7").await,
+        "7",
+    );
+    let line = format!("POST {PATH} HTTP/1.0");
+    assert_answered(&call(desk.address, &line, "", "7").await, "7");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_web_page_of_another_origin_is_403_and_told_nothing() {
+    let desk = Desk::serve(never_entered).await;
+    for origin in [
+        "http://evil.example",
+        "http://localhost:3000",
+        "https://localhost",
+        "null",
+        "",
+    ] {
+        for method in ["POST", "OPTIONS", "GET"] {
+            let headers = format!(
+                "host: localhost\r\norigin: {origin}\r\ncontent-type: text/plain\r\n\
+                 access-control-request-method: POST\r\n\
+                 access-control-request-private-network: true\r\n"
+            );
+            let line = format!("{method} {PATH} HTTP/1.1");
+            let answer = call(desk.address, &line, &headers, "{}").await;
+            answer.assert_refusal(403, "AccessDeniedException");
+            assert!(!answer.head.contains("access-control-"), "{answer:?}");
+        }
+    }
+    desk.end().await;
+
+    let desk = Desk::echo().await;
+    let headers = "host: localhost:9000\r\norigin: http://localhost:9000\r\n";
+    let answer = post(desk.address, headers, "7").await;
+    assert_answered(&answer, "7");
+    assert!(!answer.head.contains("access-control-"), "{answer:?}");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_leaves_no_failure_behind() {
+    for resets in [false, true] {
+        let mut timer = Process::spawn(example("timer").args(["--listen", "127.0.0.1:0"]));
+        let address = address(&mut timer);
+        let body = r#"{ "ms": 200 }"#;
+        let length = body.len();
+        let request = format!(
+            "POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        let stream = send(address, request).await;
+        timer = seen(timer, "START RequestId: ").await;
+        if resets {
+            stream.set_zero_linger().unwrap();
+        }
+        drop(stream);
+        timer = seen(timer, "REPORT RequestId: ").await;
+        assert_eq!(post(address, "host: localhost\r\n", body).await.status, 200);
+        let log = timer.log();
+        for bad in ["ERROR", "WARN", "Invoke Error", "panicked"] {
+            assert!(!log.contains(bad), "{log}");
+        }
+    }
+}
+
+/// The address that it prints.
+fn address(process: &mut Process) -> SocketAddr {
+    let mut line = String::new();
+    process.stdout().read_line(&mut line).unwrap();
+    let (_, address) = line.trim().split_once("http://").expect("an address");
+    address.parse().unwrap()
+}
+
+/// Waits for more of its log, and not in the way of the test's own tasks.
+async fn seen(mut process: Process, text: &'static str) -> Process {
+    let wait = move || {
+        process.wait_for(text);
+        process
+    };
+    tokio::task::spawn_blocking(wait).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_the_network_reaches_says_so_and_takes_addresses_but_no_names() {
+    let mut hello = Process::spawn(example("hello").args(["--listen", "0.0.0.0:0"]));
+    let port = address(&mut hello).port();
+    let here = SocketAddr::from(([127, 0, 0, 1], port));
+    hello = seen(hello, "WARN\treachable from the network").await;
+    let body = r#"{"name":"Ada"}"#;
+    for (host, status) in [
+        ("localhost", 200),
+        ("10.0.0.7:9000", 200),
+        ("[fd00::7]:9000", 200),
+        ("evil.example", 403),
+        ("host.docker.internal:9000", 403),
+    ] {
+        let answer = post(here, &format!("host: {host}\r\n"), body).await;
+        assert_eq!(answer.status, status, "{host}: {answer:?}");
+    }
+    drop(hello);
+
+    let mut hello = Process::spawn(example("hello").args(["--listen", "127.0.0.1:0"]));
+    let here = address(&mut hello);
+    assert_eq!(post(here, "host: localhost\r\n", body).await.status, 200);
+    assert!(!hello.log().contains("WARN"));
+}
+
+#[tokio::test]
+async fn ten_thousand_idle_connections_leave_a_good_call_its_answer() {
+    const IDLE: usize = 10_000;
+    const FILES: u64 = IDLE as u64 + 1_000;
+    let files = rlimit::increase_nofile_limit(FILES).unwrap();
+    if files < FILES {
+        eprintln!("SKIPPED: it needs {FILES} open files, and `ulimit -Hn` is {files}");
+        return;
+    }
+    // It inherits the limit.
+    let mut hello = Process::spawn(example("hello").args(["--listen", "127.0.0.1:0"]));
+    let address = address(&mut hello);
+    let before = memory(&hello);
+    let began = std::time::Instant::now();
+    let body = r#"{"name":"Ada"}"#;
+    let good_call = async || {
+        let called = std::time::Instant::now();
+        let answer = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", body));
+        assert_eq!(answer.await.expect("an answer").status, 200);
+        called.elapsed()
+    };
+    let mut idle = Vec::new();
+    let mut took = Vec::new();
+    for n in 0..IDLE {
+        // Some have begun with a request.
+        let start = match n % 100 {
+            0 => format!("POST {PATH} HTTP/1.1\r\nx: "),
+            1 => format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n["),
+            _ => String::new(),
+        };
+        idle.push(send(address, start).await);
+        // The system lets no more than 128 wait to be accepted; who is answered is the last one.
+        if n % 100 == 99 {
+            took.push(good_call().await);
+        }
+    }
+    // None was closed to make room.
+    let open = idle.iter().filter(|stream| is_open(stream)).count();
+    assert_eq!(open, IDLE);
+    took.sort();
+    println!(
+        "{IDLE} connections in {:?}; of {} calls beside them the median took {:?}, the slowest \
+         {:?}; memory {before:?} to {:?} kB",
+        began.elapsed(),
+        took.len(),
+        took[took.len() / 2],
+        took[took.len() - 1],
+        memory(&hello)
+    );
+}
+
+fn is_open(stream: &TcpStream) -> bool {
+    let read = stream.try_read(&mut [0]);
+    matches!(read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+/// The resident memory in kB, where the system tells.
+fn memory(process: &Process) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+#[tokio::test]
+async fn a_server_out_of_sockets_closes_the_idle_ones_and_goes_on() {
+    let hello = example("hello");
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -n 64; exec \"$0\" --listen 127.0.0.1:0"])
+        .arg(hello.get_program());
+    let mut hello = Process::spawn(&mut limited);
+    let address = address(&mut hello);
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        idle.push(send(address, "").await);
+    }
+    let body = r#"{"name":"Ada"}"#;
+    for _ in 0..3 {
+        let answer = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", body));
+        assert_eq!(answer.await.expect("an answer").status, 200);
+    }
+    let log = hello.log();
+    let told = log.matches("no more connections for now: ").count();
+    // Once for each time that it was short, and no line for each try.
+    assert!((1..100).contains(&told), "{log}");
+}
+
+#[tokio::test]
+async fn many_slow_clients_do_not_hold_a_good_one_up() {
+    let entered = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&entered);
+    let desk = Desk::serve(move |event: Value, _: Context, callback: Callback| {
+        count.fetch_add(1, Ordering::Relaxed);
+        callback.succeed(event);
+    })
+    .await;
+    let starts = [
+        String::new(),
+        "P".into(),
+        format!("POST {PATH} HTTP/1.1\r\nhost: local"),
+        format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n"),
+        format!(
+            "POST {PATH} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n9\r\n[1"
+        ),
+    ];
+    let mut slow = Vec::new();
+    for start in starts.iter().cycle().take(200) {
+        slow.push(send(desk.address, start).await);
+    }
+    for _ in 0..10 {
+        assert_good_call(desk.address).await;
+    }
+    assert!(slow.iter().all(is_open));
+    assert_eq!(entered.load(Ordering::Relaxed), 10);
+    drop(slow);
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_hundred_clients_that_reset_do_no_harm() {
+    let desk = Desk::echo().await;
+    for n in 0..100 {
+        let request = format!(
+            "POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\n[{}",
+            &"7]"[..n % 3]
+        );
+        let stream = send(desk.address, request).await;
+        stream.set_zero_linger().unwrap();
+    }
+    assert_good_call(desk.address).await;
+    desk.end().await;
+}
