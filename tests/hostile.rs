@@ -644,7 +644,7 @@ async fn ten_thousand_idle_connections_leave_a_good_call_its_answer() {
     // It inherits the limit.
     let mut hello = Process::spawn(example("hello").args(["--listen", "127.0.0.1:0"]));
     let address = address(&mut hello);
-    let before = memory(&hello);
+    let before = hello.memory();
     let began = std::time::Instant::now();
     let body = r#"{"name":"Ada"}"#;
     let good_call = async || {
@@ -679,22 +679,13 @@ async fn ten_thousand_idle_connections_leave_a_good_call_its_answer() {
         took.len(),
         took[took.len() / 2],
         took[took.len() - 1],
-        memory(&hello)
+        hello.memory()
     );
 }
 
 fn is_open(stream: &TcpStream) -> bool {
     let read = stream.try_read(&mut [0]);
     matches!(read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
-}
-
-/// The resident memory in kB, where the system tells.
-fn memory(process: &Process) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 #[tokio::test]

@@ -118,8 +118,19 @@ impl Process {
         (process, lines)
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// Its resident memory in kB, where the system tells.
+    pub fn memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
+    /// How many files it has open, where the system tells.
+    pub fn open_files(&self) -> Option<usize> {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok()?;
+        Some(files.count())
     }
 
     /// Sends a signal, such as `INT`.
