@@ -20,7 +20,7 @@ use support::{Process, example};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{Notify, oneshot},
     task::JoinHandle,
     time::{self, Instant},
 };
@@ -253,19 +253,62 @@ async fn shutting_down_waits_for_slow_headers_no_longer_than_they_may_take() {
 
 #[tokio::test]
 async fn a_client_that_has_ended_its_half_is_answered() {
-    let desk = Desk::echo().await;
-    for (body, status, answer) in [("[7]", 200, "[7]"), ("[7", 400, "request body")] {
-        let request =
-            format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\n{body}");
-        let mut stream = send(desk.address, request).await;
-        stream.shutdown().await.unwrap();
-        let got = Answer::parse(&read_all(&mut stream).await);
-        assert_eq!(got.status, status);
-        assert!(got.body.contains(answer), "{got:?}");
-    }
+    let (entered, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let gate = (Arc::clone(&entered), Arc::clone(&go));
+    let desk = Desk::serve(move |event: Value, _: Context, callback: Callback| {
+        let (entered, go) = gate.clone();
+        async move {
+            if event == 7 {
+                return callback.succeed(event);
+            }
+            entered.notify_one();
+            go.notified().await;
+            callback.succeed(event);
+        }
+    })
+    .await;
+    let request = |body: &str| {
+        format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\n{body}")
+    };
+    let mut stream = send(desk.address, request("[7]")).await;
+    entered.notified().await;
+    stream.shutdown().await.unwrap();
+    // By when this is answered the server has seen the end.
+    assert_good_call(desk.address).await;
+    go.notify_one();
+    assert_answered(&Answer::parse(&read_all(&mut stream).await), "[7]");
+
+    let mut stream = send(desk.address, request("[7")).await;
+    stream.shutdown().await.unwrap();
+    Answer::parse(&read_all(&mut stream).await)
+        .assert_refusal(400, "InvalidRequestContentException");
     let mut stream = send(desk.address, "POST / HT").await;
     stream.shutdown().await.unwrap();
     assert_eq!(read_all(&mut stream).await, "");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_still_sending_can_read_why_it_is_refused() {
+    let desk = Desk::serve(never_entered).await;
+    let large = "y".repeat(10_000_000);
+    for (request, status) in [
+        (format!("POST {PATH} HTTP/1.1\r\nx: {large}"), 431),
+        (format!("nonsense\r\n\r\n{large}"), 400),
+        (
+            format!(
+                "POST {PATH} HTTP/1.1\r\nhost: evil.example\r\ncontent-length: 10000000\r\n\r\n{large}"
+            ),
+            403,
+        ),
+    ] {
+        let mut stream = TcpStream::connect(desk.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(Answer::parse(&answer).status, status);
+    }
     desk.end().await;
 }
 
@@ -698,9 +741,12 @@ async fn a_server_out_of_sockets_closes_the_idle_ones_and_goes_on() {
     let mut hello = Process::spawn(&mut limited);
     let address = address(&mut hello);
     let mut idle = Vec::new();
-    for _ in 0..300 {
-        idle.push(send(address, "").await);
-    }
+    let connected = time::timeout(30 * SECOND, async {
+        for _ in 0..300 {
+            idle.push(send(address, "").await);
+        }
+    });
+    connected.await.expect("room is made");
     let body = r#"{"name":"Ada"}"#;
     for _ in 0..3 {
         let answer = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", body));
