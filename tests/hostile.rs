@@ -687,7 +687,7 @@ async fn ten_thousand_idle_connections_leave_a_good_call_its_answer() {
     // It inherits the limit.
     let mut hello = Process::spawn(example("hello").args(["--listen", "127.0.0.1:0"]));
     let address = address(&mut hello);
-    let before = hello.memory();
+    let before = hello.memory("VmRSS");
     let began = std::time::Instant::now();
     let body = r#"{"name":"Ada"}"#;
     let good_call = async || {
@@ -722,7 +722,7 @@ async fn ten_thousand_idle_connections_leave_a_good_call_its_answer() {
         took.len(),
         took[took.len() / 2],
         took[took.len() - 1],
-        hello.memory()
+        hello.memory("VmRSS")
     );
 }
 

@@ -180,11 +180,7 @@ impl Clients {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_of_many_clients_gets_its_own_answer_and_memory_stays() {
-    let seed = match env::var("NODEBACK_SEED") {
-        Ok(seed) => seed.parse().expect("NODEBACK_SEED is a number"),
-        Err(_) => fastrand::u64(..),
-    };
-    println!("NODEBACK_SEED={seed}");
+    let seed = support::seed();
     let mut command = Command::new(env::current_exe().expect("the path of the test"));
     command
         .args(["--ignored", "--exact", "server", "--nocapture"])
@@ -199,13 +195,12 @@ async fn each_of_many_clients_gets_its_own_answer_and_memory_stays() {
 
     let mut clients = Clients::new(url, seed);
     clients.call(&HEAVY, WARM_UP, None).await;
-    let before = server.memory();
+    let before = server.memory("VmRSS");
     let began = Instant::now();
-    let full = env::var("NODEBACK_FULL").is_ok_and(|full| full == "1");
-    let end = full.then(|| began + FULL);
+    let end = support::is_full().then(|| began + FULL);
     let mut took = clients.call(&MIXED, REQUESTS, end).await;
     let elapsed = began.elapsed();
-    let after = server.memory();
+    let after = server.memory("VmRSS");
 
     took.sort_unstable();
     let rank = |percent: usize| took[(took.len() - 1) * percent / 100];

@@ -118,13 +118,13 @@ impl Process {
         (process, lines)
     }
 
-    /// Its resident memory in kB, where the system tells.
-    pub fn memory(&self) -> Option<u64> {
+    /// Its memory in kB, where the system tells: `VmRSS`, what is resident, or `VmHWM`, the most
+    /// that was.
+    pub fn memory(&self, name: &str) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.trim().strip_suffix(" kB")?.parse().ok()
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        let line = line.trim_start_matches(':').trim();
+        line.strip_suffix(" kB")?.parse().ok()
     }
 
     /// How many files it has open, where the system tells.
@@ -260,52 +260,21 @@ impl Drop for Folder {
     }
 }
 
-/// Random numbers that a seed repeats: splitmix64.
-#[derive(Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// The seed is that of `NODEBACK_SEED`, or of the clock, and printed.
-    pub fn seeded() -> Self {
-        let seed = std::env::var("NODEBACK_SEED").ok().map_or_else(
-            || {
-                std::time::UNIX_EPOCH
-                    .elapsed()
-                    .expect("after 1970")
-                    .as_nanos() as u64
-            },
-            |seed| seed.parse().expect("NODEBACK_SEED is a number"),
-        );
-        println!("NODEBACK_SEED={seed}");
-        Random(seed)
-    }
-
-    /// One below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
+/// The seed of `NODEBACK_SEED`, or a new one; printed, so that a run can be repeated.
+pub fn seed() -> u64 {
+    let seed = match std::env::var("NODEBACK_SEED") {
+        Ok(seed) => seed.parse().expect("NODEBACK_SEED is a number"),
+        Err(_) => fastrand::u64(..),
+    };
+    println!("NODEBACK_SEED={seed}");
+    seed
 }
 
 /// `small`, or `full` where `NODEBACK_FULL` asks for the whole size.
 pub fn size(small: u64, full: u64) -> u64 {
-    if std::env::var_os("NODEBACK_FULL").is_some() {
-        full
-    } else {
-        small
-    }
+    if is_full() { full } else { small }
 }
 
-/// A line such as `VmHWM` of what Linux tells of a process, in kB.
-pub fn memory(process: u32, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("Linux tells it");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(name))
-        .expect("a line of it");
-    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
-    digits.parse().expect("a number of kB")
+pub fn is_full() -> bool {
+    std::env::var("NODEBACK_FULL").is_ok_and(|full| full == "1")
 }
