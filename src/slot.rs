@@ -185,14 +185,17 @@ impl<T: Payload, A> Waiter<T, A> {
         }
     }
 
-    /// Waits no more: a later signal is refused. A value that is there and was not taken is dropped.
-    pub(crate) fn close(&self) {
+    /// Waits no more: a later signal is refused. Gives a value that is there and was not taken.
+    pub(crate) fn close(&self) -> Option<T> {
         let mut state = self.shared.state.lock();
         let place = state.first().unwrap_or(Place::Closed);
         let old = mem::replace(&mut *state, State::Closed(place));
-        // The value's own drop may run any code: not under the lock.
+        // A waker's drop may run any code: not under the lock.
         drop(state);
-        drop(old);
+        match old {
+            State::Full(value, _) => Some(value),
+            _ => None,
+        }
     }
 
     /// Whether the value has been taken.
@@ -207,6 +210,6 @@ impl<T: Payload, A> Waiter<T, A> {
 
 impl<T: Payload, A> Drop for Waiter<T, A> {
     fn drop(&mut self) {
-        self.close();
+        drop(self.close());
     }
 }

@@ -709,6 +709,28 @@ mod deadline {
         let error = outcome.result.unwrap_err();
         assert_eq!((error.error_type(), elapsed), ("Sandbox.Timedout", TIMEOUT));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_handler_signals_while_it_is_cut_off_is_refused() {
+        struct SignalsWhenDropped(Option<Callback>);
+        impl Drop for SignalsWhenDropped {
+            fn drop(&mut self) {
+                let callback = self.0.take().unwrap();
+                assert!(callback.try_settle(Ok::<_, Error>(Value::Null)).is_err());
+            }
+        }
+
+        let handler = |_: Value, _: Context, callback: Callback| {
+            let late = SignalsWhenDropped(Some(callback));
+            async move {
+                let _late = late;
+                std::future::pending::<()>().await;
+            }
+        };
+        let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
+        assert_eq!(outcome.result.unwrap_err().error_type(), "Sandbox.Timedout");
+        assert_eq!(outcome.refused_count, 1);
+    }
 }
 
 mod tasks {

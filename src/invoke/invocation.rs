@@ -239,24 +239,25 @@ impl Invocation {
     /// Says what is in the way of an answer while it can still be said: at the deadline the
     /// environment stops the process.
     async fn late(&mut self) -> Result<Signal<Bytes>, Error> {
-        if let Some(margin) = self.settings.answer_before_deadline {
-            let error = no_answer(margin, &self.cut_off(|_| true));
-            return Err(error);
-        }
-        let running = self.leftover().into_iter();
-        for name in running.chain(self.work.is_some().then_some(Leftover::Handler)) {
-            tracing::warn!("to be cut off at the deadline: the {name}");
-        }
-        match before(self.deadline, poll_fn(|cx| self.poll(cx))).await {
-            Some(ended) => ended,
-            None => {
-                self.cut_off(|_| true);
-                Err(timed_out(
-                    &self.request_id,
-                    self.allowed.unwrap_or_default(),
-                ))
+        let margin = self.settings.answer_before_deadline;
+        if margin.is_none() {
+            let running = self.leftover().into_iter();
+            for name in running.chain(self.work.is_some().then_some(Leftover::Handler)) {
+                tracing::warn!("to be cut off at the deadline: the {name}");
+            }
+            if let Some(ended) = before(self.deadline, poll_fn(|cx| self.poll(cx))).await {
+                return ended;
             }
         }
+        // A signal that comes while time runs out was accepted, or it is refused from here on.
+        if let Some(signal) = self.completion.waiter.close() {
+            return Ok(signal);
+        }
+        let cut_off = self.cut_off(|_| true);
+        Err(match margin {
+            Some(margin) => no_answer(margin, &cut_off),
+            None => timed_out(&self.request_id, self.allowed.unwrap_or_default()),
+        })
     }
 
     /// Waits for the work of `wait_until`, and gives the refused signals and how many there were.
