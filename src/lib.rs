@@ -171,6 +171,9 @@ mod lambda;
 mod local;
 #[cfg(any(feature = "lambda", feature = "local"))]
 mod log;
+#[cfg(test)]
+#[path = "../tests/fuzz/nasty.rs"]
+mod nasty;
 mod panic;
 mod place;
 mod promisify;

@@ -329,3 +329,7 @@ async fn before<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Ou
         Some(deadline) => time::timeout_at(deadline, future).await.ok(),
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/fuzz/event.rs"]
+mod fuzz;

@@ -257,6 +257,10 @@ fn escaped(json: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "../../tests/fuzz/error.rs"]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::Value;

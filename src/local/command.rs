@@ -149,6 +149,10 @@ fn listen(address: String) -> Result<Command, String> {
 }
 
 #[cfg(test)]
+#[path = "../../tests/fuzz/command.rs"]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
