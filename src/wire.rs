@@ -49,3 +49,25 @@ pub(crate) fn stringify(result: &impl Serialize) -> Result<Bytes, Error> {
             Error::ours("Error", "Unable to stringify response body").with_cause(error)
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_comes_out_as_it_came_in() {
+        for text in [
+            "1.2345678901234561e30",
+            "0.30000000000000004",
+            "9007199254740993.0",
+            "122.416294033786585",
+            "5e-324",
+            "1.7976931348623157e308",
+        ] {
+            let number: f64 = from_json(text.into()).unwrap();
+            assert_eq!(number, text.parse::<f64>().unwrap(), "{text}");
+            let answer = to_json(&number).unwrap();
+            assert_eq!(from_json::<f64>(answer).unwrap(), number, "{text}");
+        }
+    }
+}
