@@ -680,7 +680,7 @@ async fn round(
             tokio::time::advance(Duration::from_millis(1)).await;
         }
     };
-    futures::join!(invocations, time).0
+    tokio::join!(invocations, time).0
 }
 
 /// Books the outcome, and checks the item; says whether it timed out.
