@@ -125,12 +125,22 @@
 //!
 //! The crate is tested on the Rust release that `rust-version` in its `Cargo.toml` names.
 
-// A user's function never panics because of us. Here and not with the other lints, since the
-// examples may index a `Value`, which never panics.
+// A user's function never panics or ends because of us, and a number stays what it is. Here and not
+// with the other lints, since the examples may index a `Value`, which never panics.
 #![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::exit,
     clippy::expect_used,
+    clippy::get_unwrap,
     clippy::indexing_slicing,
     clippy::panic,
+    // They panic where their stream is closed.
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::unwrap_used
 )]
 

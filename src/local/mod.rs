@@ -37,6 +37,7 @@ pub(crate) struct Desk {
 }
 
 /// Does what the command line says. One invocation ends the process with its exit code.
+#[expect(clippy::exit, reason = "a command line ends with its exit code")]
 pub(crate) async fn run(functions: Functions, desk: Desk) -> Result<()> {
     let mut arguments = env::args_os();
     let program = command::program(arguments.next());
@@ -174,6 +175,7 @@ async fn listen(
 }
 
 /// Ends at SIGINT and SIGTERM; a second one ends the process.
+#[expect(clippy::exit, reason = "who signals twice waits no longer")]
 async fn stopped() {
     let signalled = CancellationToken::new();
     let first = signalled.clone();
