@@ -331,5 +331,5 @@ async fn before<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Ou
 }
 
 #[cfg(test)]
-#[path = "../tests/fuzz/event.rs"]
+#[path = "../../tests/fuzz/event.rs"]
 mod fuzz;

@@ -123,7 +123,7 @@ impl Watcher {
         key
     }
 
-    fn run(&self) {
+    fn run(&self) -> ! {
         let mut watched = self.watched.lock();
         loop {
             let first = watched.late.first_key_value().map(|((end, _), _)| *end);

@@ -59,6 +59,7 @@ pub(crate) async fn run(functions: Functions, desk: Desk) -> Result<()> {
     Ok(())
 }
 
+#[expect(clippy::exit, reason = "a command line ends with its exit code")]
 async fn once(
     functions: &Functions,
     desk: &Desk,

@@ -16,8 +16,10 @@ fn os_string(bytes: Vec<u8>) -> OsString {
 }
 
 fn arguments() -> impl Strategy<Value = Vec<OsString>> {
-    const KNOWN: [&str; 14] = [
+    const KNOWN: [&str; 16] = [
         "--listen",
+        "--handler",
+        "--handler=other",
         "--listen=",
         "--help",
         "-h",
@@ -49,11 +51,12 @@ fn any_command_line_is_understood_or_says_what_was_expected() {
     let target = |arguments: Vec<OsString>| {
         prop_assert!(!program(arguments.first().cloned()).is_empty());
         match parse(arguments.clone()) {
-            Ok(Command::Listen(address)) => {
+            Ok(Command::Listen(None)) => prop_assert!(arguments.is_empty()),
+            Ok(Command::Listen(Some(address))) => {
                 let (_, port) = address.rsplit_once(':').expect("a port");
                 prop_assert!(port.parse::<u16>().is_ok());
             }
-            Ok(Command::Once(_) | Command::Help) => prop_assert!(!arguments.is_empty()),
+            Ok(Command::Once { .. } | Command::Help) => prop_assert!(!arguments.is_empty()),
             Err(mistake) => prop_assert!(
                 mistake.contains("expect") || mistake.contains("`--help` says what there is"),
                 "{mistake}"

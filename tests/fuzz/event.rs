@@ -1,6 +1,6 @@
 //! Any bytes as the event of an invocation: it is answered at once, with JSON.
 
-use super::{Function, Unsignalled};
+use super::super::Function;
 use crate::{
     Bytes, Callback, Context, Error, RawValue, Value,
     nasty::{config, json_bytes},
@@ -11,7 +11,7 @@ use proptest::{
     test_runner::{TestCaseError, TestRunner},
 };
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,10 +32,10 @@ where
     E: serde::de::DeserializeOwned + Serialize + Send + 'static,
 {
     let handler = |event: E, _: Context, callback: Callback<E>| callback.succeed(event);
-    let function = Function::new(Arc::new(handler), Unsignalled::default());
+    let function = Function::new(handler);
     move |event| {
         let context = Context::builder().timeout(Duration::ZERO);
-        let mut invocation = function.start(Bytes::copy_from_slice(event), context);
+        let mut invocation = function.start(Ok(Bytes::copy_from_slice(event)), context);
         invocation
             .answer()
             .now_or_never()
