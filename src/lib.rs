@@ -198,6 +198,9 @@ pub mod porting {}
 #[doc = include_str!("docs/semantics.md")]
 pub mod semantics {}
 
+#[doc = include_str!("docs/reliability.md")]
+pub mod reliability {}
+
 /// README's code compiles.
 #[cfg(all(doctest, any(feature = "lambda", feature = "local")))]
 #[doc = include_str!("../README.md")]

@@ -83,7 +83,17 @@ impl Invocation {
         let span = self.tasks.span().clone();
         let answer = self.settled().instrument(span).await;
         self.tasks.answered();
-        self.completion.waiter.close();
+        if self
+            .completion
+            .waiter
+            .close()
+            .is_some_and(|signal| !gives_way(&signal))
+        {
+            // Accepted in the instant in which something else failed.
+            self.tasks.span().in_scope(|| {
+                tracing::warn!("a signal came while the invocation failed: ignored");
+            });
+        }
         // What the handler has still to do, it does beside the next invocation, as in Node.
         if let Some(work) = self.work.take() {
             self.tasks.spawn(Leftover::Handler, work);
