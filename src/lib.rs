@@ -165,6 +165,8 @@ pub use lambda_runtime::SnapStartResource;
 pub use runtime::InvocationService;
 #[cfg(any(feature = "lambda", feature = "local"))]
 pub use runtime::run;
+#[cfg(feature = "lambda")]
+pub use service::{HandlerService, service};
 
 /// A result whose error is an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -188,6 +190,8 @@ mod panic;
 mod place;
 mod promisify;
 mod runtime;
+#[cfg(feature = "lambda")]
+mod service;
 mod slot;
 mod tasks;
 mod wire;

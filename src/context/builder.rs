@@ -54,8 +54,8 @@ impl Default for Context {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ContextBuilder {
-    members: Members,
-    limit: Limit,
+    pub(super) members: Members,
+    pub(super) limit: Limit,
 }
 
 macro_rules! member {
@@ -127,33 +127,6 @@ impl ContextBuilder {
         &self.members.aws_request_id
     }
 
-    /// The same as lambda_runtime's type, as far as that can hold it.
-    #[cfg(feature = "lambda")]
-    pub(crate) fn for_layers(&self) -> lambda_runtime::Context {
-        let Members {
-            identity,
-            client_context,
-            ..
-        } = &self.members;
-        let config = lambda_runtime::Config {
-            function_name: self.members.function_name.clone(),
-            memory: self.members.memory_limit_in_mb.parse().unwrap_or_default(),
-            version: self.members.function_version.clone(),
-            log_stream: self.members.log_stream_name.clone(),
-            log_group: self.members.log_group_name.clone(),
-        };
-        let mut context = lambda_runtime::Context::default();
-        context.request_id = self.members.aws_request_id.clone();
-        context.deadline = self.limit.deadline_ms();
-        context.invoked_function_arn = self.members.invoked_function_arn.clone();
-        context.xray_trace_id = self.members.xray_trace_id.clone();
-        context.tenant_id = self.members.tenant_id.clone();
-        context.client_context = fits(client_context);
-        context.identity = fits(identity);
-        context.env_config = Arc::new(config);
-        context
-    }
-
     /// The span that every line of an invocation is logged in.
     pub(crate) fn span(&self) -> tracing::Span {
         span(&self.members)
@@ -181,12 +154,6 @@ impl ContextBuilder {
         }));
         (context, Completion { waiter })
     }
-}
-
-#[cfg(feature = "lambda")]
-fn fits<T: serde::de::DeserializeOwned>(value: &Option<impl serde::Serialize>) -> Option<T> {
-    let value = serde_json::to_value(value.as_ref()?).ok()?;
-    serde_json::from_value(value).ok()
 }
 
 /// The name and the fields are those of lambda_runtime's.

@@ -1,5 +1,7 @@
 //! What a handler knows of its invocation, under Node's names.
 
+#[cfg(feature = "lambda")]
+mod aws;
 mod builder;
 mod limit;
 mod members;

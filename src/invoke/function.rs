@@ -7,6 +7,7 @@ use crate::{
     context::ContextBuilder,
     error::{Error, IntoError},
     handler::Handler,
+    wire,
 };
 use bytes::Bytes;
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
@@ -75,6 +76,7 @@ impl Function {
         let handler = Arc::new(handler);
         Function {
             start: Arc::new(move |event, context, settings| {
+                let event = || wire::from_json(event?);
                 Invocation::start(&handler, event, context, settings)
             }),
             settings: Settings::default(),

@@ -8,7 +8,6 @@ use crate::{
     handler::{Handler, Work},
     panic::{self, Catcher},
     tasks::{Leftover, Tasks},
-    wire,
 };
 use bytes::Bytes;
 use futures::future::{BoxFuture, FusedFuture, FutureExt};
@@ -45,7 +44,7 @@ pub(crate) struct Invocation {
 impl Invocation {
     pub(super) fn start<M, H: Handler<M>>(
         handler: &Arc<H>,
-        event: Result<Bytes, Error>,
+        event: impl FnOnce() -> Result<H::Event, Error>,
         context: ContextBuilder,
         settings: Settings,
     ) -> Self {
@@ -62,7 +61,7 @@ impl Invocation {
             settings,
         };
         let entered = invocation.tasks.span().clone().in_scope(|| {
-            let event = wire::from_json::<H::Event>(event?)?;
+            let event = event()?;
             let callback = context.callback();
             panic::caught(panic::NOBODY, || handler.call(event, context, callback))
                 .map_err(Error::panic)

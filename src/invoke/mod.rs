@@ -21,6 +21,8 @@ use crate::{
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
+#[cfg(feature = "lambda")]
+use {invocation::Invocation, std::sync::Arc};
 
 /// What an invocation answers with when nobody called the callback, and nobody can any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,6 +123,22 @@ async fn run(function: &Function, event: Result<Bytes, Error>, context: ContextB
         refused_count,
         leftover: invocation.leftover(),
     }
+}
+
+/// Runs one invocation with an event that has been parsed, its work of `wait_until` included.
+#[cfg(feature = "lambda")]
+pub(crate) async fn answer<M, H: Handler<M>>(
+    handler: &Arc<H>,
+    event: H::Event,
+    context: ContextBuilder,
+) -> Result<Bytes, Error> {
+    let mut invocation = Invocation::start(handler, || Ok(event), context, Settings::default());
+    let answer = invocation.answer().await;
+    if let Err(error) = &answer {
+        invocation.log_failure(error);
+    }
+    invocation.finish().await;
+    answer
 }
 
 impl Outcome {

@@ -1,0 +1,113 @@
+//! A handler as a tower service, for who has a stack of his own.
+
+use crate::{error::Error, handler::Handler, invoke};
+use futures::future::BoxFuture;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde_json::value::RawValue;
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::Arc,
+    task::{self, Poll},
+};
+use tower::Service;
+
+/// A handler as a tower service, for `lambda_runtime::run`, `lambda_runtime::Runtime` and any
+/// middleware of tower's that a service is put into.
+///
+/// The exactly-once rule holds as everywhere, and so does the wait for the invocation's tasks. What
+/// the stack does by itself it does in its own way: lambda_runtime sends errors without `trace`,
+/// and asks for the next event as soon as it has the response, so the response waits for the work
+/// of [`wait_until`](crate::Context::wait_until) too. [`Runtime::layer`](crate::Runtime::layer) is the
+/// way to middleware without that.
+///
+/// ```no_run
+/// use nodeback::{Callback, Context, Value, json};
+/// use std::time::Duration;
+/// use tower::ServiceBuilder;
+///
+/// fn handler(event: Value, _: Context, callback: Callback) {
+///     callback(None, Some(json!({ "hello": event["name"] })));
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), lambda_runtime::Error> {
+///     let service = ServiceBuilder::new()
+///         .concurrency_limit(10)
+///         .service(nodeback::service(handler));
+///     lambda_runtime::run(service).await
+/// }
+/// ```
+pub fn service<M, H: Handler<M>>(handler: H) -> HandlerService<H, M> {
+    HandlerService {
+        handler: Arc::new(handler),
+        shape: PhantomData,
+    }
+}
+
+/// See [`service`].
+///
+/// ```
+/// use lambda_runtime::LambdaEvent;
+/// use nodeback::{Callback, Context, Value, json};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let service = nodeback::service(|event: Value, _: Context, callback: Callback| {
+///     callback.succeed(event);
+/// });
+/// let event = LambdaEvent::new(json!({ "n": 1 }), lambda_runtime::Context::default());
+/// let response = service.oneshot(event).await.unwrap();
+/// assert_eq!(response.get(), r#"{"n":1}"#);
+/// # }
+/// ```
+pub struct HandlerService<H, M> {
+    handler: Arc<H>,
+    shape: PhantomData<fn() -> M>,
+}
+
+impl<M, H: Handler<M>> Service<LambdaEvent<H::Event>> for HandlerService<H, M> {
+    type Response = Box<RawValue>;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Box<RawValue>, Error>>;
+
+    /// Always ready.
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, event: LambdaEvent<H::Event>) -> Self::Future {
+        let handler = Arc::clone(&self.handler);
+        Box::pin(async move {
+            let (event, context) = event.into_parts();
+            let answer = invoke::answer(&handler, event, context.into()).await?;
+            Ok(serde_json::from_slice(&answer)?)
+        })
+    }
+}
+
+impl<H, M> Clone for HandlerService<H, M> {
+    fn clone(&self) -> Self {
+        HandlerService {
+            handler: Arc::clone(&self.handler),
+            shape: PhantomData,
+        }
+    }
+}
+
+impl<H, M> fmt::Debug for HandlerService<H, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerService").finish_non_exhaustive()
+    }
+}
+
+impl From<Error> for Diagnostic {
+    /// Without the trace, which a `Diagnostic` has no place for.
+    fn from(error: Error) -> Self {
+        Diagnostic {
+            error_type: error.error_type().into(),
+            error_message: error.message().into(),
+        }
+    }
+}

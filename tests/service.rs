@@ -1,0 +1,100 @@
+//! A handler as a service in somebody else's stack: lambda_runtime's own loop, and tower's layers.
+
+mod support;
+
+use lambda_runtime::LambdaEvent;
+use nodeback::{Callback, Context, Error, Value, json};
+use std::time::Duration;
+use support::{
+    Process, function as function_process,
+    runtime_api::{Event, RuntimeApi},
+};
+use tower::{Service, ServiceBuilder, ServiceExt};
+
+/// The function under test. Not a test: the test starts it.
+#[tokio::test]
+#[ignore = "needs to be started by the other test, as the process of a function"]
+async fn function() {
+    let service = ServiceBuilder::new()
+        .concurrency_limit(1)
+        .service(nodeback::service(handler));
+    lambda_runtime::run(service).await.expect("the Runtime API");
+}
+
+fn handler(event: Value, context: Context, callback: Callback) -> Result<(), Error> {
+    match event["how"].as_str() {
+        Some("throw") => Err(Error::new("OrderNotFound", "no order 7")),
+        Some("task") => {
+            context.spawn(async { Err::<(), _>("the write failed") });
+            callback.succeed(json!("held"));
+            Ok(())
+        }
+        _ => {
+            let left = context.get_remaining_time_in_millis();
+            callback.succeed(json!({
+                "request": context.aws_request_id,
+                "function": context.function_name,
+                "identity": context.identity,
+                "client": context.client_context,
+                "in time": 0 < left && left <= 3000,
+            }));
+            Ok(())
+        }
+    }
+}
+
+#[tokio::test]
+async fn lambda_runtime_runs_it_with_layers_round_it() {
+    let mut api = RuntimeApi::start().await;
+    let _process = Process::spawn(&mut function_process("function", api.address));
+    let event = |id: &str, how: &str| Event {
+        request_id: id.into(),
+        body: json!({ "how": how }).to_string(),
+        headers: vec![
+            (
+                "lambda-runtime-cognito-identity",
+                r#"{"cognitoIdentityId":"i","cognitoIdentityPoolId":"p"}"#.into(),
+            ),
+            (
+                "lambda-runtime-client-context",
+                r#"{"custom":{"k":"v"}}"#.into(),
+            ),
+        ],
+    };
+    let posted = api.invoke(event("1", "")).await;
+    assert_eq!(posted.endpoint, "response");
+    let answer = posted.json();
+    assert_eq!(
+        (&answer["request"], &answer["function"]),
+        (&json!("1"), &json!("cases"))
+    );
+    assert_eq!(answer["identity"]["cognitoIdentityPoolId"], "p");
+    assert_eq!(answer["client"]["custom"]["k"], "v");
+    assert_eq!(answer["in time"], true);
+
+    let posted = api.invoke(event("2", "throw")).await;
+    assert_eq!(posted.endpoint, "error");
+    assert_eq!(posted.json()["errorType"], "OrderNotFound");
+    assert_eq!(posted.json()["errorMessage"], "no order 7");
+
+    let posted = api.invoke(event("3", "task")).await;
+    assert_eq!(posted.json()["errorMessage"], "the write failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_layer_of_towers_fits() {
+    let slow = async |event: Value, _: Context, callback: Callback| {
+        tokio::time::sleep(Duration::from_secs(event.as_u64().unwrap_or(0))).await;
+        callback.succeed(event);
+    };
+    let mut service = ServiceBuilder::new()
+        .timeout(Duration::from_millis(1_500))
+        .service(nodeback::service(slow));
+    let mut call = async |event: Value| {
+        let event = LambdaEvent::new(event, lambda_runtime::Context::default());
+        service.ready().await.unwrap().call(event).await
+    };
+    assert_eq!(call(json!(1)).await.unwrap().get(), "1");
+    let error = call(json!(2)).await.unwrap_err();
+    assert!(error.is::<tower::timeout::error::Elapsed>(), "{error}");
+}
