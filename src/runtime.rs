@@ -1,11 +1,14 @@
 //! Where a handler runs, and with what settings.
 
+#[cfg(feature = "lambda")]
+use crate::error::Error;
 use crate::{
     context::Context,
-    error::{Error, IntoError},
+    error::IntoError,
     handler::Handler,
     invoke::{self, Function, Functions, Outcome, Settings, Unsignalled},
 };
+use bytes::Bytes;
 use serde::Serialize;
 #[cfg(any(feature = "lambda", feature = "local"))]
 use std::env;
@@ -178,7 +181,11 @@ impl Runtime {
         crate::log::init();
         match init.await {
             Ok(handler) => Ok(Runtime::new(handler)),
-            Err(error) => Err(failed_init(error).await),
+            Err(error) => {
+                #[cfg(feature = "lambda")]
+                tell_lambda(&error).await;
+                Err(error)
+            }
         }
     }
 
@@ -344,6 +351,37 @@ impl Runtime {
         }
     }
 
+    /// Runs one invocation from the event's bytes to the response's: for a transport of one's own.
+    /// Returns when the work of [`wait_until`](Context::wait_until) has ended too.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Runtime, Value};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> nodeback::Result<()> {
+    /// let echo = |event: Value, _: Context, callback: Callback| callback.succeed(event);
+    /// let runtime = Runtime::new(echo);
+    /// let response = runtime.invoke_raw(r#"{ "n": 1 }"#, Context::default()).await?;
+    /// assert_eq!(response, r#"{"n":1}"#);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The failure of the invocation, which has been logged.
+    pub async fn invoke_raw(
+        &self,
+        event: impl Into<Bytes>,
+        context: Context,
+    ) -> crate::Result<Bytes> {
+        let function = self.functions.named(&context.function_name);
+        let mut function = function.map_err(IntoError::into_error)?.clone();
+        function.settings = self.settings;
+        let ended = invoke::raw(&function, event.into(), context.to_builder()).await;
+        ended.answer
+    }
+
     /// Runs the handlers: see [`run`].
     ///
     /// # Errors
@@ -352,9 +390,12 @@ impl Runtime {
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub async fn run(mut self) -> crate::Result<()> {
         crate::log::init();
-        if let Err(error) = self.settle(|name| env::var(name).ok()) {
-            return Err(failed_init(error).await);
+        let settled = self.settle(|name| env::var(name).ok());
+        #[cfg(feature = "lambda")]
+        if let Err(error) = &settled {
+            tell_lambda(error).await;
         }
+        settled?;
         #[cfg(feature = "graceful-shutdown")]
         let on_shutdown = self.on_shutdown.take();
         #[cfg(feature = "lambda")]
@@ -436,13 +477,12 @@ fn on_lambda() -> bool {
     env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
-/// Tells Lambda, where that started the program, and gives the error back.
-async fn failed_init(error: Error) -> Error {
-    #[cfg(feature = "lambda")]
+/// Tells Lambda why the program cannot start, where that started it.
+#[cfg(feature = "lambda")]
+async fn tell_lambda(error: &Error) {
     if on_lambda() {
-        crate::lambda::failed_init(&error).await;
+        crate::lambda::failed_init(error).await;
     }
-    error
 }
 
 impl fmt::Debug for Runtime {

@@ -81,8 +81,8 @@ impl<M, H: Handler<M>> Service<LambdaEvent<H::Event>> for HandlerService<H, M> {
         let handler = Arc::clone(&self.handler);
         Box::pin(async move {
             let (event, context) = event.into_parts();
-            let answer = invoke::answer(&handler, event, context.into()).await?;
-            Ok(serde_json::from_slice(&answer)?)
+            let ended = invoke::parsed(&handler, event, context.into()).await;
+            Ok(serde_json::from_slice(&ended.answer?)?)
         })
     }
 }

@@ -32,6 +32,10 @@ struct Work(Arc<Mutex<Option<BoxedOnce>>>);
 type BoxedOnce = Box<dyn FnOnce(Bytes) -> BoxFuture<'static, ()> + Send>;
 
 impl Layers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Lays one more round those that are there.
     pub(crate) fn add<L>(&mut self, layer: L)
     where

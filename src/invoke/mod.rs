@@ -19,10 +19,11 @@ use crate::{
     tasks::Leftover,
 };
 use bytes::Bytes;
+use invocation::Invocation;
 use serde::Serialize;
 use serde_json::Value;
 #[cfg(feature = "lambda")]
-use {invocation::Invocation, std::sync::Arc};
+use std::sync::Arc;
 
 /// What an invocation answers with when nobody called the callback, and nobody can any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,50 +96,73 @@ pub(crate) async fn in_process(
         Ok(event) => Bytes::from(event),
         Err(error) => return Outcome::failed(Error::from(error).with_type("Error")),
     };
-    let context = context.to_builder();
-    #[cfg(feature = "lambda")]
-    {
-        let (inner, start) = (function.clone(), context.clone());
-        let work = async move |event| run(&inner, event, start).await;
-        let outcome = function.layers.around(Ok(event), &context, work).await;
-        outcome.unwrap_or_else(|error| {
-            context.span().in_scope(|| error.log());
-            Outcome::failed(error)
-        })
+    let ended = raw(function, event, context.to_builder()).await;
+    Outcome {
+        result: ended
+            .answer
+            .and_then(|body| Ok(serde_json::from_slice(&body)?)),
+        refused: ended.refused,
+        refused_count: ended.refused_count,
+        leftover: ended.leftover,
     }
-    #[cfg(not(feature = "lambda"))]
-    run(function, Ok(event), context).await
 }
 
-async fn run(function: &Function, event: Result<Bytes, Error>, context: ContextBuilder) -> Outcome {
-    let mut invocation = function.start(event, context);
+/// What an invocation came to, whose answer nobody has read yet.
+pub(crate) struct Ended {
+    pub(crate) answer: Result<Bytes, Error>,
+    refused: Vec<Refused>,
+    refused_count: usize,
+    leftover: Vec<Leftover>,
+}
+
+/// Runs one invocation to its end, within the layers.
+pub(crate) async fn raw(function: &Function, event: Bytes, context: ContextBuilder) -> Ended {
+    #[cfg(feature = "lambda")]
+    if !function.layers.is_empty() {
+        let (inner, start) = (function.clone(), context.clone());
+        let work = async move |event| end(inner.start(event, start)).await;
+        let ended = function.layers.around(Ok(event), &context, work).await;
+        return ended.unwrap_or_else(|error| {
+            context.span().in_scope(|| error.log());
+            Ended {
+                answer: Err(error),
+                refused: vec![],
+                refused_count: 0,
+                leftover: vec![],
+            }
+        });
+    }
+    end(function.start(Ok(event), context)).await
+}
+
+/// Runs one invocation with an event that has been parsed.
+#[cfg(feature = "lambda")]
+pub(crate) async fn parsed<M, H: Handler<M>>(
+    handler: &Arc<H>,
+    event: H::Event,
+    context: ContextBuilder,
+) -> Ended {
+    end(Invocation::start(
+        handler,
+        || Ok(event),
+        context,
+        Settings::default(),
+    ))
+    .await
+}
+
+async fn end(mut invocation: Invocation) -> Ended {
     let answer = invocation.answer().await;
     if let Err(error) = &answer {
         invocation.log_failure(error);
     }
     let (refused, refused_count) = invocation.finish().await;
-    Outcome {
-        result: answer.and_then(|body| Ok(serde_json::from_slice(&body)?)),
+    Ended {
+        answer,
         refused,
         refused_count,
         leftover: invocation.leftover(),
     }
-}
-
-/// Runs one invocation with an event that has been parsed, its work of `wait_until` included.
-#[cfg(feature = "lambda")]
-pub(crate) async fn answer<M, H: Handler<M>>(
-    handler: &Arc<H>,
-    event: H::Event,
-    context: ContextBuilder,
-) -> Result<Bytes, Error> {
-    let mut invocation = Invocation::start(handler, || Ok(event), context, Settings::default());
-    let answer = invocation.answer().await;
-    if let Err(error) = &answer {
-        invocation.log_failure(error);
-    }
-    invocation.finish().await;
-    answer
 }
 
 impl Outcome {
