@@ -881,8 +881,8 @@ mod failure {
             timed(handler).await;
             let errors = log.errors();
             assert_eq!(errors.len(), 1, "{kind}: {errors:?}");
-            assert!(errors[0].message.starts_with("Invoke Error"), "{errors:?}");
-            assert!(errors[0].message.contains(r#""errorMessage":"boom""#));
+            assert_eq!(errors[0].message, "Invoke Error");
+            assert!(errors[0].fields["error"].contains(r#""errorMessage":"boom""#));
             assert_eq!(errors[0].fields["requestId"], "request-7");
         }
     }

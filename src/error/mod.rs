@@ -2,8 +2,12 @@
 
 mod into;
 mod js;
+mod logged;
 mod short_name;
 mod show;
+
+#[cfg(any(feature = "lambda", feature = "local"))]
+pub(crate) use logged::Logged;
 
 pub use into::{ErrorName, IntoError};
 
@@ -263,11 +267,6 @@ impl Error {
     #[cfg(feature = "lambda")]
     pub(crate) fn place(&self) -> Option<&'static Location<'static>> {
         self.0.place
-    }
-
-    /// The one line that a failed invocation leaves in the log, as Node writes it.
-    pub(crate) fn log(&self) {
-        tracing::error!("Invoke Error \t{}", self.to_wire());
     }
 
     /// Under which catcher the last handle was dropped, if that is what this says.

@@ -6,6 +6,7 @@ use std::{backtrace::BacktraceStatus, fmt};
 
 impl Error {
     /// The error as it goes on the wire, as text.
+    #[cfg(any(feature = "lambda", feature = "local"))]
     pub(crate) fn to_wire(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|_| self.to_string())
     }

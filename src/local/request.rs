@@ -92,6 +92,18 @@ pub(super) const DRAINED: usize = 8 * EVENT_LIMIT;
 
 /// Reads the event, which has to be JSON. None at all is `{}`, as on Lambda.
 pub(super) async fn event(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
+    let event = self::body(body, limits).await?;
+    if event.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    check(&event).map_err(|error| {
+        Refusal::content(format!("Could not parse request body into json: {error}"))
+    })?;
+    Ok(event)
+}
+
+/// Reads a body of whatever kind, up to the size of an event.
+pub(super) async fn body(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
     let mut body = pin!(body);
     let (mut event, mut size) = (BytesMut::new(), 0);
     let until = Instant::now() + limits.body;
@@ -117,19 +129,17 @@ pub(super) async fn event(body: Body, limits: &Limits) -> Result<Bytes, Refusal>
         }
     }
     if size > EVENT_LIMIT {
-        return Err(Refusal::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestEntityTooLargeException",
-            format!(
-                "Request must be smaller than {EVENT_LIMIT} bytes for the InvokeFunction operation"
-            ),
-        ));
+        return Err(too_large());
     }
-    if event.is_empty() {
-        return Ok(Bytes::from_static(b"{}"));
-    }
-    check(&event).map_err(|error| {
-        Refusal::content(format!("Could not parse request body into json: {error}"))
-    })?;
     Ok(event.freeze())
+}
+
+pub(super) fn too_large() -> Refusal {
+    Refusal::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "RequestEntityTooLargeException",
+        format!(
+            "Request must be smaller than {EVENT_LIMIT} bytes for the InvokeFunction operation"
+        ),
+    )
 }

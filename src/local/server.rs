@@ -30,7 +30,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use serde::Deserialize;
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 use tokio::{net::TcpListener, time::Instant};
 use tokio_util::task::TaskTracker;
 
@@ -204,8 +204,7 @@ async fn run(
         request_id,
         callback,
     };
-    let id = &reply.request_id;
-    log::line(id, &format!("START RequestId: {id} Version: $LATEST"));
+    log::platform::start(&reply.request_id);
     let watch = Arc::new(Watch::start(&context, {
         let (server, reply) = (Arc::clone(&server), reply.clone());
         async move |error: Error| {
@@ -248,12 +247,16 @@ impl Server {
     fn answer(&self, reply: Reply, answer: Result<Bytes, Error>) {
         let Reply {
             started,
-            request_id: id,
+            request_id,
             callback,
         } = reply;
-        log::line(&id, &format!("END RequestId: {id}"));
-        let memory = self.environment.memory();
-        log::line(&id, &report(&id, started.elapsed(), memory));
+        let report = log::platform::Report {
+            request_id: &request_id,
+            took: started.elapsed(),
+            memory: self.environment.memory(),
+            error: answer.as_ref().err(),
+        };
+        report.write();
         // Nobody waits for that of an asynchronous call, or when the client has gone.
         let _ = callback.try_settle(Ok::<_, Error>(Answer(answer)));
     }
@@ -300,27 +303,4 @@ impl Answer {
         }
         response
     }
-}
-
-fn report(request_id: &str, took: Duration, memory: &str) -> String {
-    let millis = took.as_secs_f64() * 1000.0;
-    let billed = millis.ceil();
-    let used = peak_memory().map_or(String::new(), |mb| format!("\tMax Memory Used: {mb} MB"));
-    format!(
-        "REPORT RequestId: {request_id}\tDuration: {millis:.2} ms\tBilled Duration: {billed} ms\t\
-         Memory Size: {memory} MB{used}"
-    )
-}
-
-/// The most memory that the process has had, in MB, where the system tells.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim()
-        .strip_suffix(" kB")?
-        .parse::<u64>()
-        .ok()
-        .map(|kb| kb.div_ceil(1024))
 }

@@ -1,0 +1,107 @@
+//! A line of JSON, with the members that Node's runtime gives it.
+
+use super::Invocation;
+use crate::error::Logged;
+use serde_json::{Map, Number, Value, json};
+use std::{error::Error as StdError, fmt};
+use tracing::{
+    Event,
+    field::{Field, Visit},
+};
+
+/// The members that are ours.
+const OWN: [&str; 5] = ["timestamp", "level", "requestId", "tenantId", "message"];
+
+pub(super) fn line(time: &str, of: &Invocation, level: &str, event: &Event<'_>) -> String {
+    let mut members = Members(Map::new());
+    members.own("timestamp", time.into());
+    members.own("level", level.into());
+    // Node leaves out what is undefined.
+    if !of.request_id.is_empty() {
+        members.own("requestId", (*of.request_id).into());
+    }
+    if let Some(tenant_id) = &of.tenant_id {
+        members.own("tenantId", (**tenant_id).into());
+    }
+    members.own("message", "".into());
+    event.record(&mut members);
+    Value::Object(members.0).to_string()
+}
+
+struct Members(Map<String, Value>);
+
+impl Members {
+    fn own(&mut self, name: &str, value: Value) {
+        self.0.insert(name.into(), value);
+    }
+
+    fn record(&mut self, field: &Field, value: Value) {
+        let name = match field.name() {
+            "message" => "message".into(),
+            // Nobody takes another request id for the invocation's.
+            name if OWN.contains(&name) => format!("fields.{name}"),
+            name => name.into(),
+        };
+        self.0.insert(name, value);
+    }
+}
+
+impl Visit for Members {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JavaScript's JSON of a number that is none.
+        self.record(field, Number::from_f64(value).into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.record(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.record(field, value.into());
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        let number = Number::from_i128(value);
+        self.record(
+            field,
+            number.map_or_else(|| value.to_string().into(), Value::Number),
+        );
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        let number = Number::from_u128(value);
+        self.record(
+            field,
+            number.map_or_else(|| value.to_string().into(), Value::Number),
+        );
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.record(field, value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record(field, value.into());
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn StdError + 'static)) {
+        match value.downcast_ref::<Logged>() {
+            // Node's `console.error(err)`: the error is the message.
+            Some(error) => self.own("message", error.as_node_logs_it()),
+            None => {
+                let causes = std::iter::successors(Some(value), |error| (*error).source());
+                let stack: Vec<_> = causes.map(ToString::to_string).collect();
+                let error = json!({
+                    "errorType": "Error",
+                    "errorMessage": value.to_string(),
+                    "stackTrace": stack,
+                });
+                self.record(field, error);
+            }
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record(field, format!("{value:?}").into());
+    }
+}

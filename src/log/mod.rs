@@ -1,0 +1,163 @@
+//! The lines of an invocation, in the shape that Node's runtime writes them.
+
+mod json;
+#[cfg(feature = "local")]
+pub(crate) mod platform;
+mod settings;
+mod tail;
+mod text;
+
+#[cfg(feature = "local")]
+pub(crate) use tail::Tail;
+
+use settings::{Format, Settings};
+use std::{
+    fmt,
+    io::{self, Write},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    level_filters::LevelFilter,
+    span::{Attributes, Id},
+};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt},
+    registry::LookupSpan,
+};
+
+/// Has events written to stderr, unless the program has a subscriber of its own.
+pub(crate) fn init() {
+    if tracing::dispatcher::has_been_set() {
+        return;
+    }
+    let subscriber = tracing_subscriber::registry().with(Lines(&SETTINGS));
+    // Only another thread that was faster can have set one.
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        INSTALLED.store(true, Ordering::Release);
+        for mistake in &SETTINGS.mistakes {
+            tracing::warn!("{mistake}");
+        }
+    }
+}
+
+/// Whether what is logged is written by us.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+
+static SETTINGS: LazyLock<Settings> = LazyLock::new(Settings::read);
+
+/// Writes one line as it stands, unless the program has a subscriber of its own. On a terminal it
+/// looks as `painted` has it.
+fn write(request_id: &str, mut line: String, painted: impl FnOnce(&str) -> String) {
+    tail::add(request_id, &line);
+    if !INSTALLED.load(Ordering::Acquire) {
+        return;
+    }
+    if SETTINGS.colour {
+        line = painted(&line);
+    }
+    line.push('\n');
+    // At once, so that the line is whole whoever else writes. A log that nobody reads is no reason
+    // to fail.
+    let _ = io::stderr().lock().write_all(line.as_bytes());
+}
+
+/// Writes an event as a line of the format that is set.
+struct Lines(&'static Settings);
+
+/// What a span says of its invocation.
+#[derive(Clone, Default)]
+struct Invocation {
+    request_id: Arc<str>,
+    tenant_id: Option<Arc<str>>,
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        let level = if metadata.is_span() {
+            self.spans()
+        } else {
+            self.0.level
+        };
+        *metadata.level() <= level
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.spans())
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+        let mut found = Found::default();
+        attributes.record(&mut found);
+        if let (Some(request_id), Some(span)) = (found.request_id, cx.span(id)) {
+            span.extensions_mut().insert(Invocation {
+                request_id,
+                tenant_id: found.tenant_id,
+            });
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
+        let invocation = cx.event_scope(event).and_then(|mut spans| {
+            spans.find_map(|span| span.extensions().get::<Invocation>().cloned())
+        });
+        let invocation = invocation.unwrap_or_default();
+        let level = level_name(*event.metadata().level());
+        let line = match self.0.format {
+            Format::Text => text::line(&now(), &invocation, level, event),
+            Format::Json => json::line(&now(), &invocation, level, event),
+        };
+        write(&invocation.request_id, line, |line| {
+            text::painted(line, level)
+        });
+    }
+}
+
+impl Lines {
+    /// Spans are of level INFO, and name the request on a line of any level.
+    fn spans(&self) -> LevelFilter {
+        self.0.level.max(LevelFilter::INFO)
+    }
+}
+
+/// As JavaScript's `toISOString` has it.
+fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "ERROR",
+        Level::WARN => "WARN",
+        Level::INFO => "INFO",
+        Level::DEBUG => "DEBUG",
+        Level::TRACE => "TRACE",
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    request_id: Option<Arc<str>>,
+    tenant_id: Option<Arc<str>>,
+}
+
+impl Visit for Found {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "requestId" => self.request_id = Some(value.into()),
+            "tenantId" => self.tenant_id = Some(value.into()),
+            _ => {}
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if matches!(field.name(), "requestId" | "tenantId") {
+            self.record_str(field, &format!("{value:?}"));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The lines that Lambda itself writes of an invocation.
+
+use super::{Format, SETTINGS, now, write};
+use crate::error::Error;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What an invocation came to.
+pub(crate) struct Report<'a> {
+    pub(crate) request_id: &'a str,
+    pub(crate) took: Duration,
+    /// The memory of the function, in MB.
+    pub(crate) memory: &'a str,
+    pub(crate) error: Option<&'a Error>,
+}
+
+/// An invocation begins.
+pub(crate) fn start(request_id: &str) {
+    match SETTINGS.format {
+        Format::Text => text(
+            request_id,
+            format!("START RequestId: {request_id} Version: $LATEST"),
+        ),
+        Format::Json => {
+            let record = json!({ "requestId": request_id, "version": "$LATEST" });
+            json(request_id, "platform.start", &record);
+        }
+    }
+}
+
+impl Report<'_> {
+    /// An invocation has its answer.
+    pub(crate) fn write(&self) {
+        let request_id = self.request_id;
+        match SETTINGS.format {
+            Format::Text => {
+                text(request_id, format!("END RequestId: {request_id}"));
+                text(request_id, self.as_text(peak_memory()));
+            }
+            Format::Json => json(request_id, "platform.report", &self.as_json(peak_memory())),
+        }
+    }
+
+    fn as_text(&self, used: Option<u64>) -> String {
+        let Report {
+            request_id, memory, ..
+        } = self;
+        let (millis, billed) = self.millis();
+        let used = used.map_or(String::new(), |mb| format!("\tMax Memory Used: {mb} MB"));
+        format!(
+            "REPORT RequestId: {request_id}\tDuration: {millis:.2} ms\t\
+             Billed Duration: {billed} ms\tMemory Size: {memory} MB{used}"
+        )
+    }
+
+    fn as_json(&self, used: Option<u64>) -> Value {
+        let (millis, billed) = self.millis();
+        let mut metrics = json!({
+            "durationMs": (millis * 1000.0).round() / 1000.0,
+            "billedDurationMs": billed,
+        });
+        let memory = self.memory.parse::<u64>().ok();
+        for (name, mb) in [("memorySizeMB", memory), ("maxMemoryUsedMB", used)] {
+            if let (Some(mb), Value::Object(metrics)) = (mb, &mut metrics) {
+                metrics.insert(name.into(), mb.into());
+            }
+        }
+        let record = json!({ "requestId": self.request_id, "metrics": metrics });
+        let Value::Object(mut record) = record else {
+            return record;
+        };
+        let error_type = self.error.map(Error::error_type);
+        let status = match error_type {
+            None => "success",
+            Some("Sandbox.Timedout") => "timeout",
+            Some(_) => "error",
+        };
+        record.insert("status".into(), status.into());
+        if let Some(error_type) = error_type {
+            record.insert("errorType".into(), error_type.into());
+        }
+        record.into()
+    }
+
+    /// What it took, and what of that is billed.
+    fn millis(&self) -> (f64, u64) {
+        let billed = u64::try_from(self.took.as_nanos().div_ceil(1_000_000));
+        (self.took.as_secs_f64() * 1000.0, billed.unwrap_or(u64::MAX))
+    }
+}
+
+fn text(request_id: &str, line: String) {
+    write(request_id, line, |line| format!("\x1b[2m{line}\x1b[0m"));
+}
+
+fn json(request_id: &str, event: &str, record: &Value) {
+    let line = json!({ "time": now(), "type": event, "record": record }).to_string();
+    write(request_id, line, str::to_owned);
+}
+
+/// The most memory that the process has had, in MB, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim()
+        .strip_suffix(" kB")?
+        .parse::<u64>()
+        .ok()
+        .map(|kb| kb.div_ceil(1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(error: Option<&Error>) -> Report<'_> {
+        Report {
+            request_id: "id",
+            took: Duration::from_micros(2_346),
+            memory: "128",
+            error,
+        }
+    }
+
+    #[test]
+    fn a_report_is_lambdas_in_both_formats() {
+        assert_eq!(
+            report(None).as_text(Some(7)),
+            "REPORT RequestId: id\tDuration: 2.35 ms\tBilled Duration: 3 ms\t\
+             Memory Size: 128 MB\tMax Memory Used: 7 MB"
+        );
+        assert_eq!(
+            report(None).as_json(Some(7)).to_string(),
+            r#"{"requestId":"id","metrics":{"durationMs":2.346,"billedDurationMs":3,"memorySizeMB":128,"maxMemoryUsedMB":7},"status":"success"}"#
+        );
+    }
+
+    #[test]
+    fn a_report_in_json_says_how_it_went() {
+        for (error_type, status) in [("Sandbox.Timedout", "timeout"), ("OrderNotFound", "error")] {
+            let error = Error::new(error_type, "");
+            let record = report(Some(&error)).as_json(None);
+            assert_eq!(
+                (&record["status"], &record["errorType"]),
+                (&json!(status), &json!(error_type))
+            );
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The log of a function's process, as text and as JSON: every line names its request, and every
+//! line of JSON parses.
+
+mod support;
+
+use nodeback::{Callback, Context, Error, Value, json};
+use std::collections::BTreeMap;
+use support::{
+    Process, example, function as function_process, output,
+    runtime_api::{Event, RuntimeApi},
+};
+
+/// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs to be started by the other tests, as the process of a function"]
+async fn function() {
+    let Ok(name) = std::env::var("_HANDLER") else {
+        return;
+    };
+    let ran = match name.as_str() {
+        "fails" => nodeback::run(fails).await,
+        "says" => nodeback::run(says).await,
+        other => panic!("no function {other}"),
+    };
+    if let Err(error) = ran {
+        eprintln!("Error: {error}");
+        std::process::exit(1);
+    }
+}
+
+/// Logs from everywhere that belongs to it, and fails.
+fn fails(_: Value, context: Context, callback: Callback) {
+    tracing::info!("from the handler");
+    context.wait_until(async { tracing::info!("from wait_until") });
+    let own = context.clone();
+    context.spawn(async move {
+        tokio::task::yield_now().await;
+        tracing::info!("from a task");
+        own.clone().spawn_blocking(move || {
+            tracing::info!("from a thread");
+            callback.fail(Error::new("OrderNotFound", "no order\n7").with_cause("disk full"));
+        });
+    });
+}
+
+const NASTY: [&str; 12] = [
+    "two\nlines",
+    "\r\n\r",
+    "\"}, {\"level\":\"FATAL\"",
+    "back\\slash \\n \\u0000",
+    "\u{0}\u{1}\u{7f}\u{1b}[31mred\u{1b}[0m\u{85}\u{2028}\u{2029}",
+    "\t\ttabs\t",
+    "\u{feff}ż🦀\u{fffd}\u{202e}",
+    "{}{:?}%s%d",
+    "",
+    " ",
+    "END RequestId: 7",
+    "</script>",
+];
+
+/// Says what is nasty in messages and fields, and a line at each level.
+async fn says(_: Value) -> Result<(), Error> {
+    for (n, text) in NASTY.into_iter().enumerate() {
+        tracing::info!(n, text, debug = ?text, "{text}");
+    }
+    tracing::info!(text = "x".repeat(100_000), "long");
+    let cause = std::io::Error::other("disk\nfull");
+    tracing::error!(
+        int = -1_i64,
+        large = u64::MAX,
+        larger = u128::MAX,
+        float = 1.5,
+        none = f64::NAN,
+        truth = true,
+        level = "mine",
+        requestId = "another",
+        cause = &cause as &(dyn std::error::Error + 'static),
+        "fields"
+    );
+    tracing::trace!("at TRACE");
+    tracing::debug!("at DEBUG");
+    tracing::info!("at INFO");
+    tracing::warn!("at WARN");
+    tracing::error!("at ERROR");
+    Ok(())
+}
+
+fn start(name: &str, api: &RuntimeApi, variables: &[(&str, &str)]) -> Process {
+    let mut process = function_process(name, api.address);
+    process.env_remove("RUST_LOG");
+    Process::spawn(process.envs(variables.iter().copied()))
+}
+
+/// What the tests' harness writes of its own is on the other stream.
+fn lines(log: &str) -> Vec<&str> {
+    log.split_terminator('\n').collect()
+}
+
+fn parsed(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+const EVENTS: usize = 64;
+
+/// The log of a run in which each of several overlapping invocations fails.
+async fn of_failures(format: &str) -> String {
+    let mut api = RuntimeApi::start().await;
+    let process = start(
+        "fails",
+        &api,
+        &[
+            ("AWS_LAMBDA_MAX_CONCURRENCY", "8"),
+            ("AWS_LAMBDA_LOG_FORMAT", format),
+        ],
+    );
+    for n in 0..EVENTS {
+        api.send(Event {
+            request_id: format!("request-{n}"),
+            body: "{}".into(),
+            headers: vec![("lambda-runtime-aws-tenant-id", format!("tenant-{n}"))],
+        });
+    }
+    for _ in 0..EVENTS {
+        assert_eq!(api.posted().await.endpoint, "error");
+    }
+    // All are over when every worker asks again.
+    api.asked_for(EVENTS + 8).await;
+    process.log()
+}
+
+const SAID: [&str; 4] = [
+    "from a task",
+    "from a thread",
+    "from the handler",
+    "from wait_until",
+];
+
+/// Each request has said all, and failed once.
+fn all_said(by_request: BTreeMap<String, Vec<String>>) {
+    assert_eq!(by_request.len(), EVENTS);
+    for (request, mut said) in by_request {
+        said.sort();
+        assert_eq!(said, [&["INVOKE ERROR"], &SAID[..]].concat(), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn each_line_of_text_names_its_request_and_each_failure_is_one() {
+    let log = of_failures("Text").await;
+    let mut by_request = BTreeMap::<_, Vec<String>>::new();
+    for line in lines(&log) {
+        let [time, id, level, message] = *line.splitn(4, '\t').collect::<Vec<_>>() else {
+            panic!("{line}")
+        };
+        assert_eq!((time.len(), &time[23..]), (24, "Z"), "{line}");
+        let said = match message.strip_prefix("Invoke Error \t") {
+            None => message,
+            Some(error) => {
+                let error = parsed(error);
+                assert_eq!(level, "ERROR");
+                assert_eq!(error["errorType"], "OrderNotFound");
+                assert_eq!(error["errorMessage"], "no order\n7");
+                assert_eq!(error["trace"][3], "caused by: disk full", "{error}");
+                "INVOKE ERROR"
+            }
+        };
+        by_request.entry(id.into()).or_default().push(said.into());
+    }
+    all_said(by_request);
+}
+
+#[tokio::test]
+async fn each_line_of_json_names_its_request_and_each_failure_is_one() {
+    let log = of_failures("json").await;
+    let mut by_request = BTreeMap::<_, Vec<String>>::new();
+    for line in lines(&log) {
+        let line = parsed(line);
+        let members: Vec<_> = line.as_object().unwrap().keys().collect();
+        let own = ["timestamp", "level", "requestId", "tenantId", "message"];
+        assert_eq!(members, own, "{line}");
+        let id = line["requestId"].as_str().unwrap();
+        assert_eq!(line["tenantId"], id.replace("request", "tenant"));
+        let said = match line["message"].as_str() {
+            Some(said) => said,
+            None => {
+                let error = line["message"].clone();
+                assert_eq!(line["level"], "ERROR");
+                assert_eq!(error["errorType"], "OrderNotFound");
+                assert_eq!(error["errorMessage"], "no order\n7");
+                assert_eq!(error["stackTrace"][3], "caused by: disk full", "{error}");
+                "INVOKE ERROR"
+            }
+        };
+        by_request.entry(id.into()).or_default().push(said.into());
+    }
+    all_said(by_request);
+}
+
+/// The log of one invocation that says all of `says`.
+async fn of_one(variables: &[(&str, &str)]) -> String {
+    let mut api = RuntimeApi::start().await;
+    let process = start("says", &api, variables);
+    let event = Event {
+        request_id: "id".into(),
+        body: "{}".into(),
+        ..Event::default()
+    };
+    assert_eq!(api.invoke(event).await.endpoint, "response");
+    process.log()
+}
+
+#[tokio::test]
+async fn a_nasty_message_is_one_line_of_json_that_keeps_it_whole() {
+    let log = of_one(&[("AWS_LAMBDA_LOG_FORMAT", "JSON")]).await;
+    let lines: Vec<_> = lines(&log).into_iter().map(parsed).collect();
+    for (n, text) in NASTY.into_iter().enumerate() {
+        let line = &lines[n];
+        assert_eq!(line["message"], text);
+        assert_eq!(line["text"], text);
+        assert_eq!(line["debug"], format!("{text:?}"));
+        assert_eq!(line["n"], n);
+        assert_eq!(line["requestId"], "id");
+    }
+    let rest = &lines[NASTY.len()..];
+    assert_eq!(rest[0]["text"].as_str().unwrap().len(), 100_000);
+    let mut fields = rest[1].clone();
+    assert!(fields["timestamp"].as_str().unwrap().ends_with('Z'));
+    fields["timestamp"] = json!("now");
+    assert_eq!(
+        fields,
+        json!({
+            "timestamp": "now",
+            "level": "ERROR",
+            "requestId": "id",
+            "message": "fields",
+            "int": -1,
+            "large": u64::MAX,
+            "larger": u128::MAX.to_string(),
+            "float": 1.5,
+            "none": null,
+            "truth": true,
+            "fields.level": "mine",
+            "fields.requestId": "another",
+            "cause": {
+                "errorType": "Error",
+                "errorMessage": "disk\nfull",
+                "stackTrace": ["disk\nfull"],
+            },
+        })
+    );
+    let at: Vec<_> = rest[2..].iter().map(|line| &line["level"]).collect();
+    assert_eq!(at, ["INFO", "WARN", "ERROR"]);
+}
+
+#[tokio::test]
+async fn a_nasty_message_is_one_line_of_text() {
+    let log = of_one(&[]).await;
+    let lines = lines(&log);
+    for (n, text) in NASTY.into_iter().enumerate() {
+        let said = text.replace('\n', "\r");
+        let rest = format!("\tid\tINFO\t{said} n={n} text={said} debug={text:?}");
+        assert_eq!(lines[n][24..], rest);
+    }
+    let fields = lines[NASTY.len() + 1];
+    let rest = format!(
+        "\tid\tERROR\tfields int=-1 large={} larger={} float=1.5 none=NaN truth=true level=mine \
+         requestId=another cause=disk\rfull",
+        u64::MAX,
+        u128::MAX
+    );
+    assert_eq!(fields[24..], rest);
+    assert_eq!(lines.len(), NASTY.len() + 5);
+}
+
+#[tokio::test]
+async fn a_level_turns_away_what_is_below_it_and_what_passes_names_its_request() {
+    for (level, passes) in [
+        (
+            "TRACE",
+            ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"].as_slice(),
+        ),
+        ("debug", &["DEBUG", "INFO", "WARN", "ERROR"]),
+        ("WARN", &["WARN", "ERROR"]),
+        ("ERROR", &["ERROR"]),
+        ("FATAL", &["ERROR"]),
+    ] {
+        for format in ["Text", "JSON"] {
+            let log = of_one(&[
+                ("AWS_LAMBDA_LOG_LEVEL", level),
+                ("AWS_LAMBDA_LOG_FORMAT", format),
+            ])
+            .await;
+            let expected: Vec<_> = passes.iter().map(|at| format!("id at {at}")).collect();
+            let said: Vec<_> = lines(&log)
+                .into_iter()
+                .filter(|line| line.contains("at "))
+                .map(|line| match format {
+                    "JSON" => {
+                        let line = parsed(line);
+                        let text = |name: &str| line[name].as_str().unwrap_or("none").to_owned();
+                        format!("{} {}", text("requestId"), text("message"))
+                    }
+                    _ => {
+                        let columns: Vec<_> = line.split('\t').collect();
+                        format!("{} {}", columns[1], columns[3])
+                    }
+                })
+                .collect();
+            assert_eq!(said, expected, "{level} {format}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_format_or_a_level_that_is_none_is_told_once_and_text_is_taken() {
+    let log = of_one(&[
+        ("AWS_LAMBDA_LOG_FORMAT", "yaml"),
+        ("AWS_LAMBDA_LOG_LEVEL", "loud"),
+    ])
+    .await;
+    for told in [
+        "\t\tWARN\tAWS_LAMBDA_LOG_FORMAT is `yaml`: expected Text or JSON, and took Text\n",
+        "\t\tWARN\tAWS_LAMBDA_LOG_LEVEL is `loud`: expected ",
+    ] {
+        assert_eq!(log.matches(told).count(), 1, "{log}");
+    }
+    assert!(log.contains("\tid\tINFO\tat INFO\n"), "{log}");
+}
+
+#[tokio::test]
+async fn at_the_desk_the_platforms_lines_are_lambdas_in_json_too() {
+    let mut desk = example("hello");
+    desk.args(["--listen", "127.0.0.1:0"])
+        .env("AWS_LAMBDA_LOG_FORMAT", "JSON");
+    let mut desk = Process::spawn(&mut desk);
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut desk.stdout(), &mut line).unwrap();
+    let url = line.trim().strip_prefix("hello listens on ").unwrap();
+    let url = format!("{url}/2015-03-31/functions/hello/invocations");
+    let client = reqwest::Client::new();
+    for event in ["{}", r#"{"name":"Ada"}"#] {
+        let response = client.post(&url).body(event).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+    }
+    desk.signal("TERM");
+    let (log, _) = desk.end();
+    let lines: Vec<_> = lines(&log)
+        .into_iter()
+        .filter(|line| !line.starts_with("finishing"))
+        .map(parsed)
+        .collect();
+    let types: Vec<_> = lines.iter().map(|line| &line["type"]).collect();
+    let (start, report) = (&json!("platform.start"), &json!("platform.report"));
+    assert_eq!(types, [start, &Value::Null, report, start, report]);
+    let id = &lines[0]["record"]["requestId"];
+    assert_eq!(id.as_str().unwrap().len(), 36);
+    assert_eq!(&lines[1]["requestId"], id);
+    assert_eq!(lines[1]["message"]["errorMessage"], "name is missing");
+    let record = &lines[2]["record"];
+    assert_eq!(&record["requestId"], id);
+    assert_eq!(record["status"], "error");
+    assert!(record["metrics"]["durationMs"].is_f64(), "{record}");
+    assert_eq!(record["metrics"]["memorySizeMB"], 128);
+    assert_eq!(lines[4]["record"]["status"], "success");
+}
+
+#[test]
+fn what_is_no_terminal_gets_no_colour() {
+    let mut timer = example("timer");
+    timer.arg("-").env("AWS_LAMBDA_FUNCTION_TIMEOUT", "1");
+    let run = output(&mut timer, r#"{ "ms": 60000 }"#);
+    let log = String::from_utf8(run.stderr).unwrap();
+    assert!(log.contains("\tWARN\t") && !log.contains('\x1b'), "{log}");
+}
