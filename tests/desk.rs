@@ -360,7 +360,8 @@ async fn other_paths_and_methods_say_what_there_is() {
     let client = Client::new();
     let url = format!("http://{}", desk.address);
     let expected = "expected POST /2015-03-31/functions/{name}/invocations";
-    let response = client.get(&url).send().await.unwrap();
+    let functions = format!("{url}/2015-03-31/functions");
+    let response = client.get(&functions).send().await.unwrap();
     assert_eq!(
         refusal(response, 404, "UnknownOperationException").await,
         expected

@@ -69,10 +69,16 @@ pub(super) fn help(program: &str) -> String {
 
 Without an argument: --listen {DEFAULT}
 
+What is no path of the Invoke API comes as an event of a Lambda function URL (payload
+format 2.0), as does /lambda-url/NAME/.. for a function of that name.
+
 Environment:
   AWS_LAMBDA_FUNCTION_TIMEOUT      seconds that an invocation may take: 3; 0 for no limit
   AWS_LAMBDA_FUNCTION_MEMORY_SIZE  what the context tells of the memory: 128 (MB)
-  AWS_LAMBDA_LOG_LEVEL             TRACE, DEBUG, INFO (the default), WARN or ERROR
+  AWS_LAMBDA_FUNCTION_NAME         the function's name where the path has none: {program}
+  AWS_LAMBDA_LOG_FORMAT            Text (the default) or JSON
+  AWS_LAMBDA_LOG_LEVEL             TRACE, DEBUG, INFO (the default), WARN, ERROR or FATAL
+  NO_COLOR                         if set, no colour on a terminal
   AWS_REGION                       the region in the function's ARN: us-east-1
   NODEBACK_LISTEN                  the same as `--listen`
   NODEBACK_UNSIGNALLED             `null` where a lost callback is to answer as in Node

@@ -4,6 +4,7 @@ mod command;
 mod connection;
 mod environment;
 mod guard;
+mod http;
 mod request;
 mod response;
 mod server;

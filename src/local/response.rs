@@ -62,6 +62,15 @@ impl Refusal {
         )
     }
 
+    /// Of a function's name.
+    pub(super) fn name() -> Self {
+        Refusal::parameter("Function name or qualifier: expected letters, digits, -, _ and .")
+    }
+
+    pub(super) fn no_function(message: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", message)
+    }
+
     pub(super) fn respond(self, request_id: &str) -> Response<Body> {
         let mut response = respond(self.status, request_id, self.body());
         let error_type = HeaderValue::from_static(self.error_type);

@@ -5,6 +5,7 @@ use super::{
     connection::{self, Limits},
     environment::{Environment, FunctionName, new_id},
     guard::Guard,
+    http,
     request::{self, InvocationType, Invoke},
     response::{Refusal, respond, set},
 };
@@ -35,13 +36,13 @@ use tokio::{net::TcpListener, time::Instant};
 use tokio_util::task::TaskTracker;
 
 /// What the server's invocations share.
-struct Server {
-    functions: Functions,
-    environment: Environment,
+pub(super) struct Server {
+    pub(super) functions: Functions,
+    pub(super) environment: Environment,
     guard: Guard,
-    limits: Arc<Limits>,
+    pub(super) limits: Arc<Limits>,
     /// The invocations under way, which outlive the connections that asked for them.
-    invocations: TaskTracker,
+    pub(super) invocations: TaskTracker,
 }
 
 /// Serves until `shutdown` ends, then answers what is in flight.
@@ -80,7 +81,13 @@ fn app(server: Arc<Server>) -> Router {
         .method_not_allowed_fallback(move || {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowedException")
         })
-        .fallback(move || refuse(StatusCode::NOT_FOUND, "UnknownOperationException"))
+        .fallback(async move |server, request: Request<Body>| {
+            if http::is_api(request.uri().path()) {
+                refuse(StatusCode::NOT_FOUND, "UnknownOperationException").await
+            } else {
+                http::answer(server, request).await
+            }
+        })
         // The limit is Lambda's, with Lambda's answer.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(Arc::clone(&server), guard))
@@ -123,17 +130,14 @@ async fn invoke(
     let mut named = FunctionName::parse(&name);
     named.qualifier = qualifier.as_deref().or(named.qualifier);
     if !named.is_valid() {
-        let message = "Function name or qualifier: expected letters, digits, -, _ and .";
-        return Refusal::parameter(message).respond(&new_id());
+        return Refusal::name().respond(&new_id());
     }
     let (request_id, context) = server.environment.context(named.name, named.qualifier);
     let accepted = match server.functions.named(named.name) {
         Ok(function) => accept(&server, function.clone(), &request_id, context, request).await,
-        Err(mistake) => Err(Refusal::new(
-            StatusCode::NOT_FOUND,
-            "ResourceNotFoundException",
-            format!("Function not found: {mistake}"),
-        )),
+        Err(mistake) => Err(Refusal::no_function(format!(
+            "Function not found: {mistake}"
+        ))),
     };
     match accepted {
         Ok(response) => response,
@@ -191,7 +195,7 @@ async fn accept(
 }
 
 /// Runs one invocation, in a task of its own: that the client goes does not end it.
-async fn run(
+pub(super) async fn run(
     server: Arc<Server>,
     function: Function,
     request_id: String,
@@ -280,7 +284,7 @@ fn within_limit(body: Bytes) -> Result<Bytes, Error> {
 }
 
 /// What a call is answered with.
-struct Answer(Result<Bytes, Error>);
+pub(super) struct Answer(pub(super) Result<Bytes, Error>);
 
 impl Default for Answer {
     fn default() -> Self {

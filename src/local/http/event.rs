@@ -1,0 +1,176 @@
+//! A request as the event of a function URL, which is API Gateway's payload format 2.0.
+
+use axum::{
+    extract::{ConnectInfo, Query},
+    http::{HeaderMap, Version, header, request::Parts},
+};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::{net::SocketAddr, str};
+
+/// A request, but for its body.
+pub(super) struct Http<'a> {
+    pub(super) parts: &'a Parts,
+    /// The path below the function's URL.
+    pub(super) path: String,
+    pub(super) function: &'a str,
+    pub(super) request_id: &'a str,
+}
+
+/// The types of `aws_lambda_events` leave out members of it or add others.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    version: &'static str,
+    route_key: &'static str,
+    raw_path: &'a str,
+    raw_query_string: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies: Vec<String>,
+    headers: Map<String, Value>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    query_string_parameters: Map<String, Value>,
+    request_context: RequestContext<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext<'a> {
+    account_id: &'static str,
+    api_id: &'a str,
+    domain_name: String,
+    domain_prefix: &'a str,
+    http: RequestLine<'a>,
+    request_id: &'a str,
+    route_key: &'static str,
+    stage: &'static str,
+    time: String,
+    time_epoch: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestLine<'a> {
+    method: &'a str,
+    path: &'a str,
+    protocol: &'static str,
+    source_ip: String,
+    user_agent: String,
+}
+
+const DEFAULT: &str = "$default";
+
+impl Http<'_> {
+    /// The event as JSON.
+    pub(super) fn event(&self, body: &[u8]) -> Vec<u8> {
+        let Parts { headers, uri, .. } = self.parts;
+        let now = jiff::Timestamp::now();
+        let (body, is_base64_encoded) = match text(headers, body) {
+            _ if body.is_empty() => (None, false),
+            Some(text) => (Some(text.into()), false),
+            None => (Some(BASE64.encode(body)), true),
+        };
+        let peer = self.parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let event = Event {
+            version: "2.0",
+            route_key: DEFAULT,
+            raw_path: &self.path,
+            raw_query_string: uri.query().unwrap_or_default(),
+            cookies: cookies(headers),
+            headers: joined(headers.iter().filter_map(|(name, value)| {
+                let kept = name != header::COOKIE;
+                kept.then(|| (name.to_string(), lossy(value.as_bytes())))
+            })),
+            query_string_parameters: joined(
+                Query::<Vec<(String, String)>>::try_from_uri(uri)
+                    .map(|Query(parameters)| parameters)
+                    .unwrap_or_default(),
+            ),
+            request_context: RequestContext {
+                account_id: "anonymous",
+                api_id: self.function,
+                domain_name: one(headers, header::HOST),
+                domain_prefix: self.function,
+                http: RequestLine {
+                    method: self.parts.method.as_str(),
+                    path: &self.path,
+                    protocol: protocol(self.parts.version),
+                    source_ip: peer.map_or("127.0.0.1".into(), |peer| peer.0.ip().to_string()),
+                    user_agent: one(headers, header::USER_AGENT),
+                },
+                request_id: self.request_id,
+                route_key: DEFAULT,
+                stage: DEFAULT,
+                time: now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
+                time_epoch: now.as_millisecond(),
+            },
+            body,
+            is_base64_encoded,
+        };
+        // Strings as keys and finite numbers: there is nothing that could not be written.
+        serde_json::to_vec(&event).unwrap_or_default()
+    }
+}
+
+/// The body, if AWS gives that on as text: a form is none there, nor is a body of no type.
+fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
+    const TEXT: [&str; 3] = [
+        "application/json",
+        "application/javascript",
+        "application/xml",
+    ];
+    let content_type = one(headers, header::CONTENT_TYPE).to_ascii_lowercase();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let is_text = media_type.starts_with("text/") || TEXT.contains(&media_type);
+    let is_plain = !headers.contains_key(header::CONTENT_ENCODING);
+    str::from_utf8(body).ok().filter(|_| is_text && is_plain)
+}
+
+fn cookies(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::COOKIE).iter();
+    values
+        .map(|value| lossy(value.as_bytes()))
+        .flat_map(|value| {
+            let cookies = value.split(';').map(|cookie| cookie.trim().to_owned());
+            cookies.collect::<Vec<_>>()
+        })
+        .filter(|cookie| !cookie.is_empty())
+        .collect()
+}
+
+/// What comes more than once is joined with commas.
+fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> Map<String, Value> {
+    let mut all = Map::new();
+    for (name, value) in pairs {
+        match all.get_mut(&name) {
+            Some(Value::String(before)) => {
+                before.push(',');
+                before.push_str(&value);
+            }
+            _ => {
+                all.insert(name, value.into());
+            }
+        }
+    }
+    all
+}
+
+fn one(headers: &HeaderMap, name: header::HeaderName) -> String {
+    let value = headers.get(name).map(|value| lossy(value.as_bytes()));
+    value.unwrap_or_default()
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    }
+}

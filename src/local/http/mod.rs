@@ -1,0 +1,142 @@
+//! HTTP requests of a browser or curl, answered as Lambda answers those to a function URL.
+
+mod event;
+mod response;
+
+use super::{
+    command,
+    environment::{FunctionName, new_id},
+    request::{self, EVENT_LIMIT},
+    response::{Refusal, set},
+    server::{self, Server},
+};
+use crate::callback::callback;
+use axum::{
+    body::Body,
+    extract::State,
+    http::{Method, Request, Response, StatusCode},
+};
+use event::Http;
+use std::{env, sync::Arc};
+
+/// What names a function in the path.
+const PREFIX: &str = "/lambda-url/";
+
+/// Whether a path is one of Lambda's APIs, such as `/2015-03-31/functions/..`, and no function's
+/// own.
+pub(super) fn is_api(path: &str) -> bool {
+    let mut segments = path.split('/').skip(1);
+    let version = segments.next().unwrap_or_default();
+    let is_date = version.len() == 10
+        && version.bytes().enumerate().all(|(n, byte)| match n {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    is_date && segments.next() == Some("functions")
+}
+
+/// Answers a request to `/lambda-url/{name}/..`, or to any other path of a function that is the
+/// only one.
+pub(super) async fn answer(
+    State(server): State<Arc<Server>>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let path = request.uri().path();
+    let (name, path) = match path.strip_prefix(PREFIX) {
+        Some(rest) => rest.find('/').map_or((rest, "/"), |at| rest.split_at(at)),
+        None => ("", path),
+    };
+    let path = path.to_owned();
+    let name = match name {
+        "" => own_name(),
+        name => name.to_owned(),
+    };
+    let named = FunctionName::parse(&name);
+    if !named.is_valid() {
+        return Refusal::name().respond(&new_id());
+    }
+    let (request_id, context) = server.environment.context(named.name, named.qualifier);
+    let function = match server.functions.named(named.name) {
+        Ok(function) => function.clone(),
+        Err(mistake) => {
+            let message = format!("Function not found, in /lambda-url/NAME: {mistake}");
+            return Refusal::no_function(message).respond(&request_id);
+        }
+    };
+    let method = request.method();
+    if method == Method::CONNECT || method == Method::TRACE {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        let message = format!("a function URL takes no {method}");
+        return Refusal::new(status, "MethodNotAllowedException", message).respond(&request_id);
+    }
+    let (parts, body) = request.into_parts();
+    let http = Http {
+        parts: &parts,
+        path,
+        function: named.name,
+        request_id: &request_id,
+    };
+    let event = match request::body(body, &server.limits).await {
+        Ok(body) => http.event(&body),
+        Err(refusal) => return refusal.respond(&request_id),
+    };
+    if event.len() > EVENT_LIMIT {
+        return request::too_large().respond(&request_id);
+    }
+    let trace_id = parts.headers.get("x-amzn-trace-id");
+    let context = context.xray_trace_id(trace_id.and_then(|id| Some(id.to_str().ok()?.to_owned())));
+    let span = context.span();
+    let (callback, completion) = callback();
+    server.invocations.spawn(server::run(
+        Arc::clone(&server),
+        function,
+        request_id.clone(),
+        context,
+        event.into(),
+        callback,
+    ));
+    let answered = match completion.await {
+        Ok(answer) => answer.unwrap_or_default().0,
+        Err(error) => Err(error),
+    };
+    let mut response = match answered.map(|body| response::of(&body)) {
+        Ok(Ok(response)) => response,
+        Ok(Err(why)) => {
+            span.in_scope(|| tracing::error!("the result is no HTTP response: {why}"));
+            response::bad_gateway()
+        }
+        // It is in the log.
+        Err(_) => response::bad_gateway(),
+    };
+    set(response.headers_mut(), "x-amzn-requestid", &request_id);
+    response
+}
+
+/// The name of a function that nobody named.
+fn own_name() -> String {
+    env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| command::program(env::args_os().next()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_paths_of_awss_own_apis_are_kept_from_the_function() {
+        for (path, api) in [
+            ("/2015-03-31/functions/f/invocations", true),
+            (
+                "/2021-11-15/functions/f/response-streaming-invocations",
+                true,
+            ),
+            ("/", false),
+            ("", false),
+            ("/2015-03-31", false),
+            ("/2015-03-31/orders", false),
+            ("/2015-03-3x/functions", false),
+            ("/functions", false),
+        ] {
+            assert_eq!(is_api(path), api, "{path}");
+        }
+    }
+}

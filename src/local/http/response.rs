@@ -1,0 +1,150 @@
+//! A function's result as an HTTP response.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+/// The headers that belong to the connection, which is ours.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// The response that a result asks for: one of payload format 2.0, or the result itself as JSON,
+/// where it has no status code.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(super) fn of(result: &Bytes) -> Result<Response<Body>, String> {
+    let parsed = serde_json::from_slice::<Value>(result)
+        .map_err(|error| format!("expected JSON: {error}"))?;
+    let (status, result) = match parsed {
+        Value::Object(mut members) => match members.remove("statusCode") {
+            Some(status) => (status, members),
+            None => return Ok(json(StatusCode::OK, result.clone())),
+        },
+        _ => return Ok(json(StatusCode::OK, result.clone())),
+    };
+    let body = body(&result)?;
+    let mut response = json(status_of(&status)?, body);
+    let headers = response.headers_mut();
+    set_headers(headers, &result)?;
+    append_cookies(headers, &result)?;
+    Ok(response)
+}
+
+/// What AWS answers for a function that failed, that was too slow, or whose result is no response.
+pub(super) fn bad_gateway() -> Response<Body> {
+    json(StatusCode::BAD_GATEWAY, "Internal Server Error".into())
+}
+
+/// AWS takes a body for JSON that is not said to be anything else.
+fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+    let is_empty = body.is_empty();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    if !is_empty {
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+    }
+    response
+}
+
+/// AWS takes the number as text too.
+fn status_of(status: &Value) -> Result<StatusCode, String> {
+    let number = match status {
+        Value::String(text) => text.parse().ok(),
+        number => number
+            .as_u64()
+            .and_then(|number| u16::try_from(number).ok()),
+    };
+    number
+        .filter(|number| (200..600).contains(number))
+        .and_then(|number| StatusCode::from_u16(number).ok())
+        .ok_or_else(|| format!("`statusCode` is {status}: expected 200 to 599"))
+}
+
+fn body(result: &Map<String, Value>) -> Result<Bytes, String> {
+    let encoded = match result.get("isBase64Encoded") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(encoded)) => *encoded,
+        Some(other) => return Err(format!("`isBase64Encoded` is {other}: expected a boolean")),
+    };
+    match result.get("body") {
+        None | Some(Value::Null) => Ok(Bytes::new()),
+        Some(Value::String(text)) if encoded => {
+            let body = BASE64.decode(text);
+            let body = body.map_err(|error| format!("`body`: expected base64: {error}"))?;
+            Ok(body.into())
+        }
+        Some(Value::String(text)) => Ok(text.clone().into()),
+        Some(other) => Err(format!("`body` is {}: expected a string", kind(other))),
+    }
+}
+
+fn set_headers(headers: &mut HeaderMap, result: &Map<String, Value>) -> Result<(), String> {
+    let given = match result.get("headers") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Object(given)) => given,
+        Some(other) => return Err(format!("`headers` is {}: expected an object", kind(other))),
+    };
+    for (name, value) in given {
+        let value = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(_) | Value::Bool(_) => value.to_string(),
+            other => {
+                let kind = kind(other);
+                return Err(format!("the header `{name}` is {kind}: expected a string"));
+            }
+        };
+        let parsed = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|error| format!("the header `{name}`: {error}"))?;
+        let value = HeaderValue::from_bytes(value.as_bytes())
+            .map_err(|error| format!("the header `{name}`: {error}"))?;
+        if !HOP_BY_HOP.contains(&parsed.as_str()) {
+            headers.insert(parsed, value);
+        }
+    }
+    Ok(())
+}
+
+fn append_cookies(headers: &mut HeaderMap, result: &Map<String, Value>) -> Result<(), String> {
+    let cookies = match result.get("cookies") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Array(cookies)) => cookies,
+        Some(other) => return Err(format!("`cookies` is {}: expected an array", kind(other))),
+    };
+    for cookie in cookies {
+        let text = cookie
+            .as_str()
+            .ok_or_else(|| format!("a cookie is {}: expected a string", kind(cookie)))?;
+        let value = HeaderValue::from_bytes(text.as_bytes())
+            .map_err(|error| format!("a cookie: {error}"))?;
+        headers.append(header::SET_COOKIE, value);
+    }
+    Ok(())
+}
+
+/// What a value is, without what it holds.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
