@@ -4,7 +4,7 @@
 mod support;
 
 use nodeback::{Callback, Context, Error, Value, json};
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap, fmt};
 use support::{
     Process, example, function as function_process, output,
     runtime_api::{Event, RuntimeApi},
@@ -58,8 +58,19 @@ const NASTY: [&str; 12] = [
     "</script>",
 ];
 
-/// Says what is nasty in messages and fields, and a line at each level.
-async fn says(_: Value) -> Result<(), Error> {
+/// A text that counts how often it is formatted.
+struct Counted<'a>(&'static str, &'a Cell<usize>);
+
+impl fmt::Display for Counted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.1.set(self.1.get() + 1);
+        f.write_str(self.0)
+    }
+}
+
+/// Says what is nasty in messages and fields, and a line at each level, and answers with how many
+/// of those were formatted.
+async fn says(_: Value) -> Result<usize, Error> {
     for (n, text) in NASTY.into_iter().enumerate() {
         tracing::info!(n, text, debug = ?text, "{text}");
     }
@@ -77,17 +88,21 @@ async fn says(_: Value) -> Result<(), Error> {
         cause = &cause as &(dyn std::error::Error + 'static),
         "fields"
     );
-    tracing::trace!("at TRACE");
-    tracing::debug!("at DEBUG");
-    tracing::info!("at INFO");
-    tracing::warn!("at WARN");
-    tracing::error!("at ERROR");
-    Ok(())
+    let formatted = Cell::new(0);
+    let at = |level| Counted(level, &formatted);
+    tracing::trace!("at {}", at("TRACE"));
+    tracing::debug!("at {}", at("DEBUG"));
+    tracing::info!("at {}", at("INFO"));
+    tracing::warn!("at {}", at("WARN"));
+    tracing::error!("at {}", at("ERROR"));
+    Ok(formatted.get())
 }
 
 fn start(name: &str, api: &RuntimeApi, variables: &[(&str, &str)]) -> Process {
     let mut process = function_process(name, api.address);
-    process.env_remove("RUST_LOG");
+    for variable in ["AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"] {
+        process.env_remove(variable);
+    }
     Process::spawn(process.envs(variables.iter().copied()))
 }
 
@@ -196,8 +211,8 @@ async fn each_line_of_json_names_its_request_and_each_failure_is_one() {
     all_said(by_request);
 }
 
-/// The log of one invocation that says all of `says`.
-async fn of_one(variables: &[(&str, &str)]) -> String {
+/// The log of one invocation of `says`, and what that answered.
+async fn of_one(variables: &[(&str, &str)]) -> (String, Value) {
     let mut api = RuntimeApi::start().await;
     let process = start("says", &api, variables);
     let event = Event {
@@ -205,13 +220,14 @@ async fn of_one(variables: &[(&str, &str)]) -> String {
         body: "{}".into(),
         ..Event::default()
     };
-    assert_eq!(api.invoke(event).await.endpoint, "response");
-    process.log()
+    let posted = api.invoke(event).await;
+    assert_eq!(posted.endpoint, "response");
+    (process.log(), posted.json())
 }
 
 #[tokio::test]
 async fn a_nasty_message_is_one_line_of_json_that_keeps_it_whole() {
-    let log = of_one(&[("AWS_LAMBDA_LOG_FORMAT", "JSON")]).await;
+    let (log, _) = of_one(&[("AWS_LAMBDA_LOG_FORMAT", "JSON")]).await;
     let lines: Vec<_> = lines(&log).into_iter().map(parsed).collect();
     for (n, text) in NASTY.into_iter().enumerate() {
         let line = &lines[n];
@@ -254,7 +270,7 @@ async fn a_nasty_message_is_one_line_of_json_that_keeps_it_whole() {
 
 #[tokio::test]
 async fn a_nasty_message_is_one_line_of_text() {
-    let log = of_one(&[]).await;
+    let (log, _) = of_one(&[]).await;
     let lines = lines(&log);
     for (n, text) in NASTY.into_iter().enumerate() {
         let said = text.replace('\n', "\r");
@@ -285,7 +301,7 @@ async fn a_level_turns_away_what_is_below_it_and_what_passes_names_its_request()
         ("FATAL", &["ERROR"]),
     ] {
         for format in ["Text", "JSON"] {
-            let log = of_one(&[
+            let (log, formatted) = of_one(&[
                 ("AWS_LAMBDA_LOG_LEVEL", level),
                 ("AWS_LAMBDA_LOG_FORMAT", format),
             ])
@@ -307,13 +323,14 @@ async fn a_level_turns_away_what_is_below_it_and_what_passes_names_its_request()
                 })
                 .collect();
             assert_eq!(said, expected, "{level} {format}");
+            assert_eq!(formatted, passes.len(), "{level} {format}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_format_or_a_level_that_is_none_is_told_once_and_text_is_taken() {
-    let log = of_one(&[
+    let (log, _) = of_one(&[
         ("AWS_LAMBDA_LOG_FORMAT", "yaml"),
         ("AWS_LAMBDA_LOG_LEVEL", "loud"),
     ])

@@ -126,8 +126,7 @@ fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
     let content_type = one(headers, header::CONTENT_TYPE).to_ascii_lowercase();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     let is_text = media_type.starts_with("text/") || TEXT.contains(&media_type);
-    let is_plain = !headers.contains_key(header::CONTENT_ENCODING);
-    str::from_utf8(body).ok().filter(|_| is_text && is_plain)
+    str::from_utf8(body).ok().filter(|_| is_text)
 }
 
 fn cookies(headers: &HeaderMap) -> Vec<String> {
