@@ -344,7 +344,7 @@ async fn is_bad_gateway(response: Response, case: &str) {
 
 #[tokio::test]
 async fn a_function_that_fails_is_502() {
-    let handler = |event: Value, _: Context, callback: Callback| {
+    let handler = |event: Value, context: Context, callback: Callback| {
         match event["rawPath"].as_str() {
             Some("/fail") => return callback.fail("boom"),
             Some("/panic") => panic!("boom"),
@@ -353,7 +353,10 @@ async fn a_function_that_fails_is_502() {
             _ => {}
         }
         // It is cut off at the deadline.
-        std::mem::forget(callback);
+        context.spawn(async move {
+            std::future::pending::<()>().await;
+            drop(callback);
+        });
     };
     let desk = Desk::serve(handler).await;
     for path in ["/fail", "/panic", "/large", "/lost", "/hang"] {
