@@ -3,8 +3,8 @@
 use crate::{
     error::Error,
     panic::Loss,
-    place::{Origin, Place},
-    slot::{Payload, Waiter},
+    place::{Attached, Origin, Place},
+    slot::Waiter,
 };
 use futures::{future::FusedFuture, task::ArcWake};
 use parking_lot::Mutex;
@@ -12,37 +12,14 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
     thread::{self, Thread},
     time::{Duration, Instant},
 };
 
-/// The one signal of a completion.
-pub(crate) struct Signal<R> {
-    pub(crate) outcome: Result<Option<R>, Error>,
-    /// Whether a success waits for the invocation's tasks.
-    pub(crate) waits: bool,
-}
-
-impl<R> Payload for Signal<R> {
-    type Dropped = (Origin, Loss);
-
-    fn dropped(origin: Origin) -> Self::Dropped {
-        (origin, Loss::here())
-    }
-
-    fn lost((origin, loss): Self::Dropped) -> Self {
-        // Only the runtime knows what a lost callback means to it, and so whether it waits.
-        Signal {
-            outcome: Err(Error::not_called(origin, &loss)),
-            waits: true,
-        }
-    }
-}
+/// What is signalled.
+pub(crate) type Signal<R> = Result<Option<R>, Error>;
 
 /// A signal that came after the first one, and so changed nothing.
 ///
@@ -75,14 +52,14 @@ impl fmt::Display for Refused {
     }
 }
 
-/// What all the handles of one completion share beside its slot.
-#[derive(Debug)]
-pub(crate) struct Tracker {
-    refused: Mutex<Vec<Refused>>,
-    refused_count: AtomicUsize,
-    /// Node's `callbackWaitsForEmptyEventLoop`.
-    pub(crate) waits: AtomicBool,
-    span: tracing::Span,
+/// The refused signals of one completion.
+#[derive(Debug, Default)]
+pub(crate) struct Tracker(Mutex<Option<Box<List>>>);
+
+#[derive(Clone, Debug, Default)]
+struct List {
+    refused: Vec<Refused>,
+    count: usize,
 }
 
 /// Refused signals beyond so many are counted, and neither kept nor logged: a handler that calls
@@ -90,40 +67,37 @@ pub(crate) struct Tracker {
 const REFUSED_KEPT: usize = 16;
 
 impl Tracker {
-    /// `span` is the invocation's, for what is logged from any thread.
-    pub(crate) fn new(span: tracing::Span) -> Self {
-        Tracker {
-            refused: Mutex::new(Vec::new()),
-            refused_count: AtomicUsize::new(0),
-            waits: AtomicBool::new(true),
-            span,
-        }
-    }
-
     /// Counts a refused signal, and reports it unless its caller is told.
     pub(crate) fn refuse(&self, first: Place, again: Place, caller_is_told: bool) {
-        let refused = Refused { first, again };
-        let earlier = self.refused_count.fetch_add(1, Ordering::Relaxed);
-        if earlier < REFUSED_KEPT {
-            self.refused.lock().push(refused);
+        let earlier = {
+            let mut list = self.0.lock();
+            let list = list.get_or_insert_default();
+            list.count += 1;
+            if list.count <= REFUSED_KEPT {
+                list.refused.push(Refused { first, again });
+            }
+            list.count - 1
+        };
+        if caller_is_told {
+            return;
         }
-        if !caller_is_told && earlier <= REFUSED_KEPT {
-            self.span.in_scope(|| {
-                if earlier < REFUSED_KEPT {
-                    tracing::warn!(%first, %again, "callback signalled again: ignored");
-                } else {
-                    tracing::warn!("further signals of this callback are ignored and only counted");
-                }
-            });
+        if earlier < REFUSED_KEPT {
+            tracing::warn!(%first, %again, "callback signalled again: ignored");
+        } else if earlier == REFUSED_KEPT {
+            tracing::warn!("further signals of this callback are ignored and only counted");
         }
     }
 
     /// The refused signals so far, the first few of them, and how many there were.
     pub(crate) fn refused(&self) -> (Vec<Refused>, usize) {
-        (
-            self.refused.lock().clone(),
-            self.refused_count.load(Ordering::Relaxed),
-        )
+        let list = self.0.lock().as_deref().cloned().unwrap_or_default();
+        (list.refused, list.count)
+    }
+}
+
+impl<R> Attached<Signal<R>> for Tracker {
+    fn lost(&self, origin: Origin) -> Signal<R> {
+        Err(Error::not_called(origin, &Loss::here()))
     }
 }
 
@@ -208,7 +182,7 @@ impl<R> Completion<R> {
         let mut cx = Context::from_waker(&waker);
         loop {
             if let Poll::Ready(signal) = self.waiter.poll(&mut cx) {
-                return Some(signal.outcome);
+                return Some(signal);
             }
             match until.map(|until| until.saturating_duration_since(Instant::now())) {
                 None => thread::park(),
@@ -222,8 +196,9 @@ impl<R> Completion<R> {
 impl<R> Future for Completion<R> {
     type Output = Result<Option<R>, Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.waiter.poll(cx).map(|signal| signal.outcome)
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.waiter.poll(cx)
     }
 }
 

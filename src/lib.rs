@@ -193,6 +193,7 @@ mod runtime;
 #[cfg(feature = "lambda")]
 mod service;
 mod slot;
+mod sync;
 mod tasks;
 mod wire;
 

@@ -1,4 +1,4 @@
-use std::{fmt, panic::Location};
+use std::{fmt, panic::Location, ptr};
 
 /// Where a completion was signalled from.
 ///
@@ -26,6 +26,34 @@ pub enum Place {
     Closed,
 }
 
+/// Addresses that stand for what is no call, so that a place is one word.
+static RETURNED: &Location<'static> = Location::caller();
+static LOST: &Location<'static> = Location::caller();
+static CLOSED: &Location<'static> = Location::caller();
+
+impl Place {
+    #[inline]
+    pub(crate) fn location(self) -> &'static Location<'static> {
+        match self {
+            Place::At(location) => location,
+            Place::Returned => RETURNED,
+            Place::Lost => LOST,
+            Place::Closed => CLOSED,
+        }
+    }
+
+    /// The one with that [`location`](Self::location).
+    #[inline]
+    pub(crate) fn of(location: &'static Location<'static>) -> Self {
+        match location {
+            l if ptr::eq(l, RETURNED) => Place::Returned,
+            l if ptr::eq(l, LOST) => Place::Lost,
+            l if ptr::eq(l, CLOSED) => Place::Closed,
+            l => Place::At(l),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -46,6 +74,12 @@ pub(crate) enum Origin {
     Clone(&'static Location<'static>),
     /// The context, which can signal through `succeed`, `fail` and `done`.
     Context,
+}
+
+/// What all ends of a slot share beside it.
+pub(crate) trait Attached<T> {
+    /// The value that stands for "the last signaller is gone", which is this one.
+    fn lost(&self, origin: Origin) -> T;
 }
 
 impl fmt::Display for Origin {

@@ -1,8 +1,9 @@
 //! The half that a handler holds.
 
 mod target;
+mod wire;
 
-pub(crate) use target::Wire;
+pub(crate) use wire::{Invoked, Signal, Spare, Wire};
 
 use crate::{
     completion::{Completion, Tracker},
@@ -66,8 +67,9 @@ pub struct Callback<R: Send + 'static = Value> {
 /// # Ok(())
 /// # }
 /// ```
+#[inline]
 pub fn callback<R: Send + 'static>() -> (Callback<R>, Completion<R>) {
-    let (signaller, waiter) = slot::slot(Tracker::new(tracing::Span::none()));
+    let (signaller, waiter) = slot::slot(Box::new_uninit(), Tracker::default());
     (
         Callback::new(Target::Typed(signaller)),
         Completion { waiter },
@@ -106,6 +108,13 @@ impl<R: Send + 'static> Callback<R> {
             target,
             literal: OnceLock::new(),
         }
+    }
+
+    #[inline(always)]
+    fn signal(self, outcome: Result<Option<R>, Error>, place: Place) {
+        // It holds another handle.
+        drop(self.literal);
+        self.target.settle(outcome, place);
     }
 
     /// A callback that hands its single outcome to `f`: how a wrapper round a handler, or round
@@ -147,9 +156,10 @@ impl<R: Send + 'static> Callback<R> {
     ///     callback.succeed(json!({ "hello": event["name"] }))
     /// }
     /// ```
+    #[inline]
     #[track_caller]
     pub fn succeed(self, result: R) {
-        self.target.signal(Ok(Some(result)), at());
+        self.signal(Ok(Some(result)), at());
     }
 
     /// Node's `callback(error)`.
@@ -166,7 +176,7 @@ impl<R: Send + 'static> Callback<R> {
     /// ```
     #[track_caller]
     pub fn fail<M>(self, error: impl IntoError<M>) {
-        self.target.signal(Err(error.into_error()), at());
+        self.signal(Err(error.into_error()), at());
     }
 
     /// Succeeds or fails, after a `Result`.
@@ -178,10 +188,10 @@ impl<R: Send + 'static> Callback<R> {
     ///     callback.settle(event["port"].as_str().unwrap_or("").parse())
     /// }
     /// ```
+    #[inline]
     #[track_caller]
     pub fn settle<E: IntoError<M>, M>(self, result: Result<R, E>) {
-        self.target
-            .signal(result.map(Some).map_err(IntoError::into_error), at());
+        self.signal(result.map(Some).map_err(IntoError::into_error), at());
     }
 
     /// `callback(error, result)` as a method. An error fails, whatever `result` holds.
@@ -193,9 +203,10 @@ impl<R: Send + 'static> Callback<R> {
     /// callback.call(Some(nodeback::error!("boom")), Some(1));
     /// assert!(completion.wait().is_err());
     /// ```
+    #[inline]
     #[track_caller]
     pub fn call(self, error: Option<Error>, result: Option<R>) {
-        self.target.signal(error.map_or(Ok(result), Err), at());
+        self.signal(error.map_or(Ok(result), Err), at());
     }
 
     /// Succeeds or fails, for who wants to know whether that counted: gives the refused value
@@ -213,6 +224,7 @@ impl<R: Send + 'static> Callback<R> {
     /// # Errors
     ///
     /// [`AlreadySignalled`] if another signal came first.
+    #[inline]
     #[track_caller]
     pub fn try_settle<E, M>(self, result: Result<R, E>) -> Result<(), AlreadySignalled<R>>
     where
@@ -222,7 +234,7 @@ impl<R: Send + 'static> Callback<R> {
         self.target
             .try_signal(outcome, at())
             .map_err(|(outcome, first)| {
-                self.target.tracker().refuse(first, at(), true);
+                self.target.refuse(first, at(), true);
                 AlreadySignalled { outcome, first }
             })
     }
@@ -255,8 +267,7 @@ impl<R: Send + 'static> Callback<R> {
     {
         let place = at();
         move |result: Result<R, E>| {
-            self.target
-                .signal(result.map(Some).map_err(IntoError::into_error), place);
+            self.signal(result.map(Some).map_err(IntoError::into_error), place);
         }
     }
 
@@ -277,7 +288,7 @@ impl<R: Send + 'static> Callback<R> {
         let place = at();
         move |error: Option<E>, result| {
             let error = error.map(IntoError::into_error);
-            self.target.signal(error.map_or(Ok(result), Err), place);
+            self.signal(error.map_or(Ok(result), Err), place);
         }
     }
 
@@ -295,7 +306,7 @@ impl<R: Send + 'static> Callback<R> {
         E: IntoError<M>,
     {
         let place = at();
-        move |error: E| self.target.signal(Err(error.into_error()), place)
+        move |error: E| self.signal(Err(error.into_error()), place)
     }
 
     /// Signals what a handler returned, which is sent at once, as in Node. A result without content
@@ -307,7 +318,7 @@ impl<R: Send + 'static> Callback<R> {
         if size_of::<R>() == 0 && result.is_ok() && self.is_signalled() {
             return;
         }
-        self.target.signal(result.map(Some), Place::Returned);
+        self.signal(result.map(Some), Place::Returned);
     }
 }
 
@@ -321,7 +332,7 @@ impl Wire {
 /// Drops a handle that the handler never had, so that its loss is not named.
 pub(crate) fn unused<R: Send + 'static>(mut callback: Callback<R>) {
     if let Target::Wire(wire, _) = &mut callback.target {
-        wire.signaller.set_origin(Origin::Context);
+        wire.signaller.1 = Origin::Context;
     }
 }
 

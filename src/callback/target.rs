@@ -1,5 +1,6 @@
 //! What a callback signals.
 
+use super::wire::Wire;
 use crate::{
     completion::{Signal, Tracker},
     error::Error,
@@ -8,7 +9,11 @@ use crate::{
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
-use std::sync::{Arc, OnceLock, atomic::Ordering};
+use std::{
+    ptr,
+    sync::{Arc, OnceLock},
+};
+use tracing::Span;
 
 /// Where a callback's signal goes.
 pub(super) enum Target<R: Send + 'static> {
@@ -20,48 +25,11 @@ pub(super) enum Target<R: Send + 'static> {
     Function(Arc<Function<R>>),
 }
 
-/// Signals an invocation, whose results are JSON already.
-pub(crate) struct Wire {
-    pub(crate) signaller: Signaller<Signal<Bytes>, Tracker>,
-    /// A signal through it never waits for the invocation's tasks, as of Node's `context.done`.
-    pub(crate) at_once: bool,
-}
-
-impl Wire {
-    pub(crate) fn new(signaller: Signaller<Signal<Bytes>, Tracker>) -> Self {
-        let mut wire = Wire {
-            signaller,
-            at_once: false,
-        };
-        wire.signaller.set_origin(Origin::Context);
-        wire
-    }
-
-    /// Another one, for the same invocation.
-    pub(crate) fn clone_as(&self, origin: Origin, at_once: bool) -> Self {
-        Wire {
-            signaller: self.signaller.clone_as(origin),
-            at_once,
-        }
-    }
-
-    pub(super) fn signal(
-        &self,
-        outcome: Result<Option<Bytes>, Error>,
-        place: Place,
-    ) -> Result<(), Refusal<Bytes>> {
-        let tracker = self.signaller.attached();
-        let waits = !self.at_once && tracker.waits.load(Ordering::Acquire);
-        self.signaller
-            .signal(Signal { outcome, waits }, place)
-            .map_err(|(signal, first)| (signal.outcome, first))
-    }
-}
-
 pub(super) struct Function<R> {
     f: Mutex<Option<BoxedOnce<R>>>,
     first: OnceLock<Place>,
     tracker: Tracker,
+    span: Span,
 }
 
 type BoxedOnce<R> = Box<dyn FnOnce(Option<Error>, Option<R>) + Send>;
@@ -71,7 +39,8 @@ impl<R> Function<R> {
         Function {
             f: Mutex::new(Some(f)),
             first: OnceLock::new(),
-            tracker: Tracker::new(tracing::Span::current()),
+            tracker: Tracker::default(),
+            span: Span::current(),
         }
     }
 
@@ -132,8 +101,8 @@ impl<R: Send + 'static> Target<R> {
     /// The same handle, for another owner that lives as long.
     pub(super) fn share(&self) -> Self {
         self.clone_as(match self {
-            Target::Typed(signaller) => signaller.origin(),
-            Target::Wire(wire, _) => wire.signaller.origin(),
+            Target::Typed(signaller) => signaller.1,
+            Target::Wire(wire, _) => wire.signaller.1,
             Target::Function(_) => Origin::First,
         })
     }
@@ -141,25 +110,32 @@ impl<R: Send + 'static> Target<R> {
     /// What tells one completion from another, while this lives.
     pub(super) fn key(&self) -> *const () {
         match self {
-            Target::Typed(signaller) => signaller.key(),
-            Target::Wire(wire, _) => wire.signaller.key(),
+            Target::Typed(signaller) => ptr::from_ref(&signaller.0.first).cast(),
+            Target::Wire(wire, _) => ptr::from_ref(&wire.signaller.0.first).cast(),
             Target::Function(function) => Arc::as_ptr(function).cast(),
         }
     }
 
     pub(super) fn signalled(&self) -> Option<Place> {
         match self {
-            Target::Typed(signaller) => signaller.signalled(),
-            Target::Wire(wire, _) => wire.signaller.signalled(),
+            Target::Typed(signaller) => signaller.0.first.get(),
+            Target::Wire(wire, _) => wire.signaller.0.first.get(),
             Target::Function(function) => function.first.get().copied(),
         }
     }
 
-    pub(super) fn tracker(&self) -> &Tracker {
+    /// Counts a signal that was not accepted, and reports it unless its caller is told.
+    #[cold]
+    pub(super) fn refuse(&self, first: Place, again: Place, caller_is_told: bool) {
         match self {
-            Target::Typed(signaller) => signaller.attached(),
-            Target::Wire(wire, _) => wire.signaller.attached(),
-            Target::Function(function) => &function.tracker,
+            Target::Typed(signaller) => {
+                signaller.0.attached.refuse(first, again, caller_is_told);
+            }
+            Target::Wire(wire, _) => wire.refuse(first, again, caller_is_told),
+            Target::Function(function) => {
+                let refuse = || function.tracker.refuse(first, again, caller_is_told);
+                function.span.in_scope(refuse);
+            }
         }
     }
 
@@ -170,18 +146,10 @@ impl<R: Send + 'static> Target<R> {
     ) -> Result<(), Refusal<R>> {
         match self {
             Target::Function(function) => function.signal(outcome, place),
-            Target::Typed(signaller) => signaller
-                .signal(
-                    Signal {
-                        outcome,
-                        waits: true,
-                    },
-                    place,
-                )
-                .map_err(|(signal, first)| (signal.outcome, first)),
+            Target::Typed(signaller) => signaller.signal(outcome, place),
             Target::Wire(wire, encode) => {
                 // No work for a result that will be refused.
-                if let Some(first) = wire.signaller.signalled() {
+                if let Some(first) = wire.signaller.0.first.get() {
                     return Err((outcome, first));
                 }
                 let Ok(Some(result)) = outcome else {
@@ -196,9 +164,23 @@ impl<R: Send + 'static> Target<R> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn signal(&self, outcome: Result<Option<R>, Error>, place: Place) {
         if let Err((_, first)) = self.try_signal(outcome, place) {
-            self.tracker().refuse(first, place, false);
+            self.refuse(first, place, false);
+        }
+    }
+
+    /// The same through a handle that goes with it.
+    #[inline(always)]
+    pub(super) fn settle(self, outcome: Result<Option<R>, Error>, place: Place) {
+        match self {
+            Target::Typed(signaller) => {
+                if let Err((_, first, signaller)) = signaller.settle(outcome, place) {
+                    Target::Typed(signaller).refuse(first, place, false);
+                }
+            }
+            target => target.signal(outcome, place),
         }
     }
 }

@@ -2,12 +2,10 @@
 
 use super::{Context, Identity, Members, Shared, limit::Limit};
 use crate::{
-    callback::Wire,
-    completion::{Completion, Tracker},
-    slot,
+    callback::{Invoked, Signal, Wire},
+    slot::{self, Memory, Waiter},
     tasks::Tasks,
 };
-use bytes::Bytes;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -135,14 +133,17 @@ impl ContextBuilder {
     /// The context. Its [`spawn`](Context::spawn) works where there is a tokio runtime; nobody waits
     /// for its `succeed`, `fail` and `done` until it is given to [`invoke`](crate::invoke()).
     pub fn build(self) -> Context {
-        self.start().0
+        self.start(Box::new_uninit()).0
     }
 
     /// The context of an invocation that starts now, and what it completes.
-    pub(crate) fn start(self) -> (Context, Completion<Bytes>) {
+    pub(crate) fn start(
+        self,
+        memory: Memory<Signal, Invoked>,
+    ) -> (Context, Waiter<Signal, Invoked>) {
         let span = self.span();
         let ContextBuilder { members, limit } = self;
-        let (signaller, waiter) = slot::slot(Tracker::new(span.clone()));
+        let (signaller, waiter) = slot::slot(memory, Invoked::new(span.clone()));
         let started = Instant::now();
         let context = Context(Arc::new(Shared {
             members,
@@ -152,7 +153,7 @@ impl ContextBuilder {
             wire: Wire::new(signaller),
             tasks: Arc::new(Tasks::new(span)),
         }));
-        (context, Completion { waiter })
+        (context, waiter)
     }
 }
 

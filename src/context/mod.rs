@@ -95,7 +95,8 @@ impl Context {
         self.0
             .wire
             .signaller
-            .attached()
+            .0
+            .attached
             .waits
             .load(Ordering::Acquire)
     }
@@ -116,7 +117,8 @@ impl Context {
         self.0
             .wire
             .signaller
-            .attached()
+            .0
+            .attached
             .waits
             .store(waits, Ordering::Release);
     }

@@ -4,6 +4,7 @@
 use super::layers::Layers;
 use super::{Unsignalled, invocation::Invocation};
 use crate::{
+    callback::Spare,
     context::ContextBuilder,
     error::{Error, IntoError},
     handler::Handler,
@@ -73,11 +74,11 @@ type Start = dyn Fn(Result<Bytes, Error>, ContextBuilder, Settings) -> Invocatio
 
 impl Function {
     pub(crate) fn new<M>(handler: impl Handler<M>) -> Self {
-        let handler = Arc::new(handler);
+        let (handler, spare) = (Arc::new(handler), Spare::default());
         Function {
             start: Arc::new(move |event, context, settings| {
                 let event = || wire::from_json(event?);
-                Invocation::start(&handler, event, context, settings)
+                Invocation::start(&handler, event, context, settings, &spare)
             }),
             settings: Settings::default(),
             #[cfg(feature = "lambda")]

@@ -2,11 +2,13 @@
 
 use super::{Settings, Unsignalled};
 use crate::{
-    completion::{Completion, Refused, Signal},
+    callback::{Invoked, Signal, Spare},
+    completion::Refused,
     context::ContextBuilder,
     error::Error,
     handler::{Handler, Work},
     panic::{self, Catcher},
+    slot::Waiter,
     tasks::{Leftover, Tasks},
 };
 use bytes::Bytes;
@@ -29,11 +31,13 @@ pub(super) const GAP: Duration = Duration::from_millis(50);
 /// waits for what is to be sent, [`finish`](Self::finish) for what may follow that.
 pub(crate) struct Invocation {
     work: Option<BoxFuture<'static, ()>>,
-    completion: Completion<Bytes>,
+    /// Until it has finished.
+    waiter: Option<Waiter<Signal, Invoked>>,
+    pub(crate) spare: Spare,
     /// A failure that came before the handler could signal: a bad event, a panic on entry.
     failed: Option<Error>,
     /// The loss of the last handle in a run of a task that may yet say why.
-    lost: Option<(Catcher, Signal<Bytes>)>,
+    lost: Option<(Catcher, Signal)>,
     tasks: Arc<Tasks>,
     request_id: String,
     deadline: Option<Instant>,
@@ -47,11 +51,13 @@ impl Invocation {
         event: impl FnOnce() -> Result<H::Event, Error>,
         context: ContextBuilder,
         settings: Settings,
+        spare: &Spare,
     ) -> Self {
-        let (context, completion) = context.start();
+        let (context, waiter) = context.start(spare.take());
         let mut invocation = Invocation {
             work: None,
-            completion,
+            waiter: Some(waiter),
+            spare: spare.clone(),
             failed: None,
             lost: None,
             tasks: Arc::clone(context.tasks()),
@@ -82,12 +88,8 @@ impl Invocation {
         let span = self.tasks.span().clone();
         let answer = self.settled().instrument(span).await;
         self.tasks.answered();
-        if self
-            .completion
-            .waiter
-            .close()
-            .is_some_and(|signal| !gives_way(&signal))
-        {
+        let late = self.waiter.as_mut().and_then(Waiter::close);
+        if late.is_some_and(|signal| !gives_way(&signal)) {
             // Accepted in the instant in which something else failed.
             self.tasks.span().in_scope(|| {
                 tracing::warn!("a signal came while the invocation failed: ignored");
@@ -127,11 +129,11 @@ impl Invocation {
     }
 
     /// Polls the handler, and what may answer: a signal, or a failure instead of one.
-    fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Signal<Bytes>, Error>> {
+    fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Signal, Error>> {
         if let Poll::Ready(Some(error)) = self.poll_work(cx) {
             return Poll::Ready(Err(error));
         }
-        if let Poll::Ready(signal) = self.completion.waiter.poll(cx) {
+        if let Some(Poll::Ready(signal)) = self.waiter.as_mut().map(|waiter| waiter.poll(cx)) {
             match self.lost_in_a_task(&signal) {
                 // What it says of itself, an error or a panic, says more than the loss.
                 Some(catcher) => self.lost = Some((catcher, signal)),
@@ -153,11 +155,7 @@ impl Invocation {
         }
     }
 
-    fn failure_or(
-        &self,
-        signal: Signal<Bytes>,
-        cx: &mut task::Context<'_>,
-    ) -> Result<Signal<Bytes>, Error> {
+    fn failure_or(&self, signal: Signal, cx: &mut task::Context<'_>) -> Result<Signal, Error> {
         match self.tasks.poll_failure(cx) {
             Poll::Ready(error) => Err(error),
             Poll::Pending => Ok(signal),
@@ -165,7 +163,7 @@ impl Invocation {
     }
 
     /// The run of one of the own tasks in which the last handle was dropped, if so it was.
-    fn lost_in_a_task(&self, signal: &Signal<Bytes>) -> Option<Catcher> {
+    fn lost_in_a_task(&self, signal: &Signal) -> Option<Catcher> {
         let catcher = signal.outcome.as_ref().err()?.lost_under()?;
         (catcher.owner == self.tasks.id()).then_some(catcher)
     }
@@ -247,7 +245,7 @@ impl Invocation {
 
     /// Says what is in the way of an answer while it can still be said: at the deadline the
     /// environment stops the process.
-    async fn late(&mut self) -> Result<Signal<Bytes>, Error> {
+    async fn late(&mut self) -> Result<Signal, Error> {
         let margin = self.settings.answer_before_deadline;
         if margin.is_none() {
             let running = self.leftover().into_iter();
@@ -259,7 +257,9 @@ impl Invocation {
             }
         }
         // A signal that comes while time runs out was accepted, or it is refused from here on.
-        if let Some(signal) = self.completion.waiter.close() {
+        if let Some(waiter) = &mut self.waiter
+            && let Some(signal) = poll_fn(|cx| waiter.poll_close(cx)).await
+        {
             return Ok(signal);
         }
         let cut_off = self.cut_off(|_| true);
@@ -284,7 +284,11 @@ impl Invocation {
                 });
             }
         }
-        self.completion.waiter.attached().refused()
+        self.waiter.take().map_or_else(Default::default, |waiter| {
+            let refused = waiter.0.attached.tracker.refused();
+            self.spare.put(waiter);
+            refused
+        })
     }
 
     /// What of it is running.
@@ -324,7 +328,7 @@ fn no_answer(margin: Duration, running: &[Leftover]) -> Error {
 
 /// Whether what a task fails with meanwhile is the answer instead: of a success that is held, and
 /// of a loss. Anything else is sent at once.
-fn gives_way(signal: &Signal<Bytes>) -> bool {
+fn gives_way(signal: &Signal) -> bool {
     match &signal.outcome {
         Ok(_) => signal.waits,
         Err(error) => error.lost_under().is_some(),

@@ -11,6 +11,8 @@ pub(crate) use function::{Function, Functions, Settings};
 #[cfg(any(feature = "lambda", feature = "local"))]
 pub(crate) use watch::Watch;
 
+#[cfg(feature = "lambda")]
+use crate::callback::Spare;
 use crate::{
     completion::Refused,
     context::{Context, ContextBuilder},
@@ -147,6 +149,7 @@ pub(crate) async fn parsed<M, H: Handler<M>>(
         || Ok(event),
         context,
         Settings::default(),
+        &Spare::default(),
     ))
     .await
 }
