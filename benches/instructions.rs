@@ -1,0 +1,64 @@
+//! How many instructions a completion takes: unlike time, the same on a machine that others use.
+//!
+//! `cargo bench --bench instructions` runs itself under callgrind, compares with
+//! `benches/instructions.txt`, and fails at 3 % more; `-- --update` writes that table anew. Needs
+//! valgrind.
+
+mod scenarios;
+
+use scenarios::SCENARIOS;
+use std::{env, fmt::Write as _, fs, process::Command};
+
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
+
+/// Instructions of this binary that runs a scenario so many times.
+fn count(scenario: usize, times: usize) -> u64 {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(env::current_exe().expect("the path of this binary"))
+        // A backtrace is the cost of who wants it.
+        .env("RUST_BACKTRACE", "0")
+        .env("NODEBACK_SCENARIO", format!("{scenario} {times}"))
+        .output()
+        .expect("valgrind");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let collected = text
+        .lines()
+        .find_map(|line| line.split_once("Collected : "));
+    let (_, collected) = collected.unwrap_or_else(|| panic!("callgrind said: {text}"));
+    collected.trim().parse().expect("a count")
+}
+
+fn main() {
+    if let Ok(which) = env::var("NODEBACK_SCENARIO") {
+        let (scenario, times) = which.split_once(' ').expect("a scenario and how often");
+        let (_, _, run) = SCENARIOS[scenario.parse::<usize>().expect("its number")];
+        for _ in 0..times.parse::<usize>().expect("a number") {
+            run();
+        }
+        return;
+    }
+    // What starting takes is the same, however often the scenario is run.
+    let (few, many) = (100, 1100);
+    let (mut table, mut worse) = (String::new(), 0);
+    let known = fs::read_to_string(TABLE).unwrap_or_default();
+    for (n, (what, peer, _)) in SCENARIOS.iter().enumerate() {
+        let now = (count(n, many) - count(n, few)) / (many - few) as u64;
+        let name = format!("{what}, {peer}");
+        let before = known.lines().find_map(|line| {
+            let (of, count) = line.rsplit_once(' ')?;
+            (of.trim_end() == name).then(|| count.parse::<u64>().ok())?
+        });
+        let _ = writeln!(table, "{name:<56} {now:>5}");
+        let is_worse =
+            peer.starts_with("nodeback") && before.is_some_and(|before| now * 100 > before * 103);
+        worse += usize::from(is_worse);
+        let verdict = if is_worse { " WORSE" } else { "" };
+        println!("{name:<56} {now:>5}, was {before:?}{verdict}");
+    }
+    if env::args().any(|arg| arg == "--update") {
+        fs::write(TABLE, table).expect("the table can be written");
+    } else if worse > 0 {
+        panic!("{worse} of them take over 3 % more instructions than in {TABLE}");
+    }
+}
