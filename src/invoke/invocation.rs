@@ -344,5 +344,6 @@ async fn before<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Ou
 }
 
 #[cfg(test)]
+#[cfg(any(feature = "lambda", feature = "local"))]
 #[path = "../../tests/fuzz/event.rs"]
 mod fuzz;
