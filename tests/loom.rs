@@ -55,7 +55,7 @@ mod sync {
 }
 
 use futures::task::{ArcWake, waker};
-use loom::{future::block_on, model::Builder, sync::Arc, thread};
+use loom::{cell::UnsafeCell, future::block_on, model::Builder, sync::Arc, thread};
 use place::{Attached, Origin, Place};
 use slot::{Signaller, Waiter, slot};
 use std::{
@@ -137,7 +137,24 @@ impl Drop for Value {
     }
 }
 
-struct Shared(Arc<Ledger>);
+/// Its cell is used by every end, and last of all by who frees it.
+struct Shared(Arc<Ledger>, UnsafeCell<()>);
+
+impl Shared {
+    fn new(ledger: &Arc<Ledger>) -> Self {
+        Shared(Arc::clone(ledger), UnsafeCell::new(()))
+    }
+
+    fn look(&self) {
+        self.1.with(|_| ());
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.1.with_mut(|_| ());
+    }
+}
 
 impl Attached<Value> for Shared {
     fn lost(&self, _: Origin) -> Value {
@@ -167,6 +184,7 @@ fn act(
     handle: Signaller<Value, Shared>,
     ledger: &Arc<Ledger>,
 ) -> Option<Result<Place, Place>> {
+    handle.0.attached.look();
     let value = || Value::new(place, ledger);
     let signalled = match act {
         Act::Call => handle.signal(value(), place).map_err(|(_, first)| first),
@@ -189,6 +207,7 @@ fn poll(waiter: &mut Waiter<Value, Shared>, waker: &std::task::Waker) -> Option<
 }
 
 fn wait(wait: Wait, mut waiter: Waiter<Value, Shared>, ledger: &Arc<Ledger>) -> Option<Value> {
+    waiter.0.attached.look();
     let other = waker(std::sync::Arc::new(Wakes {
         _ledger: Arc::clone(ledger),
     }));
@@ -218,7 +237,7 @@ fn wait(wait: Wait, mut waiter: Waiter<Value, Shared>, ledger: &Arc<Ledger>) -> 
         }
         Wait::Recycle => {
             if let Some(memory) = waiter.recycle() {
-                let (next, mut waiter) = slot(memory, Shared(Arc::clone(ledger)));
+                let (next, mut waiter) = slot(memory, Shared::new(ledger));
                 assert!(poll(&mut waiter, &other).is_none());
                 next.settle(Value::new(Place::Returned, ledger), Place::Returned)
                     .map_err(|_| "a slot anew is not signalled")
@@ -237,7 +256,7 @@ const DEEPER: usize = if cfg!(debug_assertions) { 1 } else { 2 };
 fn at_once(acts: &[Act], how: Wait) {
     let ledger = Arc::new(Ledger::default());
     let places = [here(), here(), here()];
-    let (first, waiter) = slot(Box::new_uninit(), Shared(Arc::clone(&ledger)));
+    let (first, waiter) = slot(Box::new_uninit(), Shared::new(&ledger));
     let mut handles: Vec<_> = (1..acts.len())
         .map(|_| first.clone_as(Origin::First))
         .collect();
