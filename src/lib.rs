@@ -161,6 +161,8 @@ pub use serde_json::{Value, json, value::RawValue};
 
 #[cfg(feature = "lambda")]
 pub use lambda_runtime::SnapStartResource;
+#[cfg(all(feature = "lambda", feature = "local"))]
+pub use local::{HttpService, http_service};
 #[cfg(feature = "lambda")]
 pub use runtime::InvocationService;
 #[cfg(any(feature = "lambda", feature = "local"))]

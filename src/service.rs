@@ -1,6 +1,10 @@
 //! A handler as a tower service, for who has a stack of his own.
 
+#[cfg(feature = "local")]
+use crate::{context::ContextBuilder, wire};
 use crate::{error::Error, handler::Handler, invoke};
+#[cfg(feature = "local")]
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::value::RawValue;
@@ -81,9 +85,22 @@ impl<M, H: Handler<M>> Service<LambdaEvent<H::Event>> for HandlerService<H, M> {
         let handler = Arc::clone(&self.handler);
         Box::pin(async move {
             let (event, context) = event.into_parts();
-            let ended = invoke::parsed(&handler, event, context.into()).await;
+            let ended = invoke::parsed(&handler, || Ok(event), context.into()).await;
             Ok(serde_json::from_slice(&ended.answer?)?)
         })
+    }
+}
+
+impl<M, H: Handler<M>> HandlerService<H, M> {
+    /// Runs one invocation from the event's bytes to the answer's.
+    #[cfg(feature = "local")]
+    pub(crate) async fn answer(
+        &self,
+        event: Bytes,
+        context: ContextBuilder,
+    ) -> Result<Bytes, Error> {
+        let event = || wire::from_json(event);
+        invoke::parsed(&self.handler, event, context).await.answer
     }
 }
 

@@ -15,10 +15,24 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 #[tokio::test]
 #[ignore = "needs to be started by the other test, as the process of a function"]
 async fn function() {
-    let service = ServiceBuilder::new()
-        .concurrency_limit(1)
-        .service(nodeback::service(handler));
-    lambda_runtime::run(service).await.expect("the Runtime API");
+    let stack = ServiceBuilder::new().concurrency_limit(1);
+    let ran = match std::env::var("_HANDLER").as_deref() {
+        Ok("lambda_http") => lambda_http::run(stack.service(nodeback::http_service(page))).await,
+        _ => lambda_runtime::run(stack.service(nodeback::service(handler))).await,
+    };
+    ran.expect("the Runtime API");
+}
+
+fn page(event: Value, _: Context, callback: Callback) {
+    match event["rawPath"].as_str() {
+        Some("/fails") => callback.fail(Error::new("OrderNotFound", "no order 7")),
+        _ => callback.succeed(json!({
+            "statusCode": 201,
+            "headers": { "x-order": "7" },
+            "cookies": ["a=1", "b=2"],
+            "body": event["body"].as_str().unwrap_or_default().to_uppercase(),
+        })),
+    }
 }
 
 fn handler(event: Value, context: Context, callback: Callback) -> Result<(), Error> {
@@ -79,6 +93,40 @@ async fn lambda_runtime_runs_it_with_layers_round_it() {
 
     let posted = api.invoke(event("3", "task")).await;
     assert_eq!(posted.json()["errorMessage"], "the write failed");
+}
+
+#[tokio::test]
+async fn lambda_http_runs_it_with_requests() {
+    let mut api = RuntimeApi::start().await;
+    let _process = Process::spawn(&mut function_process("lambda_http", api.address));
+    let event = |id: &str, path: &str| Event {
+        request_id: id.into(),
+        body: json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
+            "headers": { "content-type": "text/plain", "host": "example.com" },
+            "requestContext": {
+                "accountId": "anonymous", "apiId": "a", "domainName": "example.com",
+                "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1",
+                    "sourceIp": "127.0.0.1", "userAgent": "test" },
+                "requestId": "r", "stage": "$default", "time": "t", "timeEpoch": 1
+            },
+            "body": "tea", "isBase64Encoded": false
+        })
+        .to_string(),
+        ..Event::default()
+    };
+    let posted = api.invoke(event("1", "/orders")).await;
+    assert_eq!(posted.endpoint, "response");
+    let answer = posted.json();
+    assert_eq!(
+        (&answer["statusCode"], &answer["body"]),
+        (&json!(201), &json!("TEA"))
+    );
+    assert_eq!(answer["headers"]["x-order"], "7");
+    assert_eq!(answer["cookies"], json!(["a=1", "b=2"]));
+
+    let posted = api.invoke(event("2", "/fails")).await;
+    assert_eq!(posted.json()["errorType"], "OrderNotFound");
 }
 
 #[tokio::test(start_paused = true)]

@@ -137,16 +137,16 @@ pub(crate) async fn raw(function: &Function, event: Bytes, context: ContextBuild
     end(function.start(Ok(event), context)).await
 }
 
-/// Runs one invocation with an event that has been parsed.
+/// Runs one invocation of a handler of a known type.
 #[cfg(feature = "lambda")]
 pub(crate) async fn parsed<M, H: Handler<M>>(
     handler: &Arc<H>,
-    event: H::Event,
+    event: impl FnOnce() -> Result<H::Event, Error>,
     context: ContextBuilder,
 ) -> Ended {
     end(Invocation::start(
         handler,
-        || Ok(event),
+        event,
         context,
         Settings::default(),
         &Spare::default(),

@@ -9,6 +9,8 @@ mod request;
 mod response;
 mod server;
 
+#[cfg(feature = "lambda")]
+pub use http::{HttpService, http_service};
 pub(crate) use server::serve;
 
 use crate::{

@@ -2,6 +2,11 @@
 
 mod event;
 mod response;
+#[cfg(feature = "lambda")]
+mod service;
+
+#[cfg(feature = "lambda")]
+pub use service::{HttpService, http_service};
 
 use super::{
     command,
@@ -109,7 +114,7 @@ pub(super) async fn answer(
         Err(_) => response::bad_gateway(),
     };
     set(response.headers_mut(), "x-amzn-requestid", &request_id);
-    response
+    response.map(Body::from)
 }
 
 /// The name of a function that nobody named.

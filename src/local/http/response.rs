@@ -1,9 +1,6 @@
 //! A function's result as an HTTP response.
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
-};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -27,7 +24,7 @@ const HOP_BY_HOP: [&str; 9] = [
 /// # Errors
 ///
 /// What is wrong with it.
-pub(super) fn of(result: &Bytes) -> Result<Response<Body>, String> {
+pub(super) fn of(result: &Bytes) -> Result<Response<Bytes>, String> {
     let parsed = serde_json::from_slice::<Value>(result)
         .map_err(|error| format!("expected JSON: {error}"))?;
     let (status, result) = match parsed {
@@ -46,14 +43,14 @@ pub(super) fn of(result: &Bytes) -> Result<Response<Body>, String> {
 }
 
 /// What AWS answers for a function that failed, that was too slow, or whose result is no response.
-pub(super) fn bad_gateway() -> Response<Body> {
+pub(super) fn bad_gateway() -> Response<Bytes> {
     json(StatusCode::BAD_GATEWAY, "Internal Server Error".into())
 }
 
 /// AWS takes a body for JSON that is not said to be anything else.
-fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
     let is_empty = body.is_empty();
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     if !is_empty {
         let json = HeaderValue::from_static("application/json");

@@ -1,0 +1,111 @@
+//! A handler of function URL events as a service of HTTP requests.
+
+use super::{event::Http, response};
+use crate::{
+    Bytes, Context, Error,
+    handler::Handler,
+    service::{HandlerService, service},
+};
+use axum::http::{Request, Response};
+use futures::future::BoxFuture;
+use http_body_util::{BodyExt, Full};
+use lambda_runtime_api_client::BoxError;
+use std::{
+    fmt,
+    task::{self, Poll},
+};
+use tower::Service;
+
+/// A handler of the events of API Gateway (payload format 2.0) or of a function URL as a service of
+/// HTTP requests: for `lambda_http::run`, an axum router, and the layers of `tower-http`.
+///
+/// The request becomes the event, and the handler's
+/// `{statusCode, headers, cookies, body, isBase64Encoded}` the response. A failed invocation is the
+/// service's error. There is no deadline: limits of time are those of who runs the service.
+///
+/// ```
+/// use axum::http::Request;
+/// use nodeback::{Callback, Context, Value, json};
+/// use tower::ServiceExt;
+///
+/// fn handler(event: Value, _: Context, callback: Callback) {
+///     callback(None, Some(json!({ "statusCode": 418, "body": event["rawPath"] })));
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let request = Request::get("/tea?milk=1").body(String::new()).unwrap();
+/// let response = nodeback::http_service(handler).oneshot(request).await.unwrap();
+/// assert_eq!(response.status(), 418);
+/// # }
+/// ```
+pub fn http_service<M, H: Handler<M>>(handler: H) -> HttpService<H, M> {
+    HttpService(service(handler))
+}
+
+/// See [`http_service`].
+pub struct HttpService<H, M>(HandlerService<H, M>);
+
+impl<H, M> Clone for HttpService<H, M> {
+    fn clone(&self) -> Self {
+        HttpService(self.0.clone())
+    }
+}
+
+impl<H, M> fmt::Debug for HttpService<H, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpService").finish_non_exhaustive()
+    }
+}
+
+impl<M, H, B> Service<Request<B>> for HttpService<H, M>
+where
+    M: 'static,
+    H: Handler<M>,
+    B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Response<Full<Bytes>>, Error>>;
+
+    /// Always ready.
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let HttpService(service) = self.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map_err(|error| {
+                let why: BoxError = error.into();
+                Error::ours("Runtime.RequestBodyError", why.to_string())
+            })?;
+            let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+            let request_id = parts.headers.get("lambda-runtime-aws-request-id");
+            let request_id = request_id
+                .and_then(|id| id.to_str().ok())
+                .map_or_else(|| uuid::Uuid::new_v4().to_string(), String::from);
+            let event = Http {
+                parts: &parts,
+                path: parts.uri.path().to_owned(),
+                function: &function,
+                request_id: &request_id,
+            };
+            let event = event.event(&body.to_bytes());
+            // Who runs the service has limits of time of his own.
+            let context = Context::builder()
+                .function_name(function.as_str())
+                .aws_request_id(request_id.as_str())
+                .timeout(std::time::Duration::ZERO);
+            let answer = service.answer(event.into(), context).await?;
+            let response = response::of(&answer).map_err(|why| {
+                Error::ours(
+                    "Runtime.InvalidResponse",
+                    format!("the result is no HTTP response: {why}"),
+                )
+            })?;
+            Ok(response.map(Full::new))
+        })
+    }
+}
