@@ -24,6 +24,7 @@ use environment::Environment;
 use serde::de::IgnoredAny;
 use std::{
     env,
+    future::Future,
     io::{self, Read, Write},
     process, str,
     sync::Arc,
@@ -170,44 +171,70 @@ async fn listen(
         message.into_error()
     })?;
     let at = listener.local_addr()?;
+    // Before anyone is told that it listens, and may signal.
+    let stopped = stopped()?;
     let started = format!(
         "{program} listens on http://{at}\n\
          curl -d '{{}}' http://{at}/2015-03-31/functions/{program}/invocations\n"
     );
     write(&mut io::stdout(), started.as_bytes());
-    serve(functions, desk, listener, stopped()).await
+    serve(functions, desk, listener, stopped).await
 }
 
 /// Ends at SIGINT and SIGTERM; a second one ends the process.
 #[expect(clippy::exit, reason = "who signals twice waits no longer")]
-async fn stopped() {
+fn stopped() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let signalled = CancellationToken::new();
     let first = signalled.clone();
+    let mut signals = Signals::listen()?;
     tokio::spawn(async move {
-        signal().await;
+        signals.next().await;
         first.cancel();
         write(
             &mut io::stderr(),
             b"finishing what is in flight; once more ends it at once\n",
         );
-        signal().await;
+        signals.next().await;
         process::exit(130);
     });
-    signalled.cancelled().await;
+    Ok(signalled.cancelled_owned())
 }
 
-async fn signal() {
-    #[cfg(unix)]
-    {
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            let terminate = std::pin::pin!(terminate.recv());
-            let interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-            futures::future::select(terminate, interrupt).await;
-            return;
-        }
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
-    let _ = tokio::signal::ctrl_c().await;
+
+    async fn next(&mut self) {
+        use std::pin::pin;
+        let interrupt = pin!(self.interrupt.recv());
+        futures::future::select(interrupt, pin!(self.terminate.recv())).await;
+    }
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Signals)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }
 
 /// Writes to a stream that may be closed: what nobody reads is no reason to fail.
