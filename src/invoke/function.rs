@@ -11,7 +11,15 @@ use crate::{
     wire,
 };
 use bytes::Bytes;
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// What a handler is run with.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,7 +107,7 @@ impl Function {
         &self,
         event: Result<Bytes, Error>,
         context: &ContextBuilder,
-        work: impl FnOnce(Result<Bytes, Error>) -> F + Send + 'static,
+        work: impl FnOnce(Result<Bytes, Error>, Answering) -> F + Send + 'static,
     ) -> Result<T, Error>
     where
         F: Future<Output = T> + Send + 'static,
@@ -110,8 +118,25 @@ impl Function {
         #[cfg(not(feature = "lambda"))]
         {
             let _ = context;
-            Ok(work(event).await)
+            Ok(work(event, Answering::default()).await)
         }
+    }
+}
+
+/// Whether an invocation has its answer, so that nothing of it may be cut off any more.
+#[cfg(any(feature = "lambda", feature = "local"))]
+#[derive(Clone, Default)]
+pub(crate) struct Answering(Arc<AtomicBool>);
+
+#[cfg(any(feature = "lambda", feature = "local"))]
+impl Answering {
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    #[cfg(feature = "lambda")]
+    pub(super) fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
     }
 }
 

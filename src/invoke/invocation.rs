@@ -308,6 +308,21 @@ impl Invocation {
     }
 }
 
+impl Drop for Invocation {
+    /// One that a layer or a caller gives up takes its tasks along, and nobody waits for them.
+    fn drop(&mut self) {
+        if self.tasks.has_answered() {
+            return;
+        }
+        let cut_off = self.cut_off(|_| true);
+        self.tasks.span().in_scope(|| {
+            for name in cut_off {
+                tracing::warn!("cut off with its invocation: the {name}");
+            }
+        });
+    }
+}
+
 /// AWS's error for an invocation without an answer at its deadline.
 pub(super) fn timed_out(request_id: &str, allowed: Duration) -> Error {
     let seconds = allowed.as_secs_f64();

@@ -1,5 +1,6 @@
 //! Tower layers round the invocations.
 
+use super::function::Answering;
 use crate::{
     context::ContextBuilder,
     error::{Error, IntoError},
@@ -11,7 +12,7 @@ use lambda_runtime::LambdaInvocation;
 use lambda_runtime_api_client::BoxError;
 use parking_lot::Mutex;
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     sync::Arc,
     task::{self, Poll},
 };
@@ -27,9 +28,16 @@ pub(crate) struct Layers(Option<Boxed>);
 /// What is done with the event's body when it has come through the layers. It travels in the
 /// extensions of the invocation.
 #[derive(Clone)]
-struct Work(Arc<Mutex<Option<BoxedOnce>>>);
+struct Work(Arc<Mutex<State>>);
 
-type BoxedOnce = Box<dyn FnOnce(Bytes) -> BoxFuture<'static, ()> + Send>;
+type New = Box<dyn FnOnce(Bytes) -> BoxFuture<'static, ()> + Send>;
+
+enum State {
+    New(New),
+    /// Here between two polls.
+    Running(BoxFuture<'static, ()>),
+    Taken,
+}
 
 impl Layers {
     pub(crate) fn is_empty(&self) -> bool {
@@ -53,48 +61,74 @@ impl Layers {
     }
 
     /// Does the work through the layers, if there are any and the event could be had. What they
-    /// say instead of doing it comes back as an error.
+    /// say instead of doing it comes back as an error. They may cut it off, but not once it has its
+    /// answer: then it is done to its end, whatever they say.
     pub(crate) async fn around<F, T>(
         &self,
         event: Result<Bytes, Error>,
         context: &ContextBuilder,
-        work: impl FnOnce(Result<Bytes, Error>) -> F + Send + 'static,
+        work: impl FnOnce(Result<Bytes, Error>, Answering) -> F + Send + 'static,
     ) -> Result<T, Error>
     where
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
+        let answering = Answering::default();
         let (Some(layers), Ok(body)) = (&self.0, &event) else {
-            return Ok(work(event).await);
+            return Ok(work(event, answering).await);
         };
         let done = Arc::new(Mutex::new(None));
         let work = {
-            let done = Arc::clone(&done);
+            let (done, answering) = (Arc::clone(&done), answering.clone());
             let work = |body| async move {
-                let output = work(Ok(body)).await;
+                let output = work(Ok(body), answering).await;
                 *done.lock() = Some(output);
             };
-            Work(Arc::new(Mutex::new(Some(Box::new(|body| {
-                Box::pin(work(body)) as _
-            })))))
+            let new: New = Box::new(|body| Box::pin(work(body)));
+            Work(Arc::new(Mutex::new(State::New(new))))
         };
         let called = layers
             .clone()
-            .oneshot(invocation(body.clone(), context, work))
+            .oneshot(invocation(body.clone(), context, work.clone()))
             .await;
-        let done = done.lock().take();
-        match (done, called) {
-            (Some(output), Ok(())) => Ok(output),
-            (Some(output), Err(error)) => {
+        let rest = work.take();
+        if let Err(error) = &called
+            && answering.has_begun()
+        {
+            context.span().in_scope(|| {
                 tracing::error!("a layer failed after the answer: {error}");
-                Ok(output)
-            }
+            });
+        }
+        if let (State::Running(rest), true) = (rest, answering.has_begun()) {
+            rest.await;
+        }
+        let output = done.lock().take();
+        match (output, called) {
+            (Some(output), _) => Ok(output),
             (None, Ok(())) => Err(Error::ours(
                 "Runtime.NotInvoked",
                 "a layer came to its end without running the handler to its own",
             )),
             (None, Err(error)) => Err(of_layer(error)),
         }
+    }
+}
+
+impl Work {
+    fn take(&self) -> State {
+        std::mem::replace(&mut *self.0.lock(), State::Taken)
+    }
+
+    /// Polls what runs, which is out of its place meanwhile: it is the handler's code.
+    fn poll(&self, cx: &mut task::Context<'_>) -> Poll<Result<(), BoxError>> {
+        let State::Running(mut work) = self.take() else {
+            return Poll::Ready(Err("a layer goes on with what it has ended".into()));
+        };
+        let polled = work.as_mut().poll(cx);
+        if polled.is_pending() {
+            *self.0.lock() = State::Running(work);
+        }
+        polled.map(Ok)
     }
 }
 
@@ -132,16 +166,13 @@ impl Service<LambdaInvocation> for Innermost {
     }
 
     fn call(&mut self, mut invocation: LambdaInvocation) -> Self::Future {
+        let work = invocation.parts.extensions.remove::<Work>();
         Box::pin(async move {
-            let work = invocation.parts.extensions.remove::<Work>();
-            let work = work.and_then(|Work(work)| work.lock().take());
-            match work {
-                Some(work) => {
-                    work(invocation.body).await;
-                    Ok(())
-                }
-                None => Err("an invocation was run twice, or made by a layer".into()),
-            }
+            let Some((work, State::New(new))) = work.map(|work| (work.clone(), work.take())) else {
+                return Err("an invocation was run twice, or made by a layer".into());
+            };
+            *work.0.lock() = State::Running(new(invocation.body));
+            poll_fn(|cx| work.poll(cx)).await
         })
     }
 }

@@ -7,7 +7,10 @@ mod layers;
 #[cfg(any(feature = "lambda", feature = "local"))]
 mod watch;
 
+#[cfg(any(feature = "lambda", feature = "local"))]
+pub(crate) use function::Answering;
 pub(crate) use function::{Function, Functions, Settings};
+pub(crate) use invocation::Invocation;
 #[cfg(any(feature = "lambda", feature = "local"))]
 pub(crate) use watch::Watch;
 
@@ -21,7 +24,6 @@ use crate::{
     tasks::Leftover,
 };
 use bytes::Bytes;
-use invocation::Invocation;
 use serde::Serialize;
 use serde_json::Value;
 #[cfg(feature = "lambda")]
@@ -122,7 +124,9 @@ pub(crate) async fn raw(function: &Function, event: Bytes, context: ContextBuild
     #[cfg(feature = "lambda")]
     if !function.layers.is_empty() {
         let (inner, start) = (function.clone(), context.clone());
-        let work = async move |event| end(inner.start(event, start)).await;
+        let work = async move |event, answering: Answering| {
+            end(inner.start(event, start), || answering.begin()).await
+        };
         let ended = function.layers.around(Ok(event), &context, work).await;
         return ended.unwrap_or_else(|error| {
             context.span().in_scope(|| error.log());
@@ -134,7 +138,7 @@ pub(crate) async fn raw(function: &Function, event: Bytes, context: ContextBuild
             }
         });
     }
-    end(function.start(Ok(event), context)).await
+    end(function.start(Ok(event), context), || {}).await
 }
 
 /// Runs one invocation of a handler of a known type.
@@ -144,18 +148,14 @@ pub(crate) async fn parsed<M, H: Handler<M>>(
     event: impl FnOnce() -> Result<H::Event, Error>,
     context: ContextBuilder,
 ) -> Ended {
-    end(Invocation::start(
-        handler,
-        event,
-        context,
-        Settings::default(),
-        &Spare::default(),
-    ))
-    .await
+    let (settings, spare) = (Settings::default(), Spare::default());
+    let invocation = Invocation::start(handler, event, context, settings, &spare);
+    end(invocation, || {}).await
 }
 
-async fn end(mut invocation: Invocation) -> Ended {
+async fn end(mut invocation: Invocation, answered: impl FnOnce()) -> Ended {
     let answer = invocation.answer().await;
+    answered();
     if let Err(error) = &answer {
         invocation.log_failure(error);
     }

@@ -8,7 +8,7 @@ use crate::{
     Result,
     context::ContextBuilder,
     error::Error,
-    invoke::{Function, Watch},
+    invoke::{Answering, Function, Invocation, Watch},
 };
 use bytes::Bytes;
 use lambda_runtime_api_client::PooledClient;
@@ -75,7 +75,18 @@ impl Worker {
         let work = {
             let (worker, watch) = (self.clone(), Arc::clone(&watch));
             let (posting, context) = (posting.clone(), context.clone());
-            async move |body| worker.invoke(body, context, odd, &posting, &watch).await
+            async move |body, answering: Answering| {
+                let mut invocation = worker.function.start(body, context);
+                for odd in odd {
+                    invocation.span().in_scope(|| tracing::warn!("{odd}"));
+                }
+                let answer = invocation.answer().await;
+                if !watch.answered() {
+                    return Ok(Ended::Replaced);
+                }
+                answering.begin();
+                worker.post(invocation, answer, &posting).await
+            }
         };
         match self.function.around(body, &context, work).await {
             Ok(ended) => ended,
@@ -92,22 +103,12 @@ impl Worker {
         }
     }
 
-    async fn invoke(
+    async fn post(
         &self,
-        body: Result<Bytes>,
-        context: ContextBuilder,
-        odd: Vec<String>,
+        mut invocation: Invocation,
+        answer: Result<Bytes>,
         posting: &Posting,
-        watch: &Watch,
     ) -> Result<Ended> {
-        let mut invocation = self.function.start(body, context);
-        for odd in odd {
-            invocation.span().in_scope(|| tracing::warn!("{odd}"));
-        }
-        let answer = invocation.answer().await;
-        if !watch.answered() {
-            return Ok(Ended::Replaced);
-        }
         if let Err(error) = &answer {
             invocation.log_failure(error);
         }

@@ -16,7 +16,7 @@ pub(crate) use server::serve;
 use crate::{
     Result,
     error::IntoError,
-    invoke::{Functions, Watch},
+    invoke::{Answering, Functions, Watch},
 };
 use bytes::Bytes;
 use command::{Command, Source};
@@ -98,13 +98,14 @@ async fn once(
     let watch = Arc::new(watch);
     let work = {
         let (function, context, watch) = (function.clone(), context.clone(), Arc::clone(&watch));
-        async move |event| {
+        async move |event, answering: Answering| {
             let mut invocation = function.start(event, context);
             let answer = invocation.answer().await;
             if !watch.answered() {
                 // The process is about to exit.
                 std::future::pending::<()>().await;
             }
+            answering.begin();
             let code = print(&answer);
             invocation.finish().await;
             code

@@ -14,7 +14,7 @@ use crate::{
     callback::{Callback, callback},
     context::ContextBuilder,
     error::Error,
-    invoke::{Function, Functions, Watch},
+    invoke::{Answering, Function, Functions, Watch},
     log,
 };
 use axum::{
@@ -219,10 +219,11 @@ pub(super) async fn run(
     let work = {
         let (function, context) = (function.clone(), context.clone());
         let (server, reply, watch) = (Arc::clone(&server), reply.clone(), Arc::clone(&watch));
-        async move |event| {
+        async move |event, answering: Answering| {
             let mut invocation = function.start(event, context);
             let answer = invocation.answer().await.and_then(within_limit);
             if watch.answered() {
+                answering.begin();
                 if let Err(error) = &answer {
                     invocation.log_failure(error);
                 }

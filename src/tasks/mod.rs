@@ -228,6 +228,11 @@ impl Tasks {
         }
     }
 
+    /// Whether the answer is out.
+    pub(crate) fn has_answered(&self) -> bool {
+        matches!(&*self.failure.lock(), Failure::Answered)
+    }
+
     /// Ends when nothing is running that a success waits for.
     pub(crate) async fn idle(&self) {
         self.held.close();

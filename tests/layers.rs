@@ -1,0 +1,358 @@
+//! Tower layers round the invocations: on Lambda, at the desk and in a test.
+
+mod support;
+
+use lambda_runtime::{LambdaInvocation, layers::TracingLayer};
+use lambda_runtime_api_client::BoxError;
+use nodeback::{Callback, Context, InvocationService, Runtime, Value, json};
+use reqwest::Client;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use support::{
+    Process, function as function_process,
+    runtime_api::{Event, RuntimeApi},
+};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    sync::{Notify, oneshot},
+};
+use tower::{
+    Layer, ServiceExt, layer::layer_fn, service_fn, timeout::TimeoutLayer,
+    util::BoxCloneSyncService,
+};
+
+/// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
+#[tokio::test]
+#[ignore = "needs to be started by the other tests, as the process of a function"]
+async fn function() {
+    let Ok(name) = std::env::var("_HANDLER") else {
+        return;
+    };
+    let short = TimeoutLayer::new(Duration::from_millis(300));
+    let ran = match name.as_str() {
+        "order" => ordered(&Seen::default()).run(),
+        "fails" => Runtime::new(echo).layer(failing("closed today")).run(),
+        "skips" => Runtime::new(echo).layer(skipping()).run(),
+        "cut" => Runtime::new(cut).layer(short).run(),
+        "after" => Runtime::new(after).layer(short).run(),
+        other => panic!("no function {other}"),
+    };
+    ran.await.unwrap();
+}
+
+fn echo(event: Value, _: Context, callback: Callback) {
+    tracing::info!("entered");
+    callback.succeed(event);
+}
+
+/// Holds a line open in a task until that is dropped.
+fn cut(event: Value, context: Context, callback: Callback) {
+    let Some(address) = event["line"].as_str().map(String::from) else {
+        return callback.succeed(event);
+    };
+    context.spawn(async move {
+        let mut line = TcpStream::connect(address).await?;
+        line.read_to_end(&mut Vec::new()).await?;
+        callback.succeed(json!("after all"));
+        Ok::<_, nodeback::Error>(())
+    });
+}
+
+/// Answers, and then goes on until the test hangs up.
+fn after(event: Value, context: Context, callback: Callback) {
+    if let Some(address) = event["line"].as_str().map(String::from) {
+        context.wait_until(async move {
+            let mut line = TcpStream::connect(address).await?;
+            line.read_to_end(&mut Vec::new()).await
+        });
+    }
+    callback.succeed(json!("answered"));
+}
+
+type Boxed = BoxCloneSyncService<LambdaInvocation, (), BoxError>;
+
+/// What was done, in order.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<String>>>);
+
+impl Seen {
+    fn note(&self, what: impl Into<String>) {
+        let what = what.into();
+        tracing::info!("saw {what}");
+        self.0.lock().unwrap().push(what);
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// A layer that notes when an invocation comes in, and when it is over.
+    fn layer(&self, name: &'static str) -> impl Layer<InvocationService, Service = Boxed> + use<> {
+        let seen = self.clone();
+        layer_fn(move |inner: InvocationService| {
+            let seen = seen.clone();
+            Boxed::new(service_fn(move |invocation: LambdaInvocation| {
+                let (inner, seen) = (inner.clone(), seen.clone());
+                async move {
+                    let id = invocation.context.request_id.clone();
+                    seen.note(format!("{name} in {id}"));
+                    let ended = inner.oneshot(invocation).await;
+                    seen.note(format!("{name} out"));
+                    ended
+                }
+            }))
+        })
+    }
+}
+
+fn ordered(seen: &Seen) -> Runtime {
+    let handler = {
+        let seen = seen.clone();
+        move |event: Value, _: Context, callback: Callback| {
+            seen.note("handler");
+            callback.succeed(event);
+        }
+    };
+    Runtime::new(handler)
+        .layer(TracingLayer::new())
+        .layer(seen.layer("inner"))
+        .layer(seen.layer("outer"))
+}
+
+const ORDER: [&str; 5] = [
+    "outer in 1",
+    "inner in 1",
+    "handler",
+    "inner out",
+    "outer out",
+];
+
+/// A layer that never calls the handler.
+fn failing(why: &'static str) -> impl Layer<InvocationService, Service = Boxed> {
+    layer_fn(move |_| Boxed::new(service_fn(async move |_| Err(why.into()))))
+}
+
+fn skipping() -> impl Layer<InvocationService, Service = Boxed> {
+    layer_fn(|_| Boxed::new(service_fn(async |_| Ok(()))))
+}
+
+/// A layer that fails once the handler is done.
+fn failing_after() -> impl Layer<InvocationService, Service = Boxed> {
+    layer_fn(|inner: InvocationService| {
+        Boxed::new(service_fn(move |invocation| {
+            let inner = inner.clone();
+            async move {
+                inner.oneshot(invocation).await?;
+                Err("too late to fail".into())
+            }
+        }))
+    })
+}
+
+fn context(request_id: &str) -> Context {
+    Context::builder().aws_request_id(request_id).build()
+}
+
+/// A line that a handler holds open, and the event that says where it is.
+async fn line() -> (TcpListener, Value) {
+    let line = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let event = json!({ "line": line.local_addr().unwrap().to_string() });
+    (line, event)
+}
+
+async fn hung_up(mut line: TcpStream) {
+    let ended = tokio::time::timeout(Duration::from_secs(30), line.read(&mut [0])).await;
+    assert_eq!(ended.expect("the task was dropped").unwrap(), 0);
+}
+
+fn event(request_id: &str, body: &Value) -> Event {
+    Event {
+        request_id: request_id.into(),
+        body: body.to_string(),
+        ..Event::default()
+    }
+}
+
+#[tokio::test]
+async fn the_last_layer_is_outermost_in_a_test() {
+    let seen = Seen::default();
+    let outcome = ordered(&seen).invoke(json!(7), context("1")).await;
+    assert_eq!(outcome.result.unwrap(), 7);
+    assert_eq!(seen.all(), ORDER);
+}
+
+#[tokio::test]
+async fn the_last_layer_is_outermost_on_lambda() {
+    let mut api = RuntimeApi::start().await;
+    let mut function = Process::spawn(&mut function_process("order", api.address));
+    assert_eq!(api.invoke(event("1", &json!(7))).await.json(), 7);
+    let log = function.wait_for("saw outer out");
+    let saw = log
+        .lines()
+        .filter_map(|line| Some(line.split_once("saw ")?.1));
+    assert_eq!(saw.collect::<Vec<_>>(), ORDER);
+}
+
+/// Calls a function that is served at the desk, and gives what it answered.
+async fn at_the_desk(runtime: Runtime, event: &Value) -> Value {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = tokio::spawn(runtime.serve(listener, async { stopped.await.unwrap_or(()) }));
+    let url = format!("http://{address}/2015-03-31/functions/f/invocations");
+    let answer = Client::new().post(url).body(event.to_string()).send().await;
+    let answer = answer.unwrap().json().await.unwrap();
+    stop.send(()).unwrap();
+    served.await.unwrap().unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn the_last_layer_is_outermost_at_the_desk() {
+    let seen = Seen::default();
+    assert_eq!(at_the_desk(ordered(&seen), &json!(7)).await, 7);
+    let mut saw = seen.all();
+    for line in &mut saw {
+        // The desk makes up the request id.
+        if let Some((name, _)) = line.split_once(" in ") {
+            *line = format!("{name} in 1");
+        }
+    }
+    assert_eq!(saw, ORDER);
+}
+
+#[tokio::test]
+async fn a_layer_that_does_not_run_the_handler_is_the_failure() {
+    let fails = || Runtime::new(echo).layer(failing("closed today"));
+    let skips = || Runtime::new(echo).layer(skipping());
+    let not_invoked = "Runtime.NotInvoked";
+
+    let error = fails().invoke((), context("1")).await.result.unwrap_err();
+    assert_eq!(
+        (error.error_type(), error.message()),
+        ("Error", "closed today")
+    );
+    let error = skips().invoke((), context("1")).await.result.unwrap_err();
+    assert_eq!(error.error_type(), not_invoked);
+
+    let answer = at_the_desk(fails(), &json!({})).await;
+    assert_eq!(answer["errorMessage"], "closed today");
+    let answer = at_the_desk(skips(), &json!({})).await;
+    assert_eq!(answer["errorType"], not_invoked);
+
+    for (name, member, expected) in [
+        ("fails", "errorMessage", "closed today"),
+        ("skips", "errorType", not_invoked),
+    ] {
+        let mut api = RuntimeApi::start().await;
+        let function = Process::spawn(&mut function_process(name, api.address));
+        // The process goes on.
+        for id in ["1", "2"] {
+            let posted = api.invoke(event(id, &json!({}))).await;
+            assert_eq!((&*posted.endpoint, &*posted.request_id), ("error", id));
+            assert_eq!(posted.json()[member], expected);
+        }
+        let log = function.log();
+        assert_eq!(log.matches("Invoke Error").count(), 2, "{log}");
+        assert!(!log.contains("entered"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_fails_after_the_answer_alters_nothing() {
+    let runtime = || Runtime::new(echo).layer(failing_after());
+    let outcome = runtime().invoke(json!(7), context("1")).await;
+    assert_eq!(outcome.result.unwrap(), 7);
+    assert_eq!(at_the_desk(runtime(), &json!(7)).await, 7);
+}
+
+#[tokio::test]
+async fn a_timeout_layer_cuts_off_the_handler_and_its_tasks() {
+    let (line, held) = line().await;
+    let runtime = Runtime::new(cut).layer(TimeoutLayer::new(Duration::from_millis(300)));
+    let (outcome, accepted) = tokio::join!(runtime.invoke(held, context("1")), line.accept());
+    assert_eq!(outcome.result.unwrap_err().error_type(), "Elapsed");
+    hung_up(accepted.unwrap().0).await;
+}
+
+#[tokio::test]
+async fn a_timeout_layer_cuts_off_on_lambda_too_and_names_what() {
+    let mut api = RuntimeApi::start().await;
+    let function = Process::spawn(&mut function_process("cut", api.address));
+    let (line, held) = line().await;
+    let posted = api.invoke(event("1", &held)).await;
+    assert_eq!(posted.json()["errorType"], "Elapsed");
+    hung_up(line.accept().await.unwrap().0).await;
+    assert_eq!(api.invoke(event("2", &json!(7))).await.json(), 7);
+    let log = function.log();
+    let name = "\t1\tWARN\tcut off with its invocation: the task spawned at tests/layers.rs:";
+    assert_eq!(log.matches(name).count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn what_a_handlers_future_holds_is_dropped_with_it() {
+    struct Dropped(Arc<Notify>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let dropped = Arc::new(Notify::new());
+    let hangs = {
+        let dropped = Arc::clone(&dropped);
+        move |_: Value, _: Context, callback: Callback| {
+            let dropped = Dropped(Arc::clone(&dropped));
+            async move {
+                std::future::pending::<()>().await;
+                drop((dropped, callback));
+            }
+        }
+    };
+    let runtime = Runtime::new(hangs).layer(TimeoutLayer::new(Duration::from_millis(1)));
+    let error = runtime.invoke((), context("1")).await.result.unwrap_err();
+    assert_eq!(error.error_type(), "Elapsed");
+    dropped.notified().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_layer_cuts_off_what_follows_the_answer() {
+    let done = Arc::new(Mutex::new(false));
+    let handler = {
+        let done = Arc::clone(&done);
+        move |_: Value, context: Context, callback: Callback| {
+            let done = Arc::clone(&done);
+            context.wait_until(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                *done.lock().unwrap() = true;
+            });
+            callback.succeed(json!("answered"));
+        }
+    };
+    let runtime = Runtime::new(handler).layer(TimeoutLayer::new(Duration::from_millis(300)));
+    let outcome = runtime.invoke((), context("1")).await;
+    assert_eq!(outcome.result.unwrap(), "answered");
+    assert!(outcome.leftover.is_empty() && *done.lock().unwrap());
+}
+
+#[tokio::test]
+async fn no_layer_cuts_off_what_follows_the_answer_on_lambda() {
+    let mut api = RuntimeApi::start().await;
+    let mut function = Process::spawn(&mut function_process("after", api.address));
+    let (line, held) = line().await;
+    let posted = api.invoke(event("1", &held)).await;
+    let answered = ("response", json!("answered"));
+    assert_eq!((&*posted.endpoint, posted.json()), answered);
+    let (line, _) = line.accept().await.unwrap();
+    function.wait_for("\t1\tERROR\ta layer failed after the answer: request timed out");
+    let asked = api.asked();
+    assert_eq!(
+        asked, 1,
+        "the next event was asked for before the work had ended"
+    );
+    drop(line);
+    let posted = api.invoke(event("2", &json!({}))).await;
+    assert_eq!((&*posted.endpoint, posted.json()), answered);
+}
