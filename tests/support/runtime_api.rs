@@ -11,6 +11,7 @@ use axum::{
 };
 use serde_json::Value;
 use std::{
+    future::{Ready, ready},
     net::SocketAddr,
     sync::{
         Arc,
@@ -26,7 +27,7 @@ use tokio::{
 /// What a function posted.
 #[derive(Debug)]
 pub struct Posted {
-    /// `response`, `error` or `init/error`.
+    /// `response`, `error`, `init/error`, `restore/error` or `extension/register`.
     pub endpoint: String,
     pub request_id: String,
     pub headers: HeaderMap,
@@ -66,6 +67,7 @@ struct Shared {
     posted: mpsc::UnboundedSender<Posted>,
     connections: Arc<AtomicUsize>,
     asked: watch::Sender<usize>,
+    restored: watch::Sender<bool>,
     /// What answers are answered with.
     status: std::sync::Mutex<StatusCode>,
 }
@@ -82,6 +84,7 @@ impl RuntimeApi {
             posted: post_queue,
             connections: Arc::clone(&connections),
             asked: watch::Sender::new(0),
+            restored: watch::Sender::new(false),
             status: std::sync::Mutex::new(StatusCode::ACCEPTED),
         });
         let runtime = "/2018-06-01/runtime";
@@ -91,7 +94,17 @@ impl RuntimeApi {
                 &format!("{runtime}/invocation/{{id}}/{{endpoint}}"),
                 post(answer),
             )
-            .route(&format!("{runtime}/init/error"), post(init_error))
+            .route(
+                &format!("{runtime}/init/error"),
+                post(|state, headers, body| told("init/error", state, headers, body)),
+            )
+            .route(&format!("{runtime}/restore/next"), get(restored))
+            .route(
+                &format!("{runtime}/restore/error"),
+                post(|state, headers, body| told("restore/error", state, headers, body)),
+            )
+            .route("/2020-01-01/extension/register", post(register))
+            .route("/2020-01-01/extension/event/next", get(no_extension_event))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(Arc::clone(&state));
         let listener = listener.tap_io(move |io| {
@@ -150,6 +163,12 @@ impl RuntimeApi {
         asked.expect("the API runs");
     }
 
+    /// Ends the wait for the snapshot to be restored.
+    pub fn restore(&self) {
+        self.state.restored.send_replace(true);
+    }
+
+    /// What answers, and the registration of an extension, are answered with.
     pub fn answer_with(&self, status: StatusCode) {
         *self.state.status.lock().expect("no panic") = status;
     }
@@ -201,17 +220,42 @@ async fn answer(
     )
 }
 
-async fn init_error(
+fn told(
+    endpoint: &str,
     State(state): State<Arc<Shared>>,
     headers: HeaderMap,
     body: Bytes,
-) -> impl IntoResponse {
-    let endpoint = "init/error".into();
+) -> Ready<StatusCode> {
     let _ = state.posted.send(Posted {
-        endpoint,
+        endpoint: endpoint.into(),
         request_id: String::new(),
         headers,
         body,
     });
-    StatusCode::ACCEPTED
+    ready(StatusCode::ACCEPTED)
+}
+
+async fn restored(State(state): State<Arc<Shared>>) {
+    let mut restored = state.restored.subscribe();
+    let restored = restored.wait_for(|restored| *restored).await;
+    restored.expect("the API runs");
+}
+
+async fn register(
+    state: State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, HeaderMap, &'static str) {
+    let status = *state.status.lock().expect("no panic");
+    told("extension/register", state, headers, body).await;
+    let mut headers = HeaderMap::new();
+    let id = HeaderValue::from_static("extension-1");
+    headers.insert("lambda-extension-identifier", id);
+    let body = r#"{"functionName":"f","functionVersion":"1","handler":"f","accountId":"1"}"#;
+    (status, headers, body)
+}
+
+/// An extension that asks for no events is told of none.
+async fn no_extension_event() {
+    std::future::pending().await
 }

@@ -1,0 +1,226 @@
+//! What happens round a snapshot, and when the process is told to end.
+#![cfg(unix)]
+
+mod support;
+
+use axum::http::StatusCode;
+use futures::future::{BoxFuture, FutureExt, ready};
+use lambda_runtime_api_client::BoxError;
+use nodeback::{Runtime, SnapStartResource, Value, json};
+use std::{io::BufRead, process::Command, sync::Arc};
+use support::{
+    Process, example, function as function_process, on_lambda, output,
+    runtime_api::{Event, RuntimeApi},
+};
+
+/// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
+#[tokio::test]
+#[ignore = "needs to be started by the other tests, as the process of a function"]
+async fn function() {
+    let Ok(name) = std::env::var("_HANDLER") else {
+        return;
+    };
+    let resource = |who: &'static str| {
+        let fails = name.clone();
+        Arc::new(Resource { who, fails })
+    };
+    let handler = async |_: Value| Ok::<_, nodeback::Error>("answered");
+    let runtime = Runtime::new(handler)
+        .register_snapstart_resource(resource("first"))
+        .register_snapstart_resource(resource("second"));
+    if let Err(error) = runtime.run().await {
+        eprintln!("\n{error}");
+        std::process::exit(1);
+    }
+}
+
+/// Says what is done with it, and fails in the hook that it names.
+struct Resource {
+    who: &'static str,
+    fails: String,
+}
+
+impl Resource {
+    fn hook(&self, name: &str) -> BoxFuture<'_, Result<(), BoxError>> {
+        eprintln!("{}: {name}", self.who);
+        let done = if self.fails == name {
+            Err("ouch".into())
+        } else {
+            Ok(())
+        };
+        ready(done).boxed()
+    }
+}
+
+impl SnapStartResource for Resource {
+    fn before_snapshot(&self) -> BoxFuture<'_, Result<(), BoxError>> {
+        self.hook("before_snapshot")
+    }
+
+    fn after_restore(&self) -> BoxFuture<'_, Result<(), BoxError>> {
+        self.hook("after_restore")
+    }
+}
+
+fn snapstart(handler: &str, api: &RuntimeApi) -> Command {
+    let mut function = function_process(handler, api.address);
+    function.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start");
+    function
+}
+
+fn start(api: &RuntimeApi) -> Command {
+    let mut function = example("snapstart");
+    on_lambda(&mut function, api.address);
+    function
+}
+
+fn event() -> Event {
+    Event {
+        request_id: "1".into(),
+        body: "{}".into(),
+        ..Event::default()
+    }
+}
+
+/// Starts it, and waits until its extension is registered, which has it told to end.
+async fn registered(api: &mut RuntimeApi, mut function: Command) -> Process {
+    let function = Process::spawn(&mut function);
+    let posted = api.posted().await;
+    assert_eq!(posted.endpoint, "extension/register");
+    let name = posted.header("lambda-extension-name");
+    assert!(name.contains("graceful-shutdown"), "{name}");
+    assert_eq!(posted.json(), json!({ "events": [] }));
+    function
+}
+
+#[tokio::test]
+async fn resources_let_go_before_the_snapshot_and_are_set_up_again_after_it() {
+    let mut api = RuntimeApi::start().await;
+    let mut function = Process::spawn(&mut snapstart("two", &api));
+    function.wait_for("first: before_snapshot");
+    assert_eq!(api.asked(), 0);
+    api.restore();
+    assert_eq!(api.invoke(event()).await.json(), "answered");
+    let log = function.log();
+    let said = log.lines().filter(|line| line.contains(": "));
+    assert_eq!(
+        said.collect::<Vec<_>>(),
+        [
+            "second: before_snapshot",
+            "first: before_snapshot",
+            "first: after_restore",
+            "second: after_restore"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_resource_that_fails_is_told_to_lambda_and_ends_the_process() {
+    for (name, endpoint, kind) in [
+        (
+            "before_snapshot",
+            "init/error",
+            "Runtime.BeforeSnapshotError",
+        ),
+        (
+            "after_restore",
+            "restore/error",
+            "Runtime.AfterRestoreError",
+        ),
+    ] {
+        let mut api = RuntimeApi::start().await;
+        let function = Process::spawn(&mut snapstart(name, &api));
+        api.restore();
+        let posted = api.posted().await;
+        assert_eq!(posted.endpoint, endpoint);
+        assert_eq!(posted.header("lambda-runtime-function-error-type"), kind);
+        assert_eq!(posted.json()["errorMessage"], "ouch");
+        let (log, code) = function.end();
+        assert!(log.contains(&format!("\n{kind}: ouch\n")), "{log}");
+        assert_eq!(code, Some(1));
+        assert_eq!(api.asked(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_example_is_connected_again_after_it_was_restored() {
+    let mut api = RuntimeApi::start().await;
+    let mut function = start(&api);
+    function.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start");
+    let mut function = registered(&mut api, function).await;
+    function.wait_for("the connection is closed");
+    api.restore();
+    let posted = api.invoke(event()).await;
+    assert_eq!(posted.json(), json!({ "connected": true }));
+}
+
+#[tokio::test]
+async fn without_snapstart_and_at_the_desk_nothing_lets_go() {
+    let mut api = RuntimeApi::start().await;
+    let function = start(&api);
+    let function = registered(&mut api, function).await;
+    let posted = api.invoke(event()).await;
+    assert_eq!(posted.json(), json!({ "connected": true }));
+    assert_eq!(function.log(), "");
+
+    let mut desk = example("snapstart");
+    desk.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start");
+    let run = output(desk.arg("-"), "{}");
+    assert_eq!(run.stdout, b"{\"connected\":true}\n");
+    assert_eq!(run.stderr, b"");
+}
+
+#[tokio::test]
+async fn on_lambda_the_hook_runs_when_the_environment_is_shut_down() {
+    let mut api = RuntimeApi::start().await;
+    let function = start(&api);
+    let function = registered(&mut api, function).await;
+    api.invoke(event()).await;
+    function.signal("TERM");
+    let (log, code) = function.end();
+    assert_eq!(
+        log.matches("the connection is closed\n").count(),
+        1,
+        "{log}"
+    );
+    assert_eq!(code, Some(0));
+}
+
+#[tokio::test]
+async fn a_hook_that_cannot_be_registered_is_one_clear_error() {
+    let mut api = RuntimeApi::start().await;
+    api.answer_with(StatusCode::FORBIDDEN);
+    let function = start(&api);
+    let function = registered(&mut api, function).await;
+    let posted = api.posted().await;
+    assert_eq!(posted.endpoint, "init/error");
+    let kind = "Runtime.ShutdownHookError";
+    assert_eq!(posted.header("lambda-runtime-function-error-type"), kind);
+    let (log, code) = function.end();
+    // After what the panic hook says: lambda_runtime panics.
+    let errors = log.lines().filter(|line| line.starts_with("Error: "));
+    let [error] = errors.collect::<Vec<_>>()[..] else {
+        panic!("not one error in: {log}");
+    };
+    assert!(error.starts_with(&format!("Error: {kind}: ")), "{error}");
+    assert!(error.contains("403 Forbidden"), "{error}");
+    assert_eq!(code, Some(1));
+    assert_eq!(api.asked(), 0);
+}
+
+#[test]
+fn at_the_desk_the_hook_runs_after_an_interrupt() {
+    for signal in ["INT", "TERM"] {
+        let mut desk = Process::spawn(example("snapstart").args(["--listen", "127.0.0.1:0"]));
+        let listens = desk.stdout().lines().next();
+        assert!(listens.unwrap().unwrap().starts_with("snapstart listens"));
+        desk.signal(signal);
+        let (log, code) = desk.end();
+        assert_eq!(
+            log.matches("the connection is closed\n").count(),
+            1,
+            "{log}"
+        );
+        assert_eq!(code, Some(0));
+    }
+}
