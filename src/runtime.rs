@@ -127,6 +127,17 @@ type Shutdown = Box<dyn FnOnce() -> futures::future::BoxFuture<'static, ()> + Se
 
 impl Runtime {
     /// Takes the one handler of a program, with the settings at their defaults.
+    ///
+    /// ```
+    /// use nodeback::{Context, Runtime, Value};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let runtime = Runtime::new(async |event: Value| Ok::<_, nodeback::Error>(event));
+    /// // In `main`: runtime.run().await
+    /// assert_eq!(runtime.invoke(7, Context::default()).await.result.unwrap(), 7);
+    /// # }
+    /// ```
     pub fn new<M>(handler: impl Handler<M>) -> Self {
         let mut runtime = exports();
         runtime.functions.export(None, Function::new(handler));
@@ -134,6 +145,19 @@ impl Runtime {
     }
 
     /// One more handler, under a name: see [`exports`]. The same name again replaces the first.
+    ///
+    /// ```
+    /// use nodeback::{Context, Value};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let runtime = nodeback::exports()
+    ///     .handler("one", async |_: Value| Ok::<_, nodeback::Error>(1))
+    ///     .handler("two", async |_: Value| Ok::<_, nodeback::Error>(2));
+    /// let context = Context::builder().function_name("two").build();
+    /// assert_eq!(runtime.invoke((), context).await.result.unwrap(), 2);
+    /// # }
+    /// ```
     pub fn handler<M>(
         mut self,
         name: impl Into<Cow<'static, str>>,
@@ -189,7 +213,15 @@ impl Runtime {
         }
     }
 
-    /// What an invocation answers with when nobody called the callback.
+    /// What an invocation answers with when nobody called the callback: see [`Unsignalled`].
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Runtime, Unsignalled, Value};
+    ///
+    /// let forgetful = |_: Value, _: Context, _: Callback| {};
+    /// let runtime = Runtime::new(forgetful).unsignalled(Unsignalled::Null);
+    /// # drop(runtime);
+    /// ```
     pub fn unsignalled(mut self, unsignalled: Unsignalled) -> Self {
         self.settings.unsignalled = unsignalled;
         self
@@ -203,14 +235,14 @@ impl Runtime {
     /// use nodeback::{Callback, Context, Runtime, Value, json};
     /// use std::time::Duration;
     ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
     /// let slow = |_: Value, context: Context, callback: Callback| {
     ///     context.spawn(async move {
     ///         tokio::time::sleep(Duration::from_secs(60)).await;
     ///         callback.succeed(json!("too late"));
     ///     });
     /// };
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
     /// let runtime = Runtime::new(slow).answer_before_deadline(Duration::from_millis(980));
     /// let context = Context::builder().timeout(Duration::from_secs(1)).build();
     /// let error = runtime.invoke(json!({}), context).await.result.unwrap_err();
@@ -236,12 +268,12 @@ impl Runtime {
     /// use std::time::Duration;
     /// use tower::timeout::TimeoutLayer;
     ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
     /// let slow = async |_: Value, _: Context, callback: Callback| {
     ///     tokio::time::sleep(Duration::from_secs(2)).await;
     ///     callback.succeed(json!("too late"));
     /// };
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
     /// let runtime = Runtime::new(slow).layer(TimeoutLayer::new(Duration::from_millis(10)));
     /// let error = runtime.invoke(json!({}), Context::default()).await.result.unwrap_err();
     /// assert_eq!(error.error_type(), "Elapsed");
@@ -340,6 +372,23 @@ impl Runtime {
     }
 
     /// Runs one invocation in process: see [`invoke`](crate::invoke()).
+    ///
+    /// ```
+    /// use nodeback::{Context, Runtime, Value};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let runtime = Runtime::new(async |event: Value| Ok::<_, nodeback::Error>(event));
+    /// for event in ["first", "second"] {
+    ///     let outcome = runtime.invoke(event, Context::default()).await;
+    ///     assert_eq!(outcome.result.unwrap(), event);
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where there is no tokio runtime with its time driver enabled.
     pub async fn invoke(&self, event: impl Serialize, context: Context) -> Outcome {
         match self.functions.named(&context.function_name) {
             Ok(function) => {
@@ -383,6 +432,15 @@ impl Runtime {
     }
 
     /// Runs the handlers: see [`run`].
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> nodeback::Result<()> {
+    /// # let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
+    /// let margin = std::time::Duration::from_millis(200);
+    /// nodeback::Runtime::new(handler).answer_before_deadline(margin).run().await
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -465,6 +523,22 @@ impl Runtime {
 }
 
 /// An invocation, as the service that a layer of [`Runtime::layer`] is laid on.
+///
+/// ```
+/// use nodeback::InvocationService;
+/// use tower::{Layer, ServiceExt, layer::layer_fn};
+///
+/// /// A layer that adds what an error of the layers within is to say.
+/// fn explained() -> impl Layer<InvocationService, Service = InvocationService> {
+///     layer_fn(|inner: InvocationService| {
+///         InvocationService::new(inner.map_err(|error| format!("a layer: {error}").into()))
+///     })
+/// }
+///
+/// let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
+/// let runtime = nodeback::Runtime::new(handler).layer(explained());
+/// # drop(runtime);
+/// ```
 #[cfg(feature = "lambda")]
 pub type InvocationService = tower::util::BoxCloneSyncService<
     lambda_runtime::LambdaInvocation,

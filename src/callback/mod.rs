@@ -378,7 +378,15 @@ impl<R: Send + 'static> fmt::Debug for Callback<R> {
 
 /// The completion had its signal already: gives back what was refused.
 ///
-/// See [`Callback::try_settle`].
+/// ```
+/// let (callback, completion) = nodeback::callback();
+/// let clone = callback.clone();
+/// callback.succeed("first");
+/// let refused = clone.try_settle(Ok::<_, nodeback::Error>("second")).unwrap_err();
+/// println!("the first was at {}", refused.first()); // src/main.rs:3:10
+/// assert_eq!(refused.into_inner().unwrap(), Some("second"));
+/// assert_eq!(completion.wait().unwrap(), Some("first"));
+/// ```
 pub struct AlreadySignalled<R> {
     outcome: Result<Option<R>, Error>,
     first: Place,

@@ -49,6 +49,17 @@ impl Default for Context {
 }
 
 /// Builds a [`Context`]; what is not set is plausible. The timeout is Lambda's default, 3 s.
+///
+/// ```
+/// use nodeback::{Context, json};
+///
+/// let context = Context::builder()
+///     .function_name("orders")
+///     .client_context(json!({ "custom": { "shop": "7" } }))
+///     .build();
+/// assert_eq!(context.function_name, "orders");
+/// assert_eq!(context.client_context.as_ref().unwrap()["custom"]["shop"], "7");
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ContextBuilder {
@@ -93,6 +104,22 @@ impl ContextBuilder {
     }
 
     /// How long the invocation may take, from its start. Zero means as long as it likes.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let hangs = async |_: Value, _: Context, callback: Callback| {
+    ///     std::future::pending::<()>().await;
+    ///     callback.succeed(json!("never"));
+    /// };
+    /// let context = Context::builder().timeout(Duration::from_millis(10)).build();
+    /// let error = nodeback::invoke(hangs, (), context).await.result.unwrap_err();
+    /// assert!(error.message().ends_with("Task timed out after 0.01 seconds"));
+    /// # }
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limit = if timeout.is_zero() {
             Limit::None
@@ -104,6 +131,15 @@ impl ContextBuilder {
 
     /// When the invocation is cut off, in milliseconds since 1970, as the Runtime API sends it. A
     /// deadline of 0 or more than an hour past means that it is unknown.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let deadline = SystemTime::now() + Duration::from_secs(60);
+    /// let millis = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    /// let context = nodeback::Context::builder().deadline_ms(millis as u64).build();
+    /// assert!(context.get_remaining_time_in_millis() > 50_000);
+    /// ```
     pub fn deadline_ms(mut self, millis: u64) -> Self {
         self.limit = if millis == 0 {
             Limit::None
@@ -132,6 +168,11 @@ impl ContextBuilder {
 
     /// The context. Its [`spawn`](Context::spawn) works where there is a tokio runtime; nobody waits
     /// for its `succeed`, `fail` and `done` until it is given to [`invoke`](crate::invoke()).
+    ///
+    /// ```
+    /// let context = nodeback::Context::builder().aws_request_id("request-1").build();
+    /// assert_eq!(context.aws_request_id, "request-1");
+    /// ```
     pub fn build(self) -> Context {
         self.start(Box::new_uninit()).0
     }

@@ -91,6 +91,13 @@ impl Context {
 
     /// Whether a success, signalled through the callback, waits for the tasks of this invocation
     /// before it is sent. Node's `callbackWaitsForEmptyEventLoop`: true unless it was set.
+    ///
+    /// ```
+    /// let context = nodeback::Context::default();
+    /// assert!(context.callback_waits_for_empty_event_loop());
+    /// context.set_callback_waits_for_empty_event_loop(false);
+    /// assert!(!context.callback_waits_for_empty_event_loop());
+    /// ```
     pub fn callback_waits_for_empty_event_loop(&self) -> bool {
         self.0
             .wire

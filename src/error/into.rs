@@ -186,6 +186,13 @@ pub struct ErrorName(Cow<'static, str>);
 
 impl ErrorName {
     /// The `errorType` to be.
+    ///
+    /// ```
+    /// use nodeback::{ErrorName, IntoError};
+    ///
+    /// let error = anyhow::anyhow!("no order 7").context(ErrorName::new("OrderNotFound"));
+    /// assert_eq!(error.into_error().error_type(), "OrderNotFound");
+    /// ```
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         ErrorName(name.into())
     }

@@ -158,16 +158,36 @@ impl Error {
     }
 
     /// `errorType`: the name that callers match on.
+    ///
+    /// ```
+    /// use nodeback::{Error, IntoError};
+    ///
+    /// let not_found = Error::new("OrderNotFound", "no order 7");
+    /// assert_eq!(not_found.error_type(), "OrderNotFound");
+    /// // A text is no error of a class of its own: its name is JavaScript's `typeof`.
+    /// assert_eq!("no order 7".into_error().error_type(), "string");
+    /// ```
     pub fn error_type(&self) -> &str {
         &self.0.error_type
     }
 
     /// `errorMessage`.
+    ///
+    /// ```
+    /// let error = nodeback::error!("no order {}", 7);
+    /// assert_eq!(error.message(), "no order 7");
+    /// ```
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
     /// The error behind this one, if there is one.
+    ///
+    /// ```
+    /// let cause = "many".parse::<u32>().unwrap_err();
+    /// let error = nodeback::error!("the stock of order 7").with_cause(cause);
+    /// assert_eq!(error.source().unwrap().to_string(), "invalid digit found in string");
+    /// ```
     pub fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.causes().next()
     }

@@ -30,6 +30,20 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// What an invocation answers with when nobody called the callback, and nobody can any more.
+///
+/// ```
+/// use nodeback::{Callback, Context, Runtime, Unsignalled, Value};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let forgetful = |_: Value, _: Context, _: Callback| {};
+/// let fails = Runtime::new(forgetful).invoke((), Context::default()).await;
+/// assert_eq!(fails.result.unwrap_err().error_type(), "Runtime.CallbackNotCalled");
+///
+/// let as_in_node = Runtime::new(forgetful).unsignalled(Unsignalled::Null);
+/// assert_eq!(as_in_node.invoke((), Context::default()).await.result.unwrap(), Value::Null);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unsignalled {
@@ -41,6 +55,23 @@ pub enum Unsignalled {
 }
 
 /// What one invocation came to: see [`invoke`].
+///
+/// ```
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let hasty = |_: Value, _: Context, callback: Callback| {
+///     callback(None, Some(json!("first")));
+///     callback(None, Some(json!("second")));
+/// };
+/// let outcome = nodeback::invoke(hasty, (), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap(), "first");
+/// assert_eq!(outcome.refused_count, 1);
+/// println!("again at {}", outcome.refused[0].again); // src/main.rs:8:5
+/// assert!(outcome.leftover.is_empty());
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome {

@@ -114,6 +114,8 @@ pub struct Task(pub(super) Option<JoinHandle<()>>);
 
 impl Task {
     /// Stops the task at its next `.await`. A blocking one that has begun runs on.
+    ///
+    /// See [`Task`] for an example.
     pub fn abort(&self) {
         if let Some(task) = &self.0 {
             task.abort();
@@ -121,6 +123,16 @@ impl Task {
     }
 
     /// Whether the task has ended.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut task = nodeback::Context::default().spawn(async {});
+    /// assert!(!task.is_finished());
+    /// (&mut task).await;
+    /// assert!(task.is_finished());
+    /// # }
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.0.as_ref().is_none_or(JoinHandle::is_finished)
     }
