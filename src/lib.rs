@@ -22,6 +22,15 @@
 //! that the AWS CLI and any SDK can call), and in a unit test, in process: see [`run`] and
 //! [`invoke`](fn@invoke).
 //!
+//! | to | read |
+//! | --- | --- |
+//! | port a Node function, pattern by pattern | [`porting`] |
+//! | know what happens when, and where it is not as in Node | [`semantics`] |
+//! | test a handler | [`testing`] |
+//! | bring it to Lambda | [`deploying`] |
+//! | understand an error or a line in the log | [`troubleshooting`] |
+//! | know what is promised when things go wrong | [`reliability`] |
+//!
 //! # Exactly once
 //!
 //! An invocation is answered by one signal, and always by one:
@@ -65,6 +74,48 @@
 //! [`run`] and [`invoke`](fn@invoke) take a function or closure of any of these:
 //!
 #![doc = include_str!("docs/shapes.md")]
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use nodeback::{Callback, Context, Result, Value, error, invoke};
+//!
+//! fn calls(event: Value, _: Context, callback: Callback) {
+//!     callback(None, Some(event));
+//! }
+//! fn calls_or_throws(event: Value, _: Context, callback: Callback) -> Result<()> {
+//!     let id = event.as_u64().ok_or_else(|| error!("an id is a number"))?;
+//!     callback.succeed(id.into());
+//!     Ok(())
+//! }
+//! async fn awaits_and_calls(event: Value, _: Context, callback: Callback) {
+//!     tokio::task::yield_now().await;
+//!     callback.succeed(event);
+//! }
+//! async fn awaits_and_returns(event: Value, _: Context) -> Result<Value> {
+//!     tokio::task::yield_now().await;
+//!     Ok(event)
+//! }
+//! fn blocks_and_returns(event: Value, _: Context) -> Result<Value> {
+//!     std::thread::yield_now();
+//!     Ok(event)
+//! }
+//! fn uses_the_context(event: Value, context: Context) {
+//!     context.succeed(event);
+//! }
+//!
+//! let context = Context::default;
+//! assert_eq!(invoke(calls, 7, context()).await.result.unwrap(), 7);
+//! assert_eq!(invoke(calls_or_throws, 7, context()).await.result.unwrap(), 7);
+//! assert_eq!(invoke(awaits_and_calls, 7, context()).await.result.unwrap(), 7);
+//! assert_eq!(invoke(awaits_and_returns, 7, context()).await.result.unwrap(), 7);
+//! assert_eq!(invoke(blocks_and_returns, 7, context()).await.result.unwrap(), 7);
+//! assert_eq!(invoke(uses_the_context, 7, context()).await.result.unwrap(), 7);
+//! # }
+//! ```
+//!
+//! Several of them make one program with [`exports`]; [`Runtime`] has the settings, tower layers,
+//! and what is done before the first event.
 //!
 //! # The event loop
 //!
@@ -120,11 +171,21 @@
 //! | --- | --- | --- |
 //! | `lambda` | [`run`] on AWS Lambda, through the official `lambda_runtime` | yes |
 //! | `local` | [`run`] at the desk: the command line and the Invoke API | yes |
+//! | `graceful-shutdown` | [`Runtime::on_shutdown`]: a hook before the process ends | no |
 //!
-//! Without either the core remains, and no HTTP crate: everything here but [`run`].
+//! Without any the core remains, and no HTTP crate: everything here but [`run`].
 //!
 //! The crate is tested on the Rust release that `rust-version` in its `Cargo.toml` names.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// What a feature brings is linked to where it is there; the documentation of all has each link.
+#![cfg_attr(
+    not(all(feature = "graceful-shutdown", feature = "local")),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the pages name what other features bring"
+    )
+)]
 // A user's function never panics or ends because of us, and a number stays what it is. Here and not
 // with the other lints, since the examples may index a `Value`, which never panics.
 #![deny(
@@ -171,6 +232,13 @@ pub use runtime::run;
 pub use service::{HandlerService, service};
 
 /// A result whose error is an [`Error`].
+///
+/// ```
+/// fn parse(text: &str) -> nodeback::Result<u32> {
+///     Ok(text.parse()?)
+/// }
+/// assert_eq!(parse("many").unwrap_err().error_type(), "ParseIntError");
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 mod callback;
@@ -204,6 +272,15 @@ pub mod porting {}
 
 #[doc = include_str!("docs/semantics.md")]
 pub mod semantics {}
+
+#[doc = include_str!("docs/testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("docs/deploying.md")]
+pub mod deploying {}
+
+#[doc = include_str!("docs/troubleshooting.md")]
+pub mod troubleshooting {}
 
 #[doc = include_str!("docs/reliability.md")]
 pub mod reliability {}

@@ -1,0 +1,126 @@
+//! The pages in src/docs say what the source says.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// The text of the crate without its tests and its comments.
+fn source() -> String {
+    fn read(folder: &Path, source: &mut String) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(&path, source);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+                for line in code.lines().filter(|line| !line.trim().starts_with("//")) {
+                    source.push_str(line);
+                    source.push('\n');
+                }
+            }
+        }
+    }
+    let mut source = String::new();
+    read(Path::new("src"), &mut source);
+    source
+}
+
+fn page(name: &str) -> String {
+    let path = format!("src/docs/{name}.md");
+    let text = fs::read_to_string(path).unwrap();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The text literals of the code, without what continues a line.
+fn literals(source: &str) -> Vec<String> {
+    let mut literals = Vec::new();
+    let mut rest = source;
+    while let Some((_, text)) = rest.split_once('"') {
+        let mut literal = String::new();
+        let mut characters = text.char_indices();
+        let mut end = text.len();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '\\' => literal.extend(characters.next().map(|(_, escaped)| escaped)),
+                '"' => {
+                    end = at + 1;
+                    break;
+                }
+                other => literal.push(other),
+            }
+        }
+        let words = literal.split_whitespace().collect::<Vec<_>>();
+        literals.push(words.join(" "));
+        rest = &text[end..];
+    }
+    literals
+}
+
+/// The parts of a format text between what is put in.
+fn fixed_parts(format: &str) -> impl Iterator<Item = &str> {
+    let parts = format
+        .split('{')
+        .map(|part| part.split('}').next_back().unwrap());
+    parts.map(|part| part.trim_matches([' ', ':', '`', 't']))
+}
+
+/// What stands behind each of these calls, up to its first text.
+fn first_literals(source: &str, call: &str) -> Vec<String> {
+    let behind = source.split(call).skip(1);
+    let literals = behind.filter_map(|text| literals(text).into_iter().next());
+    literals.collect()
+}
+
+#[test]
+fn every_error_type_is_in_the_page_on_troubleshooting() {
+    let page = page("troubleshooting");
+    let source = source();
+    let name = |text: &String| {
+        let named = ["Runtime.", "Sandbox.", "Function."];
+        let is_name = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
+        is_name
+            && (named.iter().any(|start| text.starts_with(start)) || text.ends_with("Exception"))
+    };
+    let types: BTreeSet<String> = literals(&source).into_iter().filter(name).collect();
+    assert!(types.len() > 20, "only {types:?}");
+    for error_type in types {
+        assert!(
+            page.contains(&format!("`{error_type}`")),
+            "{error_type} is not there"
+        );
+    }
+    // The name may also be a constant, which is among those above.
+    let ours = source.split("Error::ours(").skip(1).map(str::trim_start);
+    for text in ours.filter(|text| text.starts_with('"')) {
+        let error_type = &literals(text)[0];
+        let named = format!("`{error_type}`");
+        assert!(page.contains(&named), "{named} is not there");
+    }
+}
+
+#[test]
+fn every_line_of_the_log_is_in_the_page_on_troubleshooting() {
+    let page = page("troubleshooting");
+    let source = source();
+    let mut lines = 0;
+    for call in ["tracing::warn!(", "tracing::error!("] {
+        for line in first_literals(&source, call) {
+            for part in fixed_parts(&line).filter(|part| part.len() > 8) {
+                assert!(page.contains(part), "`{part}` of `{line}` is not there");
+                lines += 1;
+            }
+        }
+    }
+    assert!(lines > 15, "only {lines} lines");
+}
+
+#[test]
+fn every_compile_error_is_in_the_page_on_troubleshooting() {
+    let page = page("troubleshooting");
+    let messages = first_literals(&source(), "#[diagnostic::on_unimplemented(");
+    assert_ne!(messages.len(), 0);
+    for message in messages {
+        for part in fixed_parts(&message).filter(|part| part.len() > 8) {
+            assert!(page.contains(part), "`{part}` is not there");
+        }
+    }
+}
