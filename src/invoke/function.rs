@@ -11,15 +11,9 @@ use crate::{
     wire,
 };
 use bytes::Bytes;
-use std::{
-    borrow::Cow,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+#[cfg(any(feature = "lambda", feature = "local"))]
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 /// What a handler is run with.
 #[derive(Clone, Copy, Debug, Default)]
