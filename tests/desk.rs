@@ -552,11 +552,9 @@ fn a_timeout_that_is_none_is_told() {
 #[test]
 fn help_says_how_it_is_used() {
     let run = output(example("hello").arg("--help"), "");
-    assert!(
-        String::from_utf8(run.stdout)
-            .unwrap()
-            .starts_with("Usage: hello [EVENT.json | - | --listen ADDR]")
-    );
+    assert!(String::from_utf8(run.stdout).unwrap().starts_with(
+        "Usage: hello [--handler NAME] [EVENT.json | -]\n       hello --listen ADDR\n"
+    ));
     assert_eq!(run.status.code(), Some(0));
 }
 

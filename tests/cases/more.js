@@ -52,7 +52,7 @@ exports.fan_in_first_error = (event, context, callback) => { let left = 3; const
 exports.fan_in_of_nothing = (event, context, callback) => { let left = 0; [].forEach(() => { if (--left === 0) callback(null, 'all'); }); };
 exports.fan_in_partial = (event, context, callback) => { const failures = []; let left = 4; for (let i = 0; i < 4; i++) later(i, () => { if (i % 2) failures.push({ itemIdentifier: `m${i}` }); if (--left === 0) callback(null, { batchItemFailures: failures }); }); };
 exports.fan_in_promise_all = (event, context, callback) => { Promise.all([work(1), wait(6).then(() => 'two'), 3]).then((values) => callback(null, values)).catch(callback); };
-exports.fan_in_promise_all_rejects = (event, context, callback) => { Promise.all([work(1), wait(6).then(() => { throw new Error('slow'); }), failing(new Error('fast'))]).then((values) => callback(null, values)).catch(callback); };
+exports.fan_in_promise_all_rejects = (event, context, callback) => { Promise.all([work(1), wait(60).then(() => { throw new Error('slow'); }), failing(new Error('fast'))]).then((values) => callback(null, values)).catch(callback); };
 exports.fan_in_all_settled = (event, context, callback) => { Promise.allSettled([work(1), failing(new Error('lost'))]).then((all) => callback(null, all.map((one) => one.status === 'fulfilled' ? one.value : one.reason.message))); };
 
 // races

@@ -499,7 +499,7 @@ fn fan_in_promise_all_rejects(_: Value, context: Context, callback: Callback) {
     context.spawn(async move {
         let all = [
             work(Ok("1")).boxed(),
-            wait(6).map(|()| Err(Error::msg("slow"))).boxed(),
+            wait(60).map(|()| Err(Error::msg("slow"))).boxed(),
             failing(Error::msg("fast")).boxed(),
         ];
         callback.settle(try_join_all(all).await.map(|values| json!(values)));
