@@ -190,7 +190,10 @@ impl IntoError<NotExported> for NotExported {
 impl fmt::Display for NotExported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let NotExported { name, exported } = self;
-        write!(f, "`{name}` is not exported: expected ")?;
+        match name.as_str() {
+            "" => f.write_str("no handler is named: expected ")?,
+            name => write!(f, "`{name}` is not exported: expected ")?,
+        }
         match exported.as_slice() {
             [] => f.write_str("at least one handler in `nodeback::exports()`"),
             names => write!(f, "one of {}", names.join(", ")),
