@@ -35,18 +35,19 @@ struct Desk {
 }
 
 impl Desk {
-    async fn serve<M: 'static>(handler: impl Handler<M>) -> Self {
+    async fn serve<M>(handler: impl Handler<M>) -> Self {
+        Desk::run(Runtime::new(handler)).await
+    }
+
+    async fn run(runtime: Runtime) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { stopped.await.unwrap_or(()) };
-        // A type without the handler's marker can be spawned.
-        let served: futures::future::BoxFuture<'static, _> =
-            Box::pin(Runtime::new(handler).serve(listener, shutdown));
         Desk {
             address,
             stop,
-            served: tokio::spawn(served),
+            served: tokio::spawn(runtime.serve(listener, shutdown)),
         }
     }
 
@@ -798,5 +799,29 @@ async fn a_hundred_clients_that_reset_do_no_harm() {
         stream.set_zero_linger().unwrap();
     }
     assert_good_call(desk.address).await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn more_invocations_than_aws_runs_at_a_time_are_429() {
+    let (release, hold) = tokio::sync::watch::channel(());
+    let waits = move |_: Value, context: Context, callback: Callback| {
+        let mut hold = hold.clone();
+        context.spawn(async move {
+            let _ = hold.changed().await;
+            callback.succeed(Value::Null);
+        });
+    };
+    let desk = Desk::run(Runtime::new(waits).timeout(Duration::ZERO)).await;
+    let line = format!("POST {PATH} HTTP/1.1");
+    let event = "host: localhost\r\nx-amz-invocation-type: Event\r\n";
+    for _ in 0..1_000 {
+        assert_eq!(call(desk.address, &line, event, "{}").await.status, 202);
+    }
+    let answer = call(desk.address, &line, "host: localhost\r\n", "{}").await;
+    answer.assert_refusal(429, "TooManyRequestsException");
+    let answer = call(desk.address, "GET / HTTP/1.1", "host: localhost\r\n", "").await;
+    answer.assert_refusal(429, "TooManyRequestsException");
+    drop(release);
     desk.end().await;
 }

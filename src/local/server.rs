@@ -161,6 +161,7 @@ async fn accept(
         xray_trace_id,
     } = Invoke::parse(&parts.headers)?;
     let event = request::event(body, &server.limits).await?;
+    server.has_room()?;
     if invocation_type == InvocationType::DryRun {
         return Ok(respond(StatusCode::NO_CONTENT, request_id, ""));
     }
@@ -248,7 +249,22 @@ struct Reply {
     callback: Callback<Answer>,
 }
 
+/// How many invocations AWS has of an account at a time, unless it is asked for more.
+const CONCURRENCY: usize = 1_000;
+
 impl Server {
+    /// Whether one more invocation may run, those included that nobody waits for any more.
+    pub(super) fn has_room(&self) -> Result<(), Refusal> {
+        if self.invocations.len() < CONCURRENCY {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TooManyRequestsException",
+            format!("Rate Exceeded: {CONCURRENCY} invocations are running"),
+        ))
+    }
+
     fn answer(&self, reply: Reply, answer: Result<Bytes, Error>) {
         let Reply {
             started,

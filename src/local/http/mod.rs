@@ -88,6 +88,9 @@ pub(super) async fn answer(
     if event.len() > EVENT_LIMIT {
         return request::too_large().respond(&request_id);
     }
+    if let Err(refusal) = server.has_room() {
+        return refusal.respond(&request_id);
+    }
     let trace_id = parts.headers.get("x-amzn-trace-id");
     let context = context.xray_trace_id(trace_id.and_then(|id| Some(id.to_str().ok()?.to_owned())));
     let span = context.span();
