@@ -21,6 +21,8 @@ python3 -m venv "$folder"
 python=$folder/bin/python
 pip=("$python" -m pip --disable-pip-version-check --quiet)
 "${pip[@]}" install awscli==1.46.3 boto3==1.44.8
+# The Python runtime client, for `cargo bench --bench lambda`.
+"${pip[@]}" install --only-binary :all: awslambdaric==4.2.2
 # Without its compiler for other machines, which only `cargo lambda build` needs.
 "${pip[@]}" install --no-deps cargo-lambda==1.9.2
 

@@ -1,0 +1,225 @@
+//! A Runtime API that does as little as it can, so that it is not what is measured: raw HTTP on one
+//! thread for all, replies that are made beforehand.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+        mpsc as std_mpsc,
+    },
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Handle},
+    sync::{Mutex, mpsc},
+    task::AbortHandle,
+};
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// The Runtime API of one process.
+pub(crate) struct Stub {
+    pub(crate) address: SocketAddr,
+    batches: mpsc::UnboundedSender<Batch>,
+    polled: std_mpsc::Receiver<Instant>,
+    ended: std_mpsc::Receiver<Duration>,
+    accepting: AbortHandle,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// So many events, one after the other.
+struct Batch {
+    reply: Vec<u8>,
+    /// How long the answer to each is: it is echoed.
+    len: usize,
+    left: u32,
+    since: Option<Instant>,
+}
+
+struct Work {
+    batches: mpsc::UnboundedReceiver<Batch>,
+    now: Option<Batch>,
+    polled: std_mpsc::Sender<Instant>,
+    ended: std_mpsc::Sender<Duration>,
+}
+
+/// Where all of them are served.
+static SERVER: LazyLock<Handle> = LazyLock::new(|| {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let handle = runtime.handle().clone();
+    thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    handle
+});
+
+impl Stub {
+    pub(crate) fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        listener.set_nonblocking(true).expect("tokio's");
+        let (batches, batch_queue) = mpsc::unbounded_channel();
+        let (polled_queue, polled) = std_mpsc::channel();
+        let (ended_queue, ended) = std_mpsc::channel();
+        let work = Arc::new(Mutex::new(Work {
+            batches: batch_queue,
+            now: None,
+            polled: polled_queue,
+            ended: ended_queue,
+        }));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let made = Arc::clone(&connections);
+        let accepting = SERVER.spawn(async move {
+            let listener = TcpListener::from_std(listener).expect("a listener");
+            while let Ok((stream, _)) = listener.accept().await {
+                made.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(serve(stream, Arc::clone(&work)));
+            }
+        });
+        Stub {
+            address,
+            batches,
+            polled,
+            ended,
+            accepting: accepting.abort_handle(),
+            connections,
+        }
+    }
+
+    /// When the first event was asked for.
+    pub(crate) fn polled(&self) -> Instant {
+        self.polled
+            .recv_timeout(LONG)
+            .expect("a process that polls")
+    }
+
+    /// How many connections were made so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// How long the process takes for so many of these: from the first reply to the poll after the
+    /// last answer.
+    pub(crate) fn invoke(&self, event: &[u8], times: u32) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let deadline = (now.expect("after 1970") + Duration::from_secs(900)).as_millis();
+        let len = event.len();
+        let mut reply = format!(
+            "HTTP/1.1 200 OK\r\n\
+             Content-Type: application/json\r\n\
+             Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n\
+             Lambda-Runtime-Deadline-Ms: {deadline}\r\n\
+             Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-west-1:123456789012:function:echo\r\n\
+             Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1\r\n\
+             Date: Wed, 25 Nov 2026 01:00:00 GMT\r\n\
+             Content-Length: {len}\r\n\r\n"
+        )
+        .into_bytes();
+        reply.extend_from_slice(event);
+        let batch = Batch {
+            reply,
+            len,
+            left: times,
+            since: None,
+        };
+        assert!(self.batches.send(batch).is_ok(), "the stub is served");
+        self.ended.recv_timeout(LONG).expect("so many answers")
+    }
+}
+
+async fn serve(mut stream: TcpStream, work: Arc<Mutex<Work>>) {
+    let _ = stream.set_nodelay(true);
+    let mut buffer = Vec::with_capacity(256 * 1024);
+    while let Some(request) = read(&mut stream, &mut buffer).await {
+        let mut work = work.lock().await;
+        let written = if request.is_next {
+            let Some(batch) = work.next().await else {
+                return;
+            };
+            stream.write_all(&batch.reply).await
+        } else {
+            let expected = work.now.as_ref().map(|batch| batch.len);
+            // Python puts spaces into it.
+            let echoed = expected.is_some_and(|len| request.body >= len);
+            assert!(request.is_response && echoed, "no echo: {request:?}");
+            let taken = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n\
+                          Content-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
+            stream.write_all(taken).await
+        };
+        if written.is_err() {
+            return;
+        }
+    }
+}
+
+impl Work {
+    async fn next(&mut self) -> Option<&Batch> {
+        let over = |batch: &mut Batch| batch.left == 0;
+        if let Some(Batch {
+            since: Some(since), ..
+        }) = self.now.take_if(over)
+        {
+            let _ = self.ended.send(since.elapsed());
+        }
+        if self.now.is_none() {
+            let _ = self.polled.send(Instant::now());
+            self.now = self.batches.recv().await;
+        }
+        let batch = self.now.as_mut()?;
+        batch.since.get_or_insert_with(Instant::now);
+        batch.left -= 1;
+        Some(batch)
+    }
+}
+
+#[derive(Debug)]
+struct Request {
+    is_next: bool,
+    is_response: bool,
+    /// Its length.
+    body: usize,
+}
+
+async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
+    buffer.clear();
+    let head = loop {
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+        if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+    };
+    let text = String::from_utf8_lossy(buffer.get(..head)?);
+    let mut lines = text.lines();
+    let path = lines.next()?.split(' ').nth(1)?;
+    let (is_next, is_response) = (path.ends_with("/next"), path.ends_with("/response"));
+    let mut body = 0;
+    for line in lines {
+        if let Some((name, value)) = line.split_once(':') {
+            assert!(!name.eq_ignore_ascii_case("transfer-encoding"), "{line}");
+            if name.eq_ignore_ascii_case("content-length") {
+                body = value.trim().parse().ok()?;
+            }
+        }
+    }
+    while buffer.len() < head + body {
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(Request {
+        is_next,
+        is_response,
+        body,
+    })
+}
