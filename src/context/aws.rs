@@ -11,7 +11,7 @@ impl ContextBuilder {
             identity,
             client_context,
             ..
-        } = &self.members;
+        } = &*self.members;
         let config = lambda_runtime::Config {
             function_name: self.members.function_name.clone(),
             memory: self.members.memory_limit_in_mb.parse().unwrap_or_default(),

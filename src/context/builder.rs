@@ -29,14 +29,14 @@ impl Context {
     /// ```
     pub fn builder() -> ContextBuilder {
         ContextBuilder {
-            members: Members::default(),
+            members: Arc::default(),
             limit: Limit::Timeout(DEFAULT_TIMEOUT),
         }
     }
 
     pub(crate) fn to_builder(&self) -> ContextBuilder {
         ContextBuilder {
-            members: self.0.members.clone(),
+            members: Arc::clone(&self.0.members),
             limit: self.0.limit,
         }
     }
@@ -63,7 +63,8 @@ impl Default for Context {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ContextBuilder {
-    pub(super) members: Members,
+    /// Shared until one is set: an invocation is handed on several times before it starts.
+    pub(super) members: Arc<Members>,
     pub(super) limit: Limit,
 }
 
@@ -71,7 +72,7 @@ macro_rules! member {
     ($($(#[$doc:meta])* $name:ident: $type:ty => $value:expr;)+) => {$(
         $(#[$doc])*
         pub fn $name(mut self, $name: $type) -> Self {
-            self.members.$name = $value;
+            Arc::make_mut(&mut self.members).$name = $value;
             self
         }
     )+};

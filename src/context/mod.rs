@@ -52,7 +52,7 @@ use tokio::time::Instant;
 pub struct Context(Arc<Shared>);
 
 struct Shared {
-    members: Members,
+    members: Arc<Members>,
     limit: Limit,
     started: Instant,
     deadline: Option<Instant>,
@@ -266,6 +266,10 @@ impl Context {
         self.0
             .tasks
             .spawn(Leftover::WaitUntil(Location::caller()), future)
+    }
+
+    pub(crate) fn members(&self) -> &Arc<Members> {
+        &self.0.members
     }
 
     pub(crate) fn tasks(&self) -> &Arc<Tasks> {

@@ -4,7 +4,7 @@ use super::{Settings, Unsignalled};
 use crate::{
     callback::{Invoked, Signal, Spare},
     completion::Refused,
-    context::ContextBuilder,
+    context::{ContextBuilder, Members},
     error::Error,
     handler::{Handler, Work},
     panic::{self, Catcher},
@@ -39,7 +39,7 @@ pub(crate) struct Invocation {
     /// The loss of the last handle in a run of a task that may yet say why.
     lost: Option<(Catcher, Signal)>,
     tasks: Arc<Tasks>,
-    request_id: String,
+    members: Arc<Members>,
     deadline: Option<Instant>,
     allowed: Option<Duration>,
     settings: Settings,
@@ -61,7 +61,7 @@ impl Invocation {
             failed: None,
             lost: None,
             tasks: Arc::clone(context.tasks()),
-            request_id: context.aws_request_id.clone(),
+            members: Arc::clone(context.members()),
             deadline: context.deadline(),
             allowed: context.allowed(),
             settings,
@@ -265,7 +265,10 @@ impl Invocation {
         let cut_off = self.cut_off(|_| true);
         Err(match margin {
             Some(margin) => no_answer(margin, &cut_off),
-            None => timed_out(&self.request_id, self.allowed.unwrap_or_default()),
+            None => timed_out(
+                &self.members.aws_request_id,
+                self.allowed.unwrap_or_default(),
+            ),
         })
     }
 
