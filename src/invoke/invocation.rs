@@ -20,8 +20,10 @@ use std::{
     task::{self, Poll},
     time::Duration,
 };
-use tokio::time::{self, Instant};
-use tracing::Instrument;
+use tokio::{
+    task::coop::unconstrained,
+    time::{self, Instant},
+};
 
 /// How much before its deadline an invocation ends its waits, so that the answer is still taken;
 /// of a timeout below half a second it is a tenth.
@@ -66,7 +68,7 @@ impl Invocation {
             allowed: context.allowed(),
             settings,
         };
-        let entered = invocation.tasks.span().clone().in_scope(|| {
+        let entered = invocation.tasks.span().in_scope(|| {
             let event = event()?;
             let callback = context.callback();
             panic::caught(panic::NOBODY, || handler.call(event, context, callback))
@@ -85,9 +87,12 @@ impl Invocation {
 
     /// Waits for the answer: the response's bytes, or the failure.
     pub(crate) async fn answer(&mut self) -> Result<Bytes, Error> {
-        let span = self.tasks.span().clone();
-        let answer = self.settled().instrument(span).await;
-        self.tasks.answered();
+        let tasks = Arc::clone(&self.tasks);
+        let answer = {
+            let mut settled = pin!(self.settled());
+            poll_fn(|cx| tasks.span().in_scope(|| settled.as_mut().poll(cx))).await
+        };
+        tasks.answered();
         let late = self.waiter.as_mut().and_then(Waiter::close);
         if late.is_some_and(|signal| !gives_way(&signal)) {
             // Accepted in the instant in which something else failed.
@@ -121,7 +126,7 @@ impl Invocation {
             }
             Err(error) => return Err(error),
         };
-        if waits {
+        if waits && (self.work.is_some() || self.tasks.any_held()) {
             self.hold(body).await
         } else {
             Ok(body)
@@ -138,7 +143,7 @@ impl Invocation {
                 // What it says of itself, an error or a panic, says more than the loss.
                 Some(catcher) => self.lost = Some((catcher, signal)),
                 None if !gives_way(&signal) => return Poll::Ready(Ok(signal)),
-                None => return Poll::Ready(self.failure_or(signal, cx)),
+                None => return Poll::Ready(self.failure_or(signal)),
             }
         }
         if let Poll::Ready(error) = self.tasks.poll_failure(cx) {
@@ -146,7 +151,7 @@ impl Invocation {
         }
         match self.lost.take() {
             Some((catcher, signal)) if self.tasks.has_said_all(catcher) => {
-                Poll::Ready(self.failure_or(signal, cx))
+                Poll::Ready(self.failure_or(signal))
             }
             lost => {
                 self.lost = lost;
@@ -155,11 +160,8 @@ impl Invocation {
         }
     }
 
-    fn failure_or(&self, signal: Signal, cx: &mut task::Context<'_>) -> Result<Signal, Error> {
-        match self.tasks.poll_failure(cx) {
-            Poll::Ready(error) => Err(error),
-            Poll::Pending => Ok(signal),
-        }
+    fn failure_or(&self, signal: Signal) -> Result<Signal, Error> {
+        self.tasks.take_failure().map_or(Ok(signal), Err)
     }
 
     /// The run of one of the own tasks in which the last handle was dropped, if so it was.
@@ -355,10 +357,22 @@ fn gives_way(signal: &Signal) -> bool {
 
 /// The future's output, or `None` when the deadline comes first.
 async fn before<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
-    match deadline {
-        None => Some(future.await),
-        Some(deadline) => time::timeout_at(deadline, future).await.ok(),
-    }
+    let (mut future, mut timer) = (pin!(future), pin!(None));
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        let Some(deadline) = deadline else {
+            return Poll::Pending;
+        };
+        // Most never wait, and need no timer. A task that has used up its turn still sees it.
+        if timer.is_none() {
+            timer.set(Some(unconstrained(time::sleep_until(deadline))));
+        }
+        let timer = timer.as_mut().as_pin_mut();
+        timer.map_or(Poll::Pending, |timer| timer.poll(cx).map(|()| None))
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
@@ -27,10 +27,10 @@ use tracing::{Instrument, Span};
 
 /// The tasks of one invocation.
 pub(crate) struct Tasks {
-    /// Those that a success waits for.
-    held: TaskTracker,
+    /// Those that a success waits for. Most invocations have none.
+    held: OnceLock<TaskTracker>,
     /// Those of `wait_until`, which go on after the answer.
-    after: TaskTracker,
+    after: OnceLock<TaskTracker>,
     running: Mutex<Running>,
     failure: Mutex<Failure>,
     failed: AtomicWaker,
@@ -71,8 +71,8 @@ impl Tasks {
     /// The tasks run on the current tokio runtime, if there is one.
     pub(crate) fn new(span: Span) -> Self {
         Tasks {
-            held: TaskTracker::new(),
-            after: TaskTracker::new(),
+            held: OnceLock::new(),
+            after: OnceLock::new(),
             running: Mutex::default(),
             failure: Mutex::new(Failure::None),
             failed: AtomicWaker::new(),
@@ -150,11 +150,12 @@ impl Tasks {
     }
 
     fn tracker(&self, name: Leftover) -> &TaskTracker {
-        if matches!(name, Leftover::WaitUntil(_)) {
+        let tracker = if matches!(name, Leftover::WaitUntil(_)) {
             &self.after
         } else {
             &self.held
-        }
+        };
+        tracker.get_or_init(TaskTracker::new)
     }
 
     /// A run of a task has said all that it is going to say: no more of why it dropped the last
@@ -209,12 +210,19 @@ impl Tasks {
     /// The first failure of a task, while there is no answer.
     pub(crate) fn poll_failure(&self, cx: &mut Context<'_>) -> Poll<Error> {
         self.failed.register(cx.waker());
+        self.take_failure().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    pub(crate) fn take_failure(&self) -> Option<Error> {
+        if !self.any_held() {
+            return None;
+        }
         let mut failure = self.failure.lock();
         match std::mem::replace(&mut *failure, Failure::None) {
-            Failure::First(error) => Poll::Ready(error),
+            Failure::First(error) => Some(error),
             other => {
                 *failure = other;
-                Poll::Pending
+                None
             }
         }
     }
@@ -233,20 +241,26 @@ impl Tasks {
         matches!(&*self.failure.lock(), Failure::Answered)
     }
 
+    /// Whether there was ever anything that a success waits for, or that can fail.
+    pub(crate) fn any_held(&self) -> bool {
+        self.held.get().is_some()
+    }
+
     /// Ends when nothing is running that a success waits for.
     pub(crate) async fn idle(&self) {
-        self.held.close();
-        self.held.wait().await;
+        ended(&self.held).await;
     }
 
     /// Ends when nothing of `wait_until` is running.
     pub(crate) async fn after(&self) {
-        self.after.close();
-        self.after.wait().await;
+        ended(&self.after).await;
     }
 
     /// What is running.
     pub(crate) fn running(&self) -> Vec<Leftover> {
+        if !self.any_held() && self.after.get().is_none() {
+            return vec![];
+        }
         self.running
             .lock()
             .tasks
@@ -274,6 +288,13 @@ impl Tasks {
 
     pub(crate) fn span(&self) -> &Span {
         &self.span
+    }
+}
+
+async fn ended(tracker: &OnceLock<TaskTracker>) {
+    if let Some(tracker) = tracker.get() {
+        tracker.close();
+        tracker.wait().await;
     }
 }
 
