@@ -14,7 +14,12 @@ pub(crate) fn from_json<E: DeserializeOwned + 'static>(body: Bytes) -> Result<E,
             .ok_or_else(|| Error::ours(UNMARSHAL, "no event"));
     }
     let body = raw.unwrap_or_default();
-    serde_json::from_slice(&body).map_err(|error| {
+    // To know at once that it is all text is less work than to look at each string.
+    let event = match str::from_utf8(&body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(&body),
+    };
+    event.map_err(|error| {
         // Knowing the path slows every parse down, so it is looked for after a failure only.
         let path = path_of_error::<E>(&body);
         let at = path.map_or(String::new(), |path| format!(" at `{path}`"));
