@@ -3,6 +3,7 @@
 use super::{
     backoff::Backoff,
     event::{INVOCATION_ID, Names, Posting},
+    timer::Timer,
 };
 use crate::error::Error;
 use bytes::Bytes;
@@ -14,7 +15,6 @@ use http_body_util::BodyExt;
 use lambda_runtime_api_client::{BoxError, PooledClient, body::Body, build_request};
 use serde_json::json;
 use std::time::Duration;
-use tokio::time;
 
 pub(super) const API: &str = "/2018-06-01/runtime";
 
@@ -30,6 +30,7 @@ impl Posting {
     pub(super) async fn post(
         &self,
         client: &PooledClient,
+        timer: &Timer,
         answer: Result<Bytes, Error>,
     ) -> Result<(), Error> {
         let Names {
@@ -44,7 +45,7 @@ impl Posting {
             headers.insert(INVOCATION_ID, id.clone());
         }
         let body = answer.unwrap_or_else(|error| error.to_wire().into());
-        let Err(NotTaken { why, fatal }) = send(client, &path, &headers, &body).await else {
+        let Err(NotTaken { why, fatal }) = send(client, timer, &path, headers, body).await else {
             return Ok(());
         };
         tracing::error!("the answer was not taken: {why}");
@@ -69,7 +70,7 @@ pub(super) async fn restore_error(client: &PooledClient, error: &Error) {
 async fn say(client: &PooledClient, phase: &str, error: &Error) {
     let path = format!("{API}/{phase}/error");
     let (headers, body) = (headers(Some(error)), Bytes::from(error.to_wire()));
-    if let Err(NotTaken { why, .. }) = send(client, &path, &headers, &body).await {
+    if let Err(NotTaken { why, .. }) = send(client, &Timer::default(), &path, headers, body).await {
         tracing::error!("the {phase} error was not taken: {why}");
     }
 }
@@ -104,18 +105,19 @@ struct NotTaken {
 /// the same: the API takes the first of a request id, and refuses the others.
 async fn send(
     client: &PooledClient,
+    timer: &Timer,
     path: &str,
-    headers: &HeaderMap,
-    body: &Bytes,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<(), NotTaken> {
     let mut backoff = Backoff::new();
     loop {
-        let attempt = time::timeout(ATTEMPT, attempt(client, path, headers, body)).await;
-        let (status, mut why) = match attempt {
-            Ok(Ok(status)) if status.0.is_success() => return Ok(()),
-            Ok(Ok((status, why))) => (Some(status), why),
-            Ok(Err(error)) => (None, describe(&*error)),
-            Err(_) => (None, format!("no reply within {} s", ATTEMPT.as_secs())),
+        let attempt = attempt(client, path, headers.clone(), body.clone());
+        let (status, mut why) = match timer.limit(ATTEMPT, attempt).await {
+            Some(Ok(status)) if status.0.is_success() => return Ok(()),
+            Some(Ok((status, why))) => (Some(status), why),
+            Some(Err(error)) => (None, describe(&*error)),
+            None => (None, format!("no reply within {} s", ATTEMPT.as_secs())),
         };
         if status.is_none_or(passes) && backoff.pause(ATTEMPTS).await {
             continue;
@@ -143,14 +145,14 @@ pub(super) fn passes(status: StatusCode) -> bool {
 async fn attempt(
     client: &PooledClient,
     path: &str,
-    headers: &HeaderMap,
-    body: &Bytes,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<(StatusCode, String), BoxError> {
     let mut request = build_request()
         .method(Method::POST)
         .uri(path)
-        .body(Body::from(body.clone()))?;
-    request.headers_mut().extend(headers.clone());
+        .body(Body::from(body))?;
+    request.headers_mut().extend(headers);
     said(client.call(request).await?).await
 }
 

@@ -6,6 +6,7 @@ mod environment;
 mod event;
 mod poll;
 mod snapstart;
+mod timer;
 mod worker;
 
 use crate::{
@@ -18,6 +19,7 @@ use lambda_runtime::SnapStartResource;
 use lambda_runtime_api_client::PooledClient;
 use poll::Poll;
 use std::{env, sync::Arc};
+use timer::Timer;
 use tokio::sync::mpsc;
 use worker::Worker;
 
@@ -59,6 +61,7 @@ pub(crate) async fn run(
         function,
         client: Arc::new(client),
         poll: Arc::new(Poll::default()),
+        timer: Arc::new(Timer::default()),
         context,
         exit,
     };

@@ -3,6 +3,7 @@
 use super::{
     event::{Event, Posting},
     poll::Poll,
+    timer::Timer,
 };
 use crate::{
     Result,
@@ -22,6 +23,8 @@ pub(super) struct Worker {
     pub(super) function: Function,
     pub(super) client: Arc<PooledClient>,
     pub(super) poll: Arc<Poll>,
+    /// How long posting takes.
+    pub(super) timer: Arc<Timer>,
     /// What the context of each invocation has.
     pub(super) context: ContextBuilder,
     /// Who is told why the process has to exit.
@@ -65,7 +68,10 @@ impl Worker {
             let (worker, posting) = (self.clone(), posting.clone());
             |error: Error| async move {
                 error.log();
-                match posting.post(&worker.client, Err(error)).await {
+                match posting
+                    .post(&worker.client, &worker.timer, Err(error))
+                    .await
+                {
                     Ok(()) => worker.spawn(),
                     Err(error) => drop(worker.exit.send(error)),
                 }
@@ -95,7 +101,7 @@ impl Worker {
                 let span = context.span();
                 span.in_scope(|| error.log());
                 let posted = posting
-                    .post(&self.client, Err(error))
+                    .post(&self.client, &self.timer, Err(error))
                     .instrument(span)
                     .await;
                 posted.map(|()| Ended::Answered)
@@ -113,7 +119,7 @@ impl Worker {
             invocation.log_failure(error);
         }
         let posted = posting
-            .post(&self.client, answer)
+            .post(&self.client, &self.timer, answer)
             .instrument(invocation.span().clone())
             .await;
         // The next event is asked for when this is over.
