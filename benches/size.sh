@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What nodeback adds to a function on Lambda, beside the same handler on bare lambda_runtime: crates,
+# What nodeback adds to a function on Lambda, beside the same handler on lambda_runtime, bare and as
+# its README has it, with its own log: crates,
 # the size of the stripped binary, and the processor time that a build from nothing takes, which a
 # busy machine alters less than the time on the wall. Makes both projects in target/size; takes
 # several minutes.
@@ -37,8 +38,9 @@ END
     cat >"$folder/$name/src/main.rs"
 }
 
-project bare "lambda_runtime = { version = \"$runtime\", default-features = false }
-serde_json = \"1\"" <<'END'
+handler() {
+    local init=$1
+    cat <<END
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
@@ -52,9 +54,18 @@ async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
+    $init
     lambda_runtime::run(service_fn(handler)).await
 }
 END
+}
+
+handler "" | project bare "lambda_runtime = { version = \"$runtime\", default-features = false }
+serde_json = \"1\""
+
+handler "lambda_runtime::tracing::init_default_subscriber();" |
+    project logged "lambda_runtime = \"$runtime\"
+serde_json = \"1\""
 
 project hello "nodeback = { path = \"$root\", default-features = false, features = [\"lambda\"] }" \
     <examples/hello.rs
@@ -63,10 +74,11 @@ crates() {
     cargo tree --manifest-path "$folder/$1/Cargo.toml" --edges normal --prefix none --no-dedupe |
         sed 's/ (.*//' | grep -v "^$1 " | sort -u
 }
-crates bare >"$folder/bare.crates"
-crates hello >"$folder/hello.crates"
-printf 'crates: %s on bare lambda_runtime, %s with nodeback; added:\n' \
-    "$(wc -l <"$folder/bare.crates")" "$(wc -l <"$folder/hello.crates")"
+for name in bare logged hello; do
+    crates $name >"$folder/$name.crates"
+    printf 'crates of %s: %s\n' $name "$(wc -l <"$folder/$name.crates")"
+done
+echo "added by hello to bare:"
 comm -13 "$folder/bare.crates" "$folder/hello.crates" | sed 's/^/  /'
 
 # The second line of bash's `times` is of what it started: minutes and seconds, of the user and of
@@ -79,8 +91,8 @@ spent() {
 
 # RUSTFLAGS or a target of the environment would be measured with it.
 unset RUSTFLAGS
-for profile in release small; do
-    for name in bare hello; do
+for profile in ${PROFILES:-release small}; do
+    for name in ${PROJECTS:-bare logged hello}; do
         target=$folder/target-$name
         rm -rf "$target"
         times >"$folder/before"
