@@ -15,6 +15,7 @@ use crate::{
     invoke::Functions,
 };
 use environment::Environment;
+use http::Uri;
 use lambda_runtime::SnapStartResource;
 use lambda_runtime_api_client::PooledClient;
 use poll::Poll;
@@ -41,10 +42,7 @@ pub(crate) async fn run(
             return Err(error);
         }
     };
-    let client = PooledClient::builder()
-        .with_endpoint(endpoint)
-        .with_pool_size(concurrency)
-        .build();
+    let client = client(endpoint, concurrency);
     let function = match functions.named(&handler) {
         Ok(function) => function.clone(),
         Err(mistake) => {
@@ -60,6 +58,7 @@ pub(crate) async fn run(
     let worker = Worker {
         function,
         client: Arc::new(client),
+        shares: concurrency > 1,
         poll: Arc::new(Poll::default()),
         timer: Arc::new(Timer::default()),
         context,
@@ -72,11 +71,17 @@ pub(crate) async fn run(
     exits.recv().await.map_or(Ok(()), Err)
 }
 
+fn client(endpoint: Uri, connections: usize) -> PooledClient {
+    PooledClient::builder()
+        .with_endpoint(endpoint)
+        .with_pool_size(connections)
+        .build()
+}
+
 /// Tells the Runtime API why the function cannot start, if its address is known.
 pub(crate) async fn failed_init(error: &Error) {
     if let Some(endpoint) = environment::endpoint(|name| env::var(name).ok()) {
-        let client = PooledClient::builder().with_endpoint(endpoint).build();
-        answer::init_error(&client, error).await;
+        answer::init_error(&client(endpoint, 1), error).await;
     }
 }
 

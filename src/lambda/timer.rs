@@ -36,3 +36,20 @@ impl Timer {
         output
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_has_each_limit_from_its_own_start() {
+        let timer = Timer::default();
+        for seconds in [5, 1, 60, 2] {
+            let (limit, begin) = (Duration::from_secs(seconds), Instant::now());
+            let output = timer.limit(limit, std::future::pending::<()>()).await;
+            assert_eq!((output, begin.elapsed()), (None, limit));
+            assert_eq!(timer.limit(limit, async { seconds }).await, Some(seconds));
+            time::sleep(3 * limit).await;
+        }
+    }
+}

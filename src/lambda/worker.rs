@@ -22,6 +22,8 @@ use tracing::Instrument;
 pub(super) struct Worker {
     pub(super) function: Function,
     pub(super) client: Arc<PooledClient>,
+    /// Whether others use that too.
+    pub(super) shares: bool,
     pub(super) poll: Arc<Poll>,
     /// How long posting takes.
     pub(super) timer: Arc<Timer>,
@@ -62,11 +64,17 @@ impl Worker {
             body,
             odd,
         } = self.poll.next(&self.client, &self.context).await?;
-        // Lets the connection's task go first: behind a handler that blocks it would hang too.
-        tokio::task::yield_now().await;
+        if self.shares {
+            // Lets the connection's task go first: behind a handler that blocks it would hang too,
+            // and another worker with it.
+            tokio::task::yield_now().await;
+        }
         let watch = Watch::start(&context, {
-            let (worker, posting) = (self.clone(), posting.clone());
+            let (mut worker, posting) = (self.clone(), posting.clone());
             |error: Error| async move {
+                // What drives the old one's connection may be stuck behind the handler.
+                let endpoint = worker.client.base.clone();
+                worker.client = Arc::new(super::client(endpoint, 1));
                 error.log();
                 match posting
                     .post(&worker.client, &worker.timer, Err(error))
