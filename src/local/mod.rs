@@ -71,10 +71,14 @@ async fn once(
     source: Source,
     handler: Option<String>,
 ) -> Result<i32> {
+    // As on Lambda, where nothing is said here.
+    let handler = handler
+        .or_else(|| env::var("_HANDLER").ok())
+        .or_else(|| env::var("AWS_LAMBDA_FUNCTION_NAME").ok());
     let function = match functions.named(handler.as_deref().unwrap_or_default()) {
         Ok(function) => function,
         Err(mistake) => {
-            let line = format!("{program}: `--handler`: {mistake}\n");
+            let line = format!("{program}: `--handler NAME`: {mistake}\n");
             write(&mut io::stderr(), line.as_bytes());
             return Ok(2);
         }
@@ -174,10 +178,13 @@ async fn listen(
     let at = listener.local_addr()?;
     // Before anyone is told that it listens, and may signal.
     let stopped = stopped()?;
-    let started = format!(
-        "{program} listens on http://{at}\n\
-         curl -d '{{}}' http://{at}/2015-03-31/functions/{program}/invocations\n"
-    );
+    let mut started = format!("{program} listens on http://{at}\n");
+    // Any name reaches the only handler.
+    let names: Vec<_> = functions.names().collect();
+    for name in if names.is_empty() { vec![program] } else { names } {
+        let path = format!("2015-03-31/functions/{name}/invocations");
+        started.push_str(&format!("curl -d '{{}}' http://{at}/{path}\n"));
+    }
     write(&mut io::stdout(), started.as_bytes());
     serve(functions, desk, listener, stopped).await
 }
