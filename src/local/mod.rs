@@ -181,7 +181,11 @@ async fn listen(
     let mut started = format!("{program} listens on http://{at}\n");
     // Any name reaches the only handler.
     let names: Vec<_> = functions.names().collect();
-    for name in if names.is_empty() { vec![program] } else { names } {
+    for name in if names.is_empty() {
+        vec![program]
+    } else {
+        names
+    } {
         let path = format!("2015-03-31/functions/{name}/invocations");
         started.push_str(&format!("curl -d '{{}}' http://{at}/{path}\n"));
     }
