@@ -196,7 +196,7 @@ impl<R> Completion<R> {
 impl<R> Future for Completion<R> {
     type Output = Result<Option<R>, Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.waiter.poll(cx)
     }
@@ -204,14 +204,14 @@ impl<R> Future for Completion<R> {
 
 impl<R> FusedFuture for Completion<R> {
     fn is_terminated(&self) -> bool {
-        self.waiter.is_taken()
+        self.waiter.is_done()
     }
 }
 
 impl<R> fmt::Debug for Completion<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Completion")
-            .field("taken", &self.waiter.is_taken())
+            .field("taken", &self.waiter.is_done())
             .finish()
     }
 }

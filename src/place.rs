@@ -65,15 +65,21 @@ impl fmt::Display for Place {
     }
 }
 
-/// Which handle a signaller is, so that a lost one can be named.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Origin {
+/// Which handle a signaller is, so that a lost one can be named: where it was cloned, or a stand-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin(&'static Location<'static>);
+
+impl Origin {
     /// The handle that the pair or the invocation was made with.
-    First,
-    /// A clone, and where it was made.
-    Clone(&'static Location<'static>),
+    pub(crate) const FIRST: Self = Origin(Location::caller());
     /// The context, which can signal through `succeed`, `fail` and `done`.
-    Context,
+    pub(crate) const CONTEXT: Self = Origin(Location::caller());
+
+    /// A clone that is made here.
+    #[track_caller]
+    pub(crate) fn clone_here() -> Self {
+        Origin(Location::caller())
+    }
 }
 
 /// What all ends of a slot share beside it.
@@ -84,10 +90,10 @@ pub(crate) trait Attached<T> {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::First => f.write_str("the callback itself"),
-            Origin::Clone(location) => write!(f, "a clone made at {location}"),
-            Origin::Context => f.write_str("the context"),
+        match *self {
+            origin if origin == Origin::FIRST => f.write_str("the callback itself"),
+            origin if origin == Origin::CONTEXT => f.write_str("the context"),
+            Origin(location) => write!(f, "a clone made at {location}"),
         }
     }
 }

@@ -86,7 +86,7 @@ fn slot_in_memory_used_again_allocates_nothing() {
     for n in 0..1000 {
         let allocated = allocations_of(|| {
             let (signaller, mut waiter) = slot(memory.take().unwrap(), Nothing);
-            let clone = signaller.clone_as(Origin::First);
+            let clone = signaller.clone_as(Origin::FIRST);
             assert_eq!(now(&mut waiter), None);
             clone.signal(n, Place::Returned).unwrap();
             drop((signaller, clone));
@@ -110,7 +110,7 @@ fn clones_that_are_kept_never_signal_a_later_slot() {
         }
         assert_eq!(now(&mut waiter), None);
         // Every other one is kept, beyond the end of its slot.
-        let clone = signaller.clone_as(Origin::First);
+        let clone = signaller.clone_as(Origin::FIRST);
         kept.extend((n % 2 == 0).then_some(signaller));
         clone.signal(n, Place::Returned).unwrap();
         drop(clone);

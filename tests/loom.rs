@@ -188,9 +188,13 @@ fn act(
     let value = || Value::new(place, ledger);
     let signalled = match act {
         Act::Call => handle.signal(value(), place).map_err(|(_, first)| first),
-        Act::Settle => handle.settle(value(), place).map_err(|(_, first, _)| first),
+        Act::Settle if handle.is_last() => match handle.settle(value()) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Place::Closed),
+        },
+        Act::Settle => handle.signal(value(), place).map_err(|(_, first)| first),
         Act::CloneAndCall => {
-            let clone = handle.clone_as(Origin::First);
+            let clone = handle.clone_as(Origin::FIRST);
             drop(handle);
             clone.signal(value(), place).map_err(|(_, first)| first)
         }
@@ -220,7 +224,7 @@ fn wait(wait: Wait, mut waiter: Waiter<Value, Shared>, ledger: &Arc<Ledger>) -> 
             Some(value) => value,
             None => {
                 let value = block_on(poll_fn(|cx| waiter.poll(cx)));
-                assert!(waiter.is_taken());
+                assert!(waiter.is_done());
                 value
             }
         }),
@@ -239,9 +243,7 @@ fn wait(wait: Wait, mut waiter: Waiter<Value, Shared>, ledger: &Arc<Ledger>) -> 
             if let Some(memory) = waiter.recycle() {
                 let (next, mut waiter) = slot(memory, Shared::new(ledger));
                 assert!(poll(&mut waiter, &other).is_none());
-                next.settle(Value::new(Place::Returned, ledger), Place::Returned)
-                    .map_err(|_| "a slot anew is not signalled")
-                    .unwrap();
+                assert!(next.settle(Value::new(Place::Returned, ledger)).is_ok());
                 assert_eq!(poll(&mut waiter, &other).unwrap().from, Place::Returned);
             }
             before
@@ -258,7 +260,7 @@ fn at_once(acts: &[Act], how: Wait) {
     let places = [here(), here(), here()];
     let (first, waiter) = slot(Box::new_uninit(), Shared::new(&ledger));
     let mut handles: Vec<_> = (1..acts.len())
-        .map(|_| first.clone_as(Origin::First))
+        .map(|_| first.clone_as(Origin::FIRST))
         .collect();
     handles.push(first);
     let threads: Vec<_> = handles

@@ -112,9 +112,21 @@ impl<R: Send + 'static> Callback<R> {
 
     #[inline(always)]
     fn signal(self, outcome: Result<Option<R>, Error>, place: Place) {
-        // It holds another handle.
-        drop(self.literal);
-        self.target.settle(outcome, place);
+        match self.target {
+            // Not if there is a `literal`: it holds another handle.
+            Target::Typed(signaller) if signaller.is_last() => {
+                if let Err(closed) = signaller.settle(outcome) {
+                    discard(closed);
+                }
+            }
+            _ => self.signal_beside(outcome, place),
+        }
+    }
+
+    /// The same, where there may be other handles.
+    #[inline(never)]
+    fn signal_beside(self, outcome: Result<Option<R>, Error>, place: Place) {
+        self.target.signal(outcome, place);
     }
 
     /// A callback that hands its single outcome to `f`: how a wrapper round a handler, or round
@@ -191,7 +203,10 @@ impl<R: Send + 'static> Callback<R> {
     #[inline]
     #[track_caller]
     pub fn settle<E: IntoError<M>, M>(self, result: Result<R, E>) {
-        self.signal(result.map(Some).map_err(IntoError::into_error), at());
+        match result {
+            Ok(result) => self.signal(Ok(Some(result)), at()),
+            Err(error) => self.fail(error),
+        }
     }
 
     /// `callback(error, result)` as a method. An error fails, whatever `result` holds.
@@ -332,10 +347,16 @@ impl Wire {
 /// Drops a handle that the handler never had, so that its loss is not named.
 pub(crate) fn unused<R: Send + 'static>(mut callback: Callback<R>) {
     if let Target::Wire(wire, _) = &mut callback.target {
-        wire.signaller.1 = Origin::Context;
+        wire.signaller.1 = Origin::CONTEXT;
     }
 }
 
+/// Drops what came while the completion was dropped, out of the way of what is signalled.
+#[cold]
+#[inline(never)]
+fn discard<T>(_: T) {}
+
+#[inline(always)]
 #[track_caller]
 fn at() -> Place {
     Place::At(Location::caller())
@@ -346,7 +367,7 @@ impl<R: Send + 'static> Clone for Callback<R> {
     /// without a signal, the error names the place where it was cloned.
     #[track_caller]
     fn clone(&self) -> Self {
-        Callback::new(self.target.clone_as(Origin::Clone(Location::caller())))
+        Callback::new(self.target.clone_as(Origin::clone_here()))
     }
 }
 

@@ -103,7 +103,7 @@ impl<R: Send + 'static> Target<R> {
         self.clone_as(match self {
             Target::Typed(signaller) => signaller.1,
             Target::Wire(wire, _) => wire.signaller.1,
-            Target::Function(_) => Origin::First,
+            Target::Function(_) => Origin::FIRST,
         })
     }
 
@@ -164,23 +164,14 @@ impl<R: Send + 'static> Target<R> {
         }
     }
 
-    #[inline(never)]
+    #[inline]
     pub(super) fn signal(&self, outcome: Result<Option<R>, Error>, place: Place) {
-        if let Err((_, first)) = self.try_signal(outcome, place) {
+        let first = match self {
+            Target::Typed(signaller) => signaller.signal(outcome, place).err().map(|it| it.1),
+            _ => self.try_signal(outcome, place).err().map(|it| it.1),
+        };
+        if let Some(first) = first {
             self.refuse(first, place, false);
-        }
-    }
-
-    /// The same through a handle that goes with it.
-    #[inline(always)]
-    pub(super) fn settle(self, outcome: Result<Option<R>, Error>, place: Place) {
-        match self {
-            Target::Typed(signaller) => {
-                if let Err((_, first, signaller)) = signaller.settle(outcome, place) {
-                    Target::Typed(signaller).refuse(first, place, false);
-                }
-            }
-            target => target.signal(outcome, place),
         }
     }
 }

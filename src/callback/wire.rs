@@ -66,11 +66,8 @@ impl Invoked {
 impl Attached<Signal> for Invoked {
     fn lost(&self, origin: Origin) -> Signal {
         // A context goes with its handler: what was lost is the callback before it.
-        let (origin, loss) = match origin {
-            Origin::Context => self.dropped.lock().take(),
-            Origin::First | Origin::Clone(_) => None,
-        }
-        .unwrap_or_else(|| (origin, Loss::here()));
+        let before = (origin == Origin::CONTEXT).then(|| self.dropped.lock().take());
+        let (origin, loss) = before.flatten().unwrap_or_else(|| (origin, Loss::here()));
         // Only the runtime knows what a lost callback means to it, and so whether it waits.
         Signal {
             outcome: Err(Error::not_called(origin, &loss)),
@@ -92,7 +89,7 @@ impl Wire {
             signaller,
             at_once: false,
         };
-        wire.signaller.1 = Origin::Context;
+        wire.signaller.1 = Origin::CONTEXT;
         wire
     }
 
@@ -126,7 +123,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         let slot = &self.signaller.0;
-        if !matches!(self.signaller.1, Origin::Context) && slot.first.get().is_none() {
+        if slot.first.get().is_none() && self.signaller.1 != Origin::CONTEXT {
             *slot.attached.dropped.lock() = Some((self.signaller.1, Loss::here()));
         }
     }

@@ -190,7 +190,7 @@ impl Context {
     /// }
     /// ```
     pub fn done_callback<R: Serialize + Send + 'static>(&self) -> Callback<R> {
-        self.0.wire.clone_as(Origin::Context, true).into_callback()
+        self.0.wire.clone_as(Origin::CONTEXT, true).into_callback()
     }
 
     /// Runs a future as a task of this invocation.
@@ -286,7 +286,7 @@ impl Context {
     }
 
     pub(crate) fn callback<R: Serialize + Send + 'static>(&self) -> Callback<R> {
-        self.0.wire.clone_as(Origin::First, false).into_callback()
+        self.0.wire.clone_as(Origin::FIRST, false).into_callback()
     }
 }
 
