@@ -53,14 +53,17 @@ async fn on_lambda_the_last_part_of_the_handler_setting_chooses() {
 
 #[tokio::test]
 async fn on_lambda_an_unknown_name_fails_the_initialisation_and_names_what_there_is() {
-    for (setting, named) in [("index.delete", "index.delete"), ("", "")] {
+    for (setting, mistake) in [
+        ("index.delete", "`index.delete` is not exported"),
+        ("", "no handler is named"),
+    ] {
         let mut api = RuntimeApi::start().await;
         let exports = Process::spawn(&mut start(&api, setting));
         let posted = api.posted().await;
         assert_eq!(posted.endpoint, "init/error");
         let kind = "Runtime.HandlerNotFound";
         assert_eq!(posted.header("lambda-runtime-function-error-type"), kind);
-        let message = format!("`{named}` is not exported: expected one of create, cancel");
+        let message = format!("{mistake}: expected one of create, cancel");
         assert_eq!(posted.json()["errorMessage"], message);
         let (log, code) = exports.end();
         assert_eq!(
@@ -114,10 +117,29 @@ fn on_the_command_line_an_option_chooses() {
         assert_eq!(String::from_utf8(run.stdout).unwrap(), answer);
         assert_eq!(run.status.code(), Some(0));
     }
-    for arguments in [["--handler=delete", event].as_slice(), &[event]] {
+    // As on Lambda.
+    let run = output(
+        example("exports")
+            .arg(event)
+            .env("_HANDLER", "index.cancel"),
+        "",
+    );
+    assert_eq!(
+        String::from_utf8(run.stdout).unwrap(),
+        "{\"cancelled\":7}\n"
+    );
+    for (arguments, mistake) in [
+        (
+            ["--handler=delete", event].as_slice(),
+            "`delete` is not exported",
+        ),
+        (&[event], "no handler is named"),
+    ] {
         let run = output(example("exports").args(arguments), "");
         let stderr = String::from_utf8(run.stderr).unwrap();
-        assert!(stderr.ends_with("is not exported: expected one of create, cancel\n"));
+        let line =
+            format!("exports: `--handler NAME`: {mistake}: expected one of create, cancel\n");
+        assert_eq!(stderr, line);
         assert_eq!((run.stdout, run.status.code()), (vec![], Some(2)));
     }
 }
