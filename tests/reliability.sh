@@ -24,6 +24,6 @@ esac
 # One after the other, so that the figures of one are not the load of another.
 cargo test "${options[@]}" --lib -- --nocapture fuzz
 cargo build "${options[@]}" --example hello
-for test in faults soak race concurrency deadlines hostile load fuzz_desk; do
+for test in faults soak race loom concurrency deadlines hostile load fuzz_desk; do
     cargo test "${options[@]}" --test "$test" -- --nocapture
 done

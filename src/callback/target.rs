@@ -1,6 +1,6 @@
 //! What a callback signals.
 
-use super::wire::Wire;
+use super::wire::{Refusal, Wire};
 use crate::{
     completion::{Signal, Tracker},
     error::Error,
@@ -83,9 +83,6 @@ impl<R> Drop for Function<R> {
         }
     }
 }
-
-/// What was not accepted, and where the first signal came from.
-pub(super) type Refusal<R> = (Result<Option<R>, Error>, Place);
 
 impl<R: Send + 'static> Target<R> {
     pub(super) fn clone_as(&self, origin: Origin) -> Self {

@@ -1,6 +1,5 @@
 //! What a callback of an invocation signals.
 
-use super::target::Refusal;
 use crate::{
     completion::Tracker,
     error::Error,
@@ -15,6 +14,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 use tracing::Span;
+
+/// What was not accepted, and where the first signal came from.
+pub(super) type Refusal<R> = (Result<Option<R>, Error>, Place);
 
 /// The one signal of an invocation.
 pub(crate) struct Signal {

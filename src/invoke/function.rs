@@ -1,5 +1,7 @@
 //! Handlers of whatever shape, as the places that run them see them.
 
+#[cfg(any(feature = "lambda", feature = "local"))]
+use super::answering::Answering;
 #[cfg(feature = "lambda")]
 use super::layers::Layers;
 use super::{Unsignalled, invocation::Invocation};
@@ -11,8 +13,6 @@ use crate::{
     wire,
 };
 use bytes::Bytes;
-#[cfg(any(feature = "lambda", feature = "local"))]
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 /// What a handler is run with.
@@ -114,23 +114,6 @@ impl Function {
             let _ = context;
             Ok(work(event, Answering::default()).await)
         }
-    }
-}
-
-/// Whether an invocation has its answer, so that nothing of it may be cut off any more.
-#[cfg(any(feature = "lambda", feature = "local"))]
-#[derive(Clone, Default)]
-pub(crate) struct Answering(Arc<AtomicBool>);
-
-#[cfg(any(feature = "lambda", feature = "local"))]
-impl Answering {
-    pub(crate) fn begin(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    #[cfg(feature = "lambda")]
-    pub(super) fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Acquire)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tower layers round the invocations.
 
-use super::function::Answering;
+use super::answering::Answering;
 use crate::{
     context::ContextBuilder,
     error::{Error, IntoError},

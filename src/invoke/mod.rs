@@ -1,5 +1,7 @@
 //! Running a handler for one event, and what that came to.
 
+#[cfg(any(feature = "lambda", feature = "local"))]
+mod answering;
 mod function;
 mod invocation;
 #[cfg(feature = "lambda")]
@@ -8,7 +10,7 @@ mod layers;
 mod watch;
 
 #[cfg(any(feature = "lambda", feature = "local"))]
-pub(crate) use function::Answering;
+pub(crate) use answering::Answering;
 pub(crate) use function::{Function, Functions, Settings};
 pub(crate) use invocation::Invocation;
 #[cfg(any(feature = "lambda", feature = "local"))]

@@ -1,6 +1,10 @@
 //! The connections: how many, and how long a client may take.
 
-use super::{environment::new_id, request::DRAINED, response::Refusal};
+use super::{
+    environment::new_id,
+    limits::{DRAINED, Limits},
+    response::Refusal,
+};
 use axum::Router;
 use futures::future::{Either, select};
 use hyper::server::conn::http1;
@@ -13,7 +17,6 @@ use std::{
     io,
     pin::{Pin, pin},
     sync::Arc,
-    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -23,42 +26,6 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// What the server bears of its clients.
-#[derive(Clone, Debug)]
-pub(super) struct Limits {
-    /// Connections at a time. At that many, those that are idle are closed.
-    pub(super) connections: usize,
-    /// In which a new connection is not closed for being idle.
-    pub(super) grace: Duration,
-    /// From the last answer, or the connection, to the end of the next request's headers.
-    pub(super) headers: Duration,
-    /// Between two pieces of a body.
-    pub(super) body_pause: Duration,
-    /// For a whole body.
-    pub(super) body: Duration,
-    /// In which a client has to take some of its answer.
-    pub(super) write_pause: Duration,
-    /// In which a client that is still sending can read why it is refused.
-    pub(super) linger: Duration,
-    /// Until the next try, where the system has no socket left.
-    pub(super) retry: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            connections: 16 * 1024,
-            grace: Duration::from_millis(250),
-            headers: Duration::from_secs(30),
-            body_pause: Duration::from_secs(10),
-            body: Duration::from_secs(60),
-            write_pause: Duration::from_secs(30),
-            linger: Duration::from_secs(2),
-            retry: Duration::from_millis(50),
-        }
-    }
-}
 
 /// Where hyper stops to read headers. What is less and still too much gets AWS's answer.
 const HEADERS: usize = 4 * super::guard::HEADERS;

@@ -5,13 +5,15 @@ mod connection;
 mod environment;
 mod guard;
 mod http;
+mod limits;
 mod request;
 mod response;
+mod router;
 mod server;
 
 #[cfg(feature = "lambda")]
 pub use http::{HttpService, http_service};
-pub(crate) use server::serve;
+pub(crate) use router::serve;
 
 use crate::{
     Result,

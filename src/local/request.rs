@@ -1,6 +1,10 @@
 //! What a call of the Invoke API asks for.
 
-use super::{check, connection::Limits, response::Refusal};
+use super::{
+    check,
+    limits::{DRAINED, EVENT_LIMIT, Limits},
+    response::Refusal,
+};
 use axum::{
     body::{Body, HttpBody},
     http::{HeaderMap, StatusCode},
@@ -82,13 +86,6 @@ fn parse_client_context(text: &str) -> Result<Value, Refusal> {
             Refusal::content("Client context must be a valid Base64-encoded JSON object.")
         })
 }
-
-/// How much Lambda takes for an event.
-pub(super) const EVENT_LIMIT: usize = 6 * 1024 * 1024;
-
-/// How much of a larger one is read and thrown away, so that a client that is still sending gets
-/// to read why it is refused.
-pub(super) const DRAINED: usize = 8 * EVENT_LIMIT;
 
 /// Reads the event, which has to be JSON. None at all is `{}`, as on Lambda.
 pub(super) async fn event(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {

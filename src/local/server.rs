@@ -1,16 +1,13 @@
 //! The Invoke API.
 
 use super::{
-    Desk,
-    connection::{self, Limits},
     environment::{Environment, FunctionName, new_id},
     guard::Guard,
-    http,
+    limits::{EVENT_LIMIT, Limits},
     request::{self, InvocationType, Invoke},
     response::{Refusal, respond, set},
 };
 use crate::{
-    Result,
     callback::{Callback, callback},
     context::ContextBuilder,
     error::Error,
@@ -18,100 +15,37 @@ use crate::{
     log,
 };
 use axum::{
-    Router,
     body::Body,
     extract::{
-        DefaultBodyLimit, Path, Query, State,
+        Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
     http::{Request, Response, StatusCode},
-    middleware::{self, Next},
-    routing::post,
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use serde::Deserialize;
-use std::{future::Future, sync::Arc};
-use tokio::{net::TcpListener, time::Instant};
+use std::sync::Arc;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 /// What the server's invocations share.
 pub(super) struct Server {
     pub(super) functions: Functions,
     pub(super) environment: Environment,
-    guard: Guard,
+    pub(super) guard: Guard,
     pub(super) limits: Arc<Limits>,
     /// The invocations under way, which outlive the connections that asked for them.
     pub(super) invocations: TaskTracker,
 }
 
-/// Serves until `shutdown` ends, then answers what is in flight.
-pub(crate) async fn serve(
-    functions: Functions,
-    desk: Desk,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<()> {
-    let at = listener.local_addr()?;
-    let guard = Guard::new(at);
-    if !guard.is_local() {
-        tracing::warn!("reachable from the network: whoever can connect to {at} can invoke");
-    }
-    let server = Arc::new(Server {
-        functions,
-        environment: Environment::read(&desk)?,
-        guard,
-        limits: Arc::default(),
-        invocations: TaskTracker::new(),
-    });
-    let app = app(Arc::clone(&server));
-    connection::serve(listener, app, Arc::clone(&server.limits), shutdown).await;
-    server.invocations.close();
-    server.invocations.wait().await;
-    Ok(())
-}
-
-fn app(server: Arc<Server>) -> Router {
-    const EXPECTED: &str = "expected POST /2015-03-31/functions/{name}/invocations";
-    let refuse = |status, error_type| async move {
-        Refusal::new(status, error_type, EXPECTED).respond(&new_id())
-    };
-    Router::new()
-        .route("/2015-03-31/functions/{name}/invocations", post(invoke))
-        .method_not_allowed_fallback(move || {
-            refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowedException")
-        })
-        .fallback(async move |server, request: Request<Body>| {
-            if http::is_api(request.uri().path()) {
-                refuse(StatusCode::NOT_FOUND, "UnknownOperationException").await
-            } else {
-                http::answer(server, request).await
-            }
-        })
-        // The limit is Lambda's, with Lambda's answer.
-        .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(Arc::clone(&server), guard))
-        .with_state(server)
-}
-
-async fn guard(
-    State(server): State<Arc<Server>>,
-    request: Request<Body>,
-    next: Next,
-) -> Response<Body> {
-    match server.guard.check(&request) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.respond(&new_id()),
-    }
-}
-
 #[derive(Deserialize)]
-struct Qualifier {
+pub(super) struct Qualifier {
     #[serde(rename = "Qualifier")]
     qualifier: Option<String>,
 }
 
-async fn invoke(
+pub(super) async fn invoke(
     State(server): State<Arc<Server>>,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<Qualifier>, QueryRejection>,
@@ -284,7 +218,7 @@ impl Server {
 }
 
 /// How much Lambda takes for a response.
-const RESPONSE_LIMIT: usize = request::EVENT_LIMIT + 100;
+const RESPONSE_LIMIT: usize = EVENT_LIMIT + 100;
 
 fn within_limit(body: Bytes) -> Result<Bytes, Error> {
     let size = body.len();

@@ -11,7 +11,8 @@ pub use service::{HttpService, http_service};
 use super::{
     command,
     environment::{FunctionName, new_id},
-    request::{self, EVENT_LIMIT},
+    limits::EVENT_LIMIT,
+    request,
     response::{Refusal, set},
     server::{self, Server},
 };
