@@ -169,7 +169,7 @@
 //!
 //! | feature | what it brings | default |
 //! | --- | --- | --- |
-//! | `lambda` | [`run`] on AWS Lambda, through the official `lambda_runtime` | yes |
+//! | `lambda` | [`run`] on AWS Lambda, by the API client of the official `lambda_runtime`, whose layers fit | yes |
 //! | `local` | [`run`] at the desk: the command line and the Invoke API | yes |
 //! | `graceful-shutdown` | [`Runtime::on_shutdown`]: a hook before the process ends | no |
 //!
