@@ -1,7 +1,9 @@
 //! How many instructions a completion takes: unlike time, the same on a machine that others use.
 //!
 //! `cargo bench --bench instructions` runs itself under callgrind, compares with
-//! `benches/instructions.txt`, and fails at 3 % more; `-- --update` writes that table anew. Needs
+//! `benches/instructions.txt`, and fails where nodeback takes 3 % more over all, or 15 % in one
+//! action; `-- --update` writes that table anew. The folder of a build alters what is inlined, which
+//! moves a single action by up to a tenth, of every peer, and all of them together by less. Needs
 //! valgrind.
 
 mod scenarios;
@@ -40,7 +42,7 @@ fn main() {
     }
     // What starting takes is the same, however often the scenario is run.
     let (few, many) = (100, 1100);
-    let (mut table, mut worse) = (String::new(), 0);
+    let (mut table, mut ratios) = (String::new(), vec![]);
     let known = fs::read_to_string(TABLE).unwrap_or_default();
     for (n, (what, peer, _)) in SCENARIOS.iter().enumerate() {
         let now = (count(n, many) - count(n, few)) / (many - few) as u64;
@@ -50,15 +52,19 @@ fn main() {
             (of.trim_end() == name).then(|| count.parse::<u64>().ok())?
         });
         let _ = writeln!(table, "{name:<56} {now:>5}");
-        let is_worse =
-            peer.starts_with("nodeback") && before.is_some_and(|before| now * 100 > before * 103);
-        worse += usize::from(is_worse);
-        let verdict = if is_worse { " WORSE" } else { "" };
-        println!("{name:<56} {now:>5}, was {before:?}{verdict}");
+        let ratio = before.map(|before| now as f64 / before as f64);
+        println!("{name:<56} {now:>5}, was {before:?}");
+        if peer.starts_with("nodeback") {
+            ratios.extend(ratio);
+        }
     }
+    let logs: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
+    let mean = (logs / ratios.len().max(1) as f64).exp();
+    let most = ratios.iter().copied().fold(0.0, f64::max);
+    println!("nodeback: {mean:.3} of what it was over all, {most:.3} where it is most");
     if env::args().any(|arg| arg == "--update") {
         fs::write(TABLE, table).expect("the table can be written");
-    } else if worse > 0 {
-        panic!("{worse} of them take over 3 % more instructions than in {TABLE}");
+    } else if mean > 1.03 || most > 1.15 {
+        panic!("that is more than in {TABLE}");
     }
 }

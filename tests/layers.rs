@@ -36,6 +36,7 @@ async fn function() {
         "order" => ordered(&Seen::default()).run(),
         "fails" => Runtime::new(echo).layer(failing("closed today")).run(),
         "skips" => Runtime::new(echo).layer(skipping()).run(),
+        "panics" => Runtime::new(echo).layer(panicking()).run(),
         "cut" => Runtime::new(cut).layer(short).run(),
         "after" => Runtime::new(after).layer(short).run(),
         other => panic!("no function {other}"),
@@ -133,6 +134,10 @@ const ORDER: [&str; 5] = [
 /// A layer that never calls the handler.
 fn failing(why: &'static str) -> impl Layer<InvocationService, Service = Boxed> {
     layer_fn(move |_| Boxed::new(service_fn(async move |_| Err(why.into()))))
+}
+
+fn panicking() -> impl Layer<InvocationService, Service = Boxed> {
+    layer_fn(|_| BoxCloneSyncService::new(service_fn(async |_: LambdaInvocation| panic!("a bug"))))
 }
 
 fn skipping() -> impl Layer<InvocationService, Service = Boxed> {
@@ -246,6 +251,7 @@ async fn a_layer_that_does_not_run_the_handler_is_the_failure() {
     for (name, member, expected) in [
         ("fails", "errorMessage", "closed today"),
         ("skips", "errorType", not_invoked),
+        ("panics", "errorMessage", "a bug"),
     ] {
         let mut api = RuntimeApi::start().await;
         let function = Process::spawn(&mut function_process(name, api.address));

@@ -4,15 +4,17 @@ use super::answering::Answering;
 use crate::{
     context::ContextBuilder,
     error::{Error, IntoError},
+    panic::Panic,
 };
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use http::Response;
 use lambda_runtime::LambdaInvocation;
 use lambda_runtime_api_client::BoxError;
 use parking_lot::Mutex;
 use std::{
     future::{Future, poll_fn},
+    panic::AssertUnwindSafe,
     sync::Arc,
     task::{self, Poll},
 };
@@ -87,10 +89,13 @@ impl Layers {
             let new: New = Box::new(|body| Box::pin(work(body)));
             Work(Arc::new(Mutex::new(State::New(new))))
         };
-        let called = layers
-            .clone()
-            .oneshot(invocation(body.clone(), context, work.clone()))
-            .await;
+        let invocation = invocation(body.clone(), context, work.clone());
+        let layers = layers.clone();
+        let called = async move { layers.oneshot(invocation).await };
+        let called = match AssertUnwindSafe(called).catch_unwind().await {
+            Ok(called) => called,
+            Err(payload) => Err(Error::panic(Panic::of(payload)).into()),
+        };
         let rest = work.take();
         if let Err(error) = &called
             && answering.has_begun()

@@ -10,10 +10,12 @@ use crate::{
     context::ContextBuilder,
     error::Error,
     invoke::{Answering, Function, Invocation, Watch},
+    panic::Panic,
 };
 use bytes::Bytes;
+use futures::FutureExt;
 use lambda_runtime_api_client::PooledClient;
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -44,7 +46,9 @@ impl Worker {
     pub(super) fn spawn(self) {
         tokio::spawn(async move {
             loop {
-                match self.answer_one().await {
+                // What panics here is no handler's and no layer's: nobody knows what it left.
+                let answered = AssertUnwindSafe(self.answer_one()).catch_unwind().await;
+                match answered.unwrap_or_else(|panic| Err(Error::panic(Panic::of(panic)))) {
                     Ok(Ended::Answered) => {}
                     Ok(Ended::Replaced) => return,
                     Err(error) => {
