@@ -2,36 +2,14 @@
 //!
 //! `cargo bench --bench invoke`
 
+#[path = "support/order.rs"]
+mod order;
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use nodeback::{Bytes, Callback, Context, Error, Runtime, Value, json};
-use serde::{Deserialize, Serialize};
+use nodeback::{Bytes, Callback, Context, Error, Runtime, Value};
+use order::Order;
 use std::hint::black_box;
 use tokio::runtime;
-
-/// An order with so many items that its JSON has about this size.
-fn event(size: usize) -> Bytes {
-    let item = json!({ "sku": "tea-0042", "count": 3, "price": 4.25, "note": "a gift, żółć" });
-    let room = size.saturating_sub(40) / item.to_string().len();
-    let items: Vec<_> = (0..room).map(|_| item.clone()).collect();
-    json!({ "id": "order-7", "paid": true, "items": items })
-        .to_string()
-        .into()
-}
-
-#[derive(Deserialize, Serialize)]
-struct Order {
-    id: String,
-    paid: bool,
-    items: Vec<Item>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Item {
-    sku: String,
-    count: u32,
-    price: f64,
-    note: String,
-}
 
 fn by_hand_value(event: &Bytes) -> Result<Bytes, serde_json::Error> {
     let event: Value = serde_json::from_slice(event)?;
@@ -98,7 +76,7 @@ fn invoke(criterion: &mut Criterion) {
     ];
     for size in [100, 10_000, 100_000] {
         let mut group = criterion.benchmark_group("invoke");
-        let event = event(size);
+        let event = Bytes::from(order::event(size));
         group.throughput(Throughput::Bytes(event.len() as u64));
         group.bench_function(BenchmarkId::new("by hand", size), |b| {
             b.iter(|| by_hand_value(black_box(&event)));

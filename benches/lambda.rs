@@ -5,12 +5,14 @@
 //! `cargo bench --bench lambda`; `NODEBACK_FULL=1` runs more rounds. The clients are those that
 //! `tests/live/node.sh` and `tests/live/python.sh` install; without them they are left out.
 
+#[path = "support/order.rs"]
+mod order;
 #[path = "support/stub.rs"]
 mod stub;
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use nodeback::{Bytes, Callback, Context, Value, json};
-use serde::{Deserialize, Serialize};
+use nodeback::{Bytes, Callback, Context, Value};
+use order::{Order, event};
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -31,21 +33,6 @@ fn main() {
     }
 }
 
-#[derive(Deserialize, Serialize)]
-struct Order {
-    id: String,
-    paid: bool,
-    items: Vec<Item>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Item {
-    sku: String,
-    count: u32,
-    price: f64,
-    note: String,
-}
-
 #[tokio::main]
 async fn function(name: &str) {
     let value = |event: Value, _: Context, callback: Callback| callback(None, Some(event));
@@ -60,16 +47,6 @@ async fn function(name: &str) {
         "bare" => lambda_runtime::run(bare).await.expect("a Runtime API"),
         name => panic!("no function {name}"),
     }
-}
-
-/// An order with so many items that its JSON has about this size.
-fn event(size: usize) -> Vec<u8> {
-    let item = json!({ "sku": "tea-0042", "count": 3, "price": 4.25, "note": "a gift, żółć" });
-    let room = size.saturating_sub(40) / item.to_string().len();
-    let items: Vec<_> = (0..room).map(|_| item.clone()).collect();
-    json!({ "id": "order-7", "paid": true, "items": items })
-        .to_string()
-        .into()
 }
 
 struct Candidate {

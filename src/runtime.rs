@@ -390,13 +390,9 @@ impl Runtime {
     ///
     /// Where there is no tokio runtime with its time driver enabled.
     pub async fn invoke(&self, event: impl Serialize, context: Context) -> Outcome {
-        match self.functions.named(&context.function_name) {
-            Ok(function) => {
-                let mut function = function.clone();
-                function.settings = self.settings;
-                invoke::in_process(&function, event, context).await
-            }
-            Err(mistake) => Outcome::failed(mistake.into_error()),
+        match self.function_of(&context) {
+            Ok(function) => invoke::in_process(&function, event, context).await,
+            Err(error) => Outcome::failed(error),
         }
     }
 
@@ -424,9 +420,7 @@ impl Runtime {
         event: impl Into<Bytes>,
         context: Context,
     ) -> crate::Result<Bytes> {
-        let function = self.functions.named(&context.function_name);
-        let mut function = function.map_err(IntoError::into_error)?.clone();
-        function.settings = self.settings;
+        let function = self.function_of(&context)?;
         let ended = invoke::raw(&function, event.into(), context.to_builder()).await;
         ended.answer
     }
@@ -509,6 +503,14 @@ impl Runtime {
     ) -> crate::Result<()> {
         self.settle(|name| env::var(name).ok())?;
         crate::local::serve(self.functions, self.desk, listener, shutdown).await
+    }
+
+    /// The function that a context is of, with the settings of this program alone.
+    fn function_of(&self, context: &Context) -> crate::Result<Function> {
+        let function = self.functions.named(&context.function_name);
+        let mut function = function.map_err(IntoError::into_error)?.clone();
+        function.settings = self.settings;
+        Ok(function)
     }
 
     /// Gives each function its settings, of which those in the environment go first.

@@ -7,26 +7,22 @@ use std::sync::Arc;
 impl ContextBuilder {
     /// The same as lambda_runtime's type, as far as that can hold it.
     pub(crate) fn for_layers(&self) -> lambda_runtime::Context {
-        let Members {
-            identity,
-            client_context,
-            ..
-        } = &*self.members;
+        let members: &Members = &self.members;
         let config = lambda_runtime::Config {
-            function_name: self.members.function_name.clone(),
-            memory: self.members.memory_limit_in_mb.parse().unwrap_or_default(),
-            version: self.members.function_version.clone(),
-            log_stream: self.members.log_stream_name.clone(),
-            log_group: self.members.log_group_name.clone(),
+            function_name: members.function_name.clone(),
+            memory: members.memory_limit_in_mb.parse().unwrap_or_default(),
+            version: members.function_version.clone(),
+            log_stream: members.log_stream_name.clone(),
+            log_group: members.log_group_name.clone(),
         };
         let mut context = lambda_runtime::Context::default();
-        context.request_id = self.members.aws_request_id.clone();
+        context.request_id = members.aws_request_id.clone();
         context.deadline = self.limit.deadline_ms();
-        context.invoked_function_arn = self.members.invoked_function_arn.clone();
-        context.xray_trace_id = self.members.xray_trace_id.clone();
-        context.tenant_id = self.members.tenant_id.clone();
-        context.client_context = same(client_context);
-        context.identity = same(identity);
+        context.invoked_function_arn = members.invoked_function_arn.clone();
+        context.xray_trace_id = members.xray_trace_id.clone();
+        context.tenant_id = members.tenant_id.clone();
+        context.client_context = same(&members.client_context);
+        context.identity = same(&members.identity);
         context.env_config = Arc::new(config);
         context
     }

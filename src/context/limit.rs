@@ -23,9 +23,7 @@ impl Limit {
             Limit::None => None,
             Limit::Timeout(timeout) => now.checked_add(timeout),
             Limit::At(millis) => {
-                let since_1970 = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
+                let since_1970 = since_1970();
                 let at = Duration::from_millis(millis);
                 match at.checked_sub(since_1970) {
                     Some(left) => now.checked_add(left),
@@ -43,12 +41,15 @@ impl Limit {
             Limit::None => 0,
             Limit::At(millis) => millis,
             Limit::Timeout(timeout) => {
-                let since_1970 = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                let deadline = since_1970.saturating_add(timeout).as_millis();
+                let deadline = since_1970().saturating_add(timeout).as_millis();
                 u64::try_from(deadline).unwrap_or(u64::MAX)
             }
         }
     }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
