@@ -40,9 +40,9 @@
 //! 2. An error fails the invocation, whatever the result argument holds.
 //! 3. A later signal changes nothing. It is logged once, at WARN, with the places of both, and
 //!    counted.
-//! 4. When the last handle that could signal is dropped, the invocation ends at once, not at the
-//!    timeout: it fails with `Runtime.CallbackNotCalled`, which says what was lost. With
-//!    [`Unsignalled::Null`] it succeeds with `null`, as in Node.
+//! 4. When the last handle that could signal is dropped and no task of the invocation is left, the
+//!    invocation ends, not at the timeout: it fails with `Runtime.CallbackNotCalled`, which names what
+//!    was dropped. With [`Unsignalled::Null`] it succeeds with `null`, as in Node.
 //! 5. A panic in the handler, in its future or in a task of the invocation fails that invocation,
 //!    and the process goes on. Once the answer is out, it is logged and alters nothing.
 //!
@@ -119,9 +119,12 @@
 //!
 //! # The event loop
 //!
-//! What belongs to an invocation is what was spawned through its context:
-//! [`Context::spawn`], [`Context::spawn_blocking`]. A success that is signalled through the
-//! callback waits for that, unless
+//! Each invocation has an event loop of its own, which runs its handler and its tasks as Node does:
+//! one at a time, first in, first out, and timers of the same time in the order in which they were
+//! set, on every flavor of tokio's runtime. What belongs to it was spawned through its context
+//! ([`Context::spawn`], [`Context::spawn_blocking`]), or by [`spawn`](fn@spawn), [`set_timeout`] and
+//! [`set_immediate`] in code that runs as a part of it, and so needs no context. A success that is
+//! signalled through the callback waits until the loop is empty, unless
 //! [`callback_waits_for_empty_event_loop`](Context::callback_waits_for_empty_event_loop) was set to
 //! false before; a failure, what the context's `succeed`, `fail` and `done` say and what a handler
 //! returns are sent at once. [`Context::wait_until`] is for work that follows the answer. A pool
@@ -206,16 +209,15 @@
 )]
 
 pub use crate::{
-    callback::{AlreadySignalled, Callback, callback},
-    completion::{Completion, Refused},
-    context::{Context, ContextBuilder, Identity, Members},
+    completion::{
+        AlreadySignalled, Callback, Completion, Place, Refused, callback, callbackify, promisify,
+    },
     error::{Error, ErrorName, IntoError},
-    handler::Handler,
-    invoke::{Outcome, Unsignalled, invoke},
-    place::Place,
-    promisify::{callbackify, promisify},
+    invocation::{
+        Context, ContextBuilder, Handler, Identity, Leftover, Members, Outcome, Task, TaskOutput,
+        Unsignalled, invoke, set_immediate, set_timeout, spawn,
+    },
     runtime::{Runtime, exports},
-    tasks::{Leftover, Task, TaskOutput},
 };
 pub use bytes::Bytes;
 pub use serde_json::{Value, json, value::RawValue};
@@ -241,12 +243,10 @@ pub use service::{HandlerService, service};
 /// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-mod callback;
 mod completion;
-mod context;
 mod error;
-mod handler;
-mod invoke;
+mod guard;
+mod invocation;
 #[cfg(feature = "lambda")]
 mod lambda;
 #[cfg(feature = "local")]
@@ -256,16 +256,9 @@ mod log;
 #[cfg(test)]
 #[path = "../tests/fuzz/nasty.rs"]
 mod nasty;
-mod panic;
-mod place;
-mod promisify;
 mod runtime;
 #[cfg(feature = "lambda")]
 mod service;
-mod slot;
-mod sync;
-mod tasks;
-mod wire;
 
 #[doc = include_str!("docs/porting.md")]
 pub mod porting {}

@@ -1,12 +1,13 @@
 //! Where a handler runs, and with what settings.
 
+#[cfg(feature = "graceful-shutdown")]
+use crate::guard::{Panic, guarded};
 #[cfg(feature = "lambda")]
-use crate::error::Error;
+use crate::invocation::layers::Layers;
 use crate::{
-    context::Context,
-    error::IntoError,
-    handler::Handler,
-    invoke::{self, Function, Functions, Outcome, Settings, Unsignalled},
+    error::{Error, IntoError},
+    guard::Guarded,
+    invocation::{self, Context, Function, Functions, Handler, Outcome, Settings, Unsignalled},
 };
 use bytes::Bytes;
 use serde::Serialize;
@@ -76,11 +77,13 @@ pub fn exports() -> Runtime {
         functions: Functions::default(),
         settings: Settings::default(),
         #[cfg(feature = "lambda")]
+        layers: None,
+        #[cfg(feature = "lambda")]
         snapstart: Vec::new(),
         #[cfg(feature = "local")]
         desk: crate::local::Desk::default(),
         #[cfg(feature = "graceful-shutdown")]
-        on_shutdown: None,
+        on_shutdown: Vec::new(),
     }
 }
 
@@ -115,11 +118,13 @@ pub struct Runtime {
     functions: Functions,
     settings: Settings,
     #[cfg(feature = "lambda")]
+    layers: Option<Layers>,
+    #[cfg(feature = "lambda")]
     snapstart: Vec<std::sync::Arc<dyn lambda_runtime::SnapStartResource>>,
     #[cfg(feature = "local")]
     desk: crate::local::Desk,
     #[cfg(feature = "graceful-shutdown")]
-    on_shutdown: Option<Shutdown>,
+    on_shutdown: Vec<Shutdown>,
 }
 
 #[cfg(feature = "graceful-shutdown")]
@@ -171,6 +176,9 @@ impl Runtime {
     /// Waits for what a handler needs before its first event, such as a pool of connections, and
     /// takes the handler that it makes. Lambda is told if that fails, through `/init/error`.
     ///
+    /// A `tracing` subscriber that it installs is the program's own. What it logs without one is
+    /// written as [`run`](Self::run) would.
+    ///
     /// ```
     /// use nodeback::{Callback, Context, Runtime, Value, json};
     /// use std::{collections::HashMap, sync::Arc};
@@ -197,13 +205,14 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// What it failed with, once Lambda has been told.
+    /// What it failed with, or `Runtime.Panic`, once Lambda has been told.
     pub async fn init<H: Handler<M>, M>(
         init: impl Future<Output = crate::Result<H>>,
     ) -> crate::Result<Self> {
+        let init = Guarded::new(Box::pin(init));
         #[cfg(any(feature = "lambda", feature = "local"))]
-        crate::log::init();
-        match init.await {
+        let init = crate::log::during(init);
+        match init.await.unwrap_or_else(|panic| Err(Error::panic(panic))) {
             Ok(handler) => Ok(Runtime::new(handler)),
             Err(error) => {
                 #[cfg(feature = "lambda")]
@@ -256,8 +265,8 @@ impl Runtime {
         self
     }
 
-    /// Lays a tower layer round the invocations of the handlers that were taken so far, outside of
-    /// those that are there; on Lambda, at the desk and in [`invoke`](Self::invoke) alike.
+    /// Lays a tower layer round the invocations of all handlers, outside of the layers that are there;
+    /// on Lambda, at the desk and in [`invoke`](Self::invoke) alike.
     ///
     /// Layers for lambda_runtime's own `Runtime::layer` fit, and so does any that takes a service
     /// as it comes, such as tower's timeout. When the layers end without an answer of the handler,
@@ -293,9 +302,7 @@ impl Runtime {
             + Sync
             + 'static,
     {
-        for function in self.functions.each() {
-            function.layers.add(&layer);
-        }
+        self.layers = Some(self.layers.unwrap_or_default().add(&layer));
         self
     }
 
@@ -323,7 +330,7 @@ impl Runtime {
         self
     }
 
-    /// Runs a hook when the process is told to end: on Lambda through lambda_runtime's graceful
+    /// Runs a hook when the process is told to end, after those that were set before: on Lambda through lambda_runtime's graceful
     /// shutdown, which gives it half a second; at the desk after Ctrl-C or SIGTERM, when what was
     /// in flight has been answered.
     ///
@@ -339,7 +346,7 @@ impl Runtime {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.on_shutdown = Some(Box::new(|| Box::pin(hook())));
+        self.on_shutdown.push(Box::new(|| Box::pin(hook())));
         self
     }
 
@@ -391,7 +398,7 @@ impl Runtime {
     /// Where there is no tokio runtime with its time driver enabled.
     pub async fn invoke(&self, event: impl Serialize, context: Context) -> Outcome {
         match self.function_of(&context) {
-            Ok(function) => invoke::in_process(&function, event, context).await,
+            Ok(function) => invocation::in_process(&function, event, context).await,
             Err(error) => Outcome::failed(error),
         }
     }
@@ -421,8 +428,7 @@ impl Runtime {
         context: Context,
     ) -> crate::Result<Bytes> {
         let function = self.function_of(&context)?;
-        let ended = invoke::raw(&function, event.into(), context.to_builder()).await;
-        ended.answer
+        invocation::raw(&function, event.into(), context.to_builder()).await
     }
 
     /// Runs the handlers: see [`run`].
@@ -449,21 +455,19 @@ impl Runtime {
         }
         settled?;
         #[cfg(feature = "graceful-shutdown")]
-        let on_shutdown = self.on_shutdown.take();
+        let hooks = std::mem::take(&mut self.on_shutdown);
         #[cfg(feature = "lambda")]
         if on_lambda() || !cfg!(feature = "local") {
             #[cfg(feature = "graceful-shutdown")]
-            if let Some(hook) = on_shutdown {
-                crate::lambda::on_shutdown(hook).await?;
+            if !hooks.is_empty() {
+                crate::lambda::on_shutdown(|| run_hooks(hooks)).await?;
             }
             return crate::lambda::run(&self.functions, &self.snapstart).await;
         }
         #[cfg(feature = "local")]
         let ran = crate::local::run(self.functions, self.desk).await;
         #[cfg(all(feature = "local", feature = "graceful-shutdown"))]
-        if let Some(hook) = on_shutdown {
-            hook().await;
-        }
+        run_hooks(hooks).await;
         #[cfg(feature = "local")]
         return ran;
         #[cfg(not(feature = "local"))]
@@ -510,15 +514,19 @@ impl Runtime {
         let function = self.functions.named(&context.function_name);
         let mut function = function.map_err(IntoError::into_error)?.clone();
         function.settings = self.settings;
+        #[cfg(feature = "lambda")]
+        function.layers.clone_from(&self.layers);
         Ok(function)
     }
 
-    /// Gives each function its settings, of which those in the environment go first.
+    /// Gives each function its layers and its settings, of which those in the environment go first.
     #[cfg(any(feature = "lambda", feature = "local"))]
     fn settle(&mut self, variable: impl Fn(&str) -> Option<String>) -> crate::Result<()> {
         let settings = self.settings.overridden(variable)?;
         for function in self.functions.each() {
             function.settings = settings;
+            #[cfg(feature = "lambda")]
+            function.layers.clone_from(&self.layers);
         }
         Ok(())
     }
@@ -547,6 +555,20 @@ pub type InvocationService = tower::util::BoxCloneSyncService<
     (),
     lambda_runtime_api_client::BoxError,
 >;
+
+/// Runs each hook to its end; one that panics keeps no other from running.
+#[cfg(feature = "graceful-shutdown")]
+async fn run_hooks(hooks: Vec<Shutdown>) {
+    for hook in hooks {
+        let ran = match guarded(hook) {
+            Ok(future) => Guarded::new(future).await,
+            Err(panic) => Err(panic),
+        };
+        if let Err(Panic(message)) = ran {
+            tracing::error!("a shutdown hook panicked: {message}");
+        }
+    }
+}
 
 #[cfg(feature = "lambda")]
 fn on_lambda() -> bool {

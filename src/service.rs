@@ -1,8 +1,11 @@
 //! A handler as a tower service, for who has a stack of his own.
 
 #[cfg(feature = "local")]
-use crate::{context::ContextBuilder, wire};
-use crate::{error::Error, handler::Handler, invoke};
+use crate::invocation::{ContextBuilder, json};
+use crate::{
+    error::Error,
+    invocation::{self, Handler, Settings, Unsignalled},
+};
 #[cfg(feature = "local")]
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -13,6 +16,7 @@ use std::{
     marker::PhantomData,
     sync::Arc,
     task::{self, Poll},
+    time::Duration,
 };
 use tower::Service;
 
@@ -23,7 +27,8 @@ use tower::Service;
 /// the stack does by itself it does in its own way: lambda_runtime sends errors without `trace`,
 /// and asks for the next event as soon as it has the response, so the response waits for the work
 /// of [`wait_until`](crate::Context::wait_until) too. [`Runtime::layer`](crate::Runtime::layer) is the
-/// way to middleware without that.
+/// way to middleware without that. Where a variable of the environment that is a setting has a bad
+/// value, each call fails with an error that names it.
 ///
 /// ```no_run
 /// use nodeback::{Callback, Context, Value, json};
@@ -45,6 +50,7 @@ use tower::Service;
 pub fn service<M, H: Handler<M>>(handler: H) -> HandlerService<H, M> {
     HandlerService {
         handler: Arc::new(handler),
+        settings: Settings::default(),
         shape: PhantomData,
     }
 }
@@ -68,6 +74,7 @@ pub fn service<M, H: Handler<M>>(handler: H) -> HandlerService<H, M> {
 /// ```
 pub struct HandlerService<H, M> {
     handler: Arc<H>,
+    settings: Settings,
     shape: PhantomData<fn() -> M>,
 }
 
@@ -82,12 +89,50 @@ impl<M, H: Handler<M>> Service<LambdaEvent<H::Event>> for HandlerService<H, M> {
     }
 
     fn call(&mut self, event: LambdaEvent<H::Event>) -> Self::Future {
-        let handler = Arc::clone(&self.handler);
+        let (handler, settings) = (Arc::clone(&self.handler), self.settings());
         Box::pin(async move {
             let (event, context) = event.into_parts();
-            let ended = invoke::parsed(&handler, || Ok(event), context.into()).await;
-            Ok(serde_json::from_slice(&ended.answer?)?)
+            let response = invocation::parsed(&handler, || Ok(event), settings?, context.into());
+            Ok(serde_json::from_slice(&response.await?)?)
         })
+    }
+}
+
+impl<H, M> HandlerService<H, M> {
+    /// See [`Runtime::unsignalled`](crate::Runtime::unsignalled). `NODEBACK_UNSIGNALLED` in the
+    /// environment overrides it.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Unsignalled, Value};
+    ///
+    /// let forgetful = |_: Value, _: Context, _: Callback| {};
+    /// let service = nodeback::service(forgetful).unsignalled(Unsignalled::Null);
+    /// # drop(service);
+    /// ```
+    #[must_use]
+    pub fn unsignalled(mut self, unsignalled: Unsignalled) -> Self {
+        self.settings.unsignalled = unsignalled;
+        self
+    }
+
+    /// See [`Runtime::answer_before_deadline`](crate::Runtime::answer_before_deadline).
+    /// `NODEBACK_ANSWER_BEFORE_DEADLINE` in the environment overrides it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
+    /// let service = nodeback::service(handler).answer_before_deadline(Duration::from_millis(200));
+    /// # drop(service);
+    /// ```
+    #[must_use]
+    pub fn answer_before_deadline(mut self, margin: Duration) -> Self {
+        self.settings.answer_before_deadline = Some(margin);
+        self
+    }
+
+    fn settings(&self) -> Result<Settings, Error> {
+        self.settings.overridden(|name| std::env::var(name).ok())
     }
 }
 
@@ -99,8 +144,8 @@ impl<M, H: Handler<M>> HandlerService<H, M> {
         event: Bytes,
         context: ContextBuilder,
     ) -> Result<Bytes, Error> {
-        let event = || wire::from_json(event);
-        invoke::parsed(&self.handler, event, context).await.answer
+        let event = || json::from_json(event);
+        invocation::parsed(&self.handler, event, self.settings()?, context).await
     }
 }
 
@@ -108,6 +153,7 @@ impl<H, M> Clone for HandlerService<H, M> {
     fn clone(&self) -> Self {
         HandlerService {
             handler: Arc::clone(&self.handler),
+            settings: self.settings,
             shape: PhantomData,
         }
     }

@@ -907,22 +907,6 @@ async fn what_a_task_fails_with_is_told_and_not_that_it_dropped_the_callback() {
 }
 
 #[tokio::test]
-async fn a_loss_in_a_task_that_goes_on_is_told_at_once() {
-    let loses = |_: Value, context: Context, callback: Callback| {
-        context.spawn(async move {
-            drop(callback);
-            std::future::pending::<()>().await;
-        });
-    };
-    let outcome = nodeback::invoke(loses, json!({}), Context::default()).await;
-    assert_eq!(
-        outcome.result.unwrap_err().error_type(),
-        "Runtime.CallbackNotCalled"
-    );
-    assert_eq!(outcome.leftover.len(), 1);
-}
-
-#[tokio::test]
 async fn the_loss_of_a_wrapper_in_a_task_is_told_at_once() {
     let loses = |_: Value, context: Context, callback: Callback| {
         let wrapped = Callback::from_fn(move |error, result: Option<Value>| {

@@ -1,11 +1,12 @@
-//! The desk under clients that are slow, greedy, broken or malicious, over raw sockets.
-//!
-//! Where a test is about a limit in time, time is paused: nothing happens but the waiting, so it
-//! passes at once. All the others would fail if a limit were met, and run on the real clock.
+//! The desk under clients that are greedy, broken or malicious, over raw sockets. Each test would fail
+//! if a limit of time were met; those limits are tested in `hostile/slow.rs`.
 
+#[path = "hostile/raw.rs"]
+mod raw;
 mod support;
 
-use nodeback::{Bytes, Callback, Context, Error, Handler, Runtime, Value};
+use nodeback::{Callback, Context, Handler, Runtime, Value};
+use raw::{Answer, PATH, assert_answered, raw, read_all, send};
 use std::{
     io::BufRead,
     net::SocketAddr,
@@ -22,10 +23,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, oneshot},
     task::JoinHandle,
-    time::{self, Instant},
+    time,
 };
 
-const PATH: &str = "/2015-03-31/functions/f/invocations";
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A served handler; ending it waits for what is in flight.
 struct Desk {
@@ -61,55 +62,6 @@ impl Desk {
     }
 }
 
-#[derive(Debug, PartialEq)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    /// Of the first answer in what was read.
-    fn parse(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        Answer {
-            status: status.unwrap_or_else(|| panic!("no answer: `{text}`")),
-            head: head.to_lowercase(),
-            body: body.into(),
-        }
-    }
-
-    #[track_caller]
-    fn assert_refusal(&self, status: u16, error_type: &str) {
-        assert_eq!(self.status, status, "{self:?}");
-        let header = format!("\r\nx-amzn-errortype: {}", error_type.to_lowercase());
-        assert!(self.head.contains(&header), "no {error_type}: {self:?}");
-        assert!(self.head.contains("\r\ncontent-type: application/json"));
-        let body: Value = serde_json::from_str(&self.body).unwrap();
-        assert_eq!(body["Type"], "User");
-    }
-}
-
-/// Reads until the server ends the connection, or resets it.
-async fn read_all(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
-    let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes).await;
-    String::from_utf8(bytes).unwrap()
-}
-
-async fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> TcpStream {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    // The server may have ended it before all is sent.
-    let _ = stream.write_all(request.as_ref()).await;
-    stream
-}
-
-/// Sends, and reads all that the server answers until it ends the connection.
-async fn raw(address: SocketAddr, request: impl AsRef<[u8]>) -> String {
-    read_all(&mut send(address, request).await).await
-}
-
 /// A request with these headers and no others, on a connection of its own.
 async fn call(address: SocketAddr, line: &str, headers: &str, body: &str) -> Answer {
     let length = body.len();
@@ -122,134 +74,10 @@ async fn post(address: SocketAddr, headers: &str, body: &str) -> Answer {
     call(address, &format!("POST {PATH} HTTP/1.1"), headers, body).await
 }
 
-#[track_caller]
-fn assert_answered(answer: &Answer, body: &str) {
-    assert_eq!((answer.status, answer.body.as_str()), (200, body));
-}
-
 /// That a client which behaves is served.
 async fn assert_good_call(address: SocketAddr) {
-    let answer = time::timeout(
-        Duration::from_secs(20),
-        post(address, "host: localhost\r\n", "7"),
-    );
+    let answer = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", "7"));
     assert_answered(&answer.await.expect("an answer"), "7");
-}
-
-/// Sends `start`, then a byte of `rest` now and then, until the server has had enough.
-async fn trickle(
-    address: SocketAddr,
-    start: &str,
-    rest: &'static [u8],
-    pause: Duration,
-) -> (String, Duration) {
-    let began = Instant::now();
-    let (mut read, mut write) = send(address, start).await.into_split();
-    let trickle = tokio::spawn(async move {
-        for byte in rest.iter().cycle() {
-            time::sleep(pause).await;
-            if write.write_all(&[*byte]).await.is_err() {
-                return;
-            }
-        }
-    });
-    let answer = read_all(&mut read).await;
-    trickle.abort();
-    (answer, began.elapsed())
-}
-
-#[track_caller]
-fn assert_about(took: Duration, seconds: u64) {
-    let expected = Duration::from_secs(seconds);
-    assert!(
-        took >= expected && took < expected + Duration::from_secs(1),
-        "it took {took:?} and not {expected:?}"
-    );
-}
-
-const SECOND: Duration = Duration::from_secs(1);
-
-#[tokio::test(start_paused = true)]
-async fn headers_that_trickle_are_cut_off_after_30_seconds() {
-    let desk = Desk::echo().await;
-    let start = format!("POST {PATH} HTTP/1.1\r\nx-slow: ");
-    let (answer, took) = trickle(desk.address, &start, b"y", SECOND).await;
-    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
-    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
-    assert_about(took, 30);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_body_that_trickles_is_cut_off_after_60_seconds() {
-    let desk = Desk::echo().await;
-    let start = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n");
-    let (answer, took) = trickle(desk.address, &start, b" ", SECOND).await;
-    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
-    assert!(answer.contains("The body of the request"), "{answer}");
-    assert_about(took, 60);
-
-    let chunked =
-        format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
-    let (answer, took) = trickle(desk.address, &chunked, b"1\r\n \r\n", SECOND).await;
-    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
-    assert_about(took, 60);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_body_that_stops_is_cut_off_after_10_seconds() {
-    let desk = Desk::echo().await;
-    let began = Instant::now();
-    let request =
-        format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{{");
-    let answer = raw(desk.address, request).await;
-    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
-    assert!(answer.contains("next piece of the body"), "{answer}");
-    assert_about(began.elapsed(), 10);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_idle_connection_is_closed_after_30_seconds_without_a_word() {
-    let desk = Desk::echo().await;
-    let began = Instant::now();
-    assert_eq!(raw(desk.address, "").await, "");
-    assert_about(began.elapsed(), 30);
-
-    // The same after an answer.
-    let began = Instant::now();
-    let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n7");
-    let answers = raw(desk.address, request).await;
-    assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
-    assert_answered(&Answer::parse(&answers), "7");
-    assert_about(began.elapsed(), 30);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_its_answer_is_cut_off() {
-    let large = async |_: Value| Ok::<_, Error>(Bytes::from(vec![b'1'; 6_000_000]));
-    let desk = Desk::serve(large).await;
-    let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
-    let mut client = send(desk.address, request).await;
-    let mut first = [0];
-    client.read_exact(&mut first).await.unwrap();
-    let began = Instant::now();
-    // It waits for the connection to end.
-    time::timeout(60 * SECOND, desk.end())
-        .await
-        .expect("the client is cut off");
-    assert_about(began.elapsed(), 30);
-}
-
-#[tokio::test(start_paused = true)]
-async fn shutting_down_waits_for_slow_headers_no_longer_than_they_may_take() {
-    let desk = Desk::echo().await;
-    let _idle = send(desk.address, "").await;
-    let half = send(desk.address, format!("POST {PATH} HTTP/1.1\r\n")).await;
-    // Both are accepted when a later one is.
-    assert_ne!(raw(desk.address, "?\r\n\r\n").await, "");
-    let began = Instant::now();
-    desk.end().await;
-    assert!(began.elapsed() <= 33 * SECOND, "{:?}", began.elapsed());
-    drop(half);
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ fn a_result_has_to_be_send_and_nothing_else() {
 fn what_is_passed_around_is_small() {
     assert_eq!(size_of::<Error>(), size_of::<usize>());
     assert_eq!(size_of::<Option<Error>>(), size_of::<usize>());
-    assert_eq!(size_of::<Context>(), size_of::<usize>());
-    assert_eq!(size_of::<Completion<[u8; 1024]>>(), size_of::<usize>());
+    assert!(size_of::<Context>() <= 4 * size_of::<usize>());
+    assert!(size_of::<Completion<[u8; 1024]>>() <= 2 * size_of::<usize>());
     assert!(size_of::<Callback<[u8; 1024]>>() <= 10 * size_of::<usize>());
 }

@@ -1,6 +1,7 @@
 //! What may be given as an error.
 
 use super::{Boxed, Cause, Error, Kind, js};
+use crate::guard;
 use serde_json::Value;
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
@@ -78,7 +79,7 @@ impl IntoError<marker::Boxed> for Box<dyn StdError + Send + Sync> {
             Ok(carried) => carried.0,
             Err(error) => Error::make(
                 "Error".into(),
-                error.to_string(),
+                guard::text(&error),
                 Kind::Error,
                 Cause::Same(error),
                 None,
@@ -89,7 +90,7 @@ impl IntoError<marker::Boxed> for Box<dyn StdError + Send + Sync> {
 
 impl IntoError<marker::Anyhow> for anyhow::Error {
     fn into_error(self) -> Error {
-        let error = if self.chain().next().is_some_and(|top| top.is::<Carried>()) {
+        let error = if AsRef::<dyn StdError>::as_ref(&self).is::<Carried>() {
             match self.downcast::<Carried>() {
                 Ok(carried) => return carried.0,
                 Err(error) => error,
@@ -100,14 +101,13 @@ impl IntoError<marker::Anyhow> for anyhow::Error {
         let name = error.downcast_ref::<ErrorName>().map(|name| name.0.clone());
         // Under a context an `Error` keeps its name, and its message stays in the chain.
         let name = name.or_else(|| {
-            let carried = error
-                .chain()
-                .find_map(|cause| cause.downcast_ref::<Carried>());
+            let carried =
+                guard::chain(error.as_ref()).find_map(|cause| cause.downcast_ref::<Carried>());
             carried.map(|carried| carried.0.0.error_type.clone())
         });
         let message = without_name(&error)
             .next()
-            .map(ToString::to_string)
+            .map(guard::text)
             .unwrap_or_default();
         let name = name.unwrap_or(Cow::Borrowed("Error"));
         Error::make(name, message, Kind::Error, Cause::Anyhow(error), None)
@@ -210,8 +210,10 @@ pub(super) fn without_name(
 ) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     // anyhow does not let a context of its chain be downcast, but shows its text.
     let mut name = error.downcast_ref::<ErrorName>().map(ToString::to_string);
-    error.chain().filter(move |cause| {
-        let is_name = name.as_ref().is_some_and(|name| *name == cause.to_string());
+    guard::chain(error.as_ref()).filter(move |cause| {
+        let is_name = name
+            .as_ref()
+            .is_some_and(|name| *name == guard::text(*cause));
         if is_name {
             name = None;
         }

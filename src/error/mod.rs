@@ -11,11 +11,8 @@ pub(crate) use logged::Logged;
 
 pub use into::{ErrorName, IntoError};
 
-use crate::{
-    panic::{Catcher, Loss, Panic},
-    place::Origin,
-};
-use std::{backtrace::Backtrace, borrow::Cow, error::Error as StdError, panic::Location};
+use crate::guard::{self, Panic};
+use std::{backtrace::Backtrace, borrow::Cow, error::Error as StdError, mem, panic::Location};
 
 type Boxed = Box<dyn StdError + Send + Sync>;
 
@@ -80,8 +77,8 @@ enum Kind {
     WithStack(Vec<String>),
     /// Any other value, of which Node knows the `typeof` and the text.
     Value,
-    /// Nobody signalled. The code that dropped the last handle may yet say why, to this catcher.
-    NotCalled { catcher: Catcher },
+    /// A notice that a callback was never called.
+    NeverCalled,
     /// The handler, its future or a task panicked.
     Panic,
 }
@@ -153,7 +150,8 @@ impl Error {
     /// ```
     #[must_use]
     pub fn with_cause(mut self, cause: impl Into<Boxed>) -> Self {
-        self.0.cause = Cause::Source(cause.into());
+        let before = mem::replace(&mut self.0.cause, Cause::Source(cause.into()));
+        guard::discard(before);
         self
     }
 
@@ -189,7 +187,12 @@ impl Error {
     /// assert_eq!(error.source().unwrap().to_string(), "invalid digit found in string");
     /// ```
     pub fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.causes().next()
+        match &self.0.cause {
+            Cause::None => None,
+            Cause::Same(origin) => guard::guarded(|| origin.source()).ok().flatten(),
+            Cause::Source(source) => Some(source.as_ref()),
+            Cause::Anyhow(origin) => into::without_name(origin).nth(1),
+        }
     }
 
     /// The error that this one was made from with `?` or [`IntoError`], if it was a `T`.
@@ -209,12 +212,11 @@ impl Error {
         }
     }
 
-    fn causes(&self) -> Box<dyn Iterator<Item = &(dyn StdError + 'static)> + '_> {
+    /// The texts of the causes behind this error, of which there are not too many.
+    fn causes(&self) -> Vec<String> {
         match &self.0.cause {
-            Cause::None => Box::new(std::iter::empty()),
-            Cause::Same(origin) => Box::new(chain(origin.source())),
-            Cause::Source(source) => Box::new(chain(Some(source.as_ref() as _))),
-            Cause::Anyhow(origin) => Box::new(into::without_name(origin).skip(1)),
+            Cause::Anyhow(origin) => guard::texts(into::without_name(origin).skip(1)),
+            _ => guard::causes(self.source()),
         }
     }
 
@@ -240,7 +242,7 @@ impl Error {
         error: E,
         place: Option<&'static Location<'static>>,
     ) -> Self {
-        let (name, message) = (short_name::of::<E>(), error.to_string());
+        let (name, message) = (short_name::of::<E>(), guard::text(&error));
         Self::make(
             name.into(),
             message,
@@ -261,40 +263,26 @@ impl Error {
         )
     }
 
-    /// The last handle was dropped without a signal.
-    pub(crate) fn not_called(last: Origin, loss: &Loss) -> Self {
-        Self::not_called_because(&format!("its last handle, {last}, was dropped"), loss)
-    }
-
-    pub(crate) fn not_called_because(lost: &str, loss: &Loss) -> Self {
-        let by = if loss.by_panic { " by a panic" } else { "" };
-        let thread = loss.thread.name();
-        let thread = thread.map_or(String::new(), |name| format!(" on thread `{name}`"));
-        let message = format!("the callback was never called: {lost}{by}{thread}");
-        let kind = Kind::NotCalled {
-            catcher: loss.catcher,
-        };
+    /// A notice that a callback was never called.
+    pub(crate) fn never_called(message: String) -> Self {
         Self::make(
             "Runtime.CallbackNotCalled".into(),
             message,
-            kind,
+            Kind::NeverCalled,
             Cause::None,
             None,
         )
+    }
+
+    /// Whether this is the notice that some callback was never called.
+    pub(crate) fn is_never_called(&self) -> bool {
+        matches!(self.0.kind, Kind::NeverCalled)
     }
 
     /// Where it was made, where that is in the handler's code.
     #[cfg(feature = "lambda")]
     pub(crate) fn place(&self) -> Option<&'static Location<'static>> {
         self.0.place
-    }
-
-    /// Under which catcher the last handle was dropped, if that is what this says.
-    pub(crate) fn lost_under(&self) -> Option<Catcher> {
-        match self.0.kind {
-            Kind::NotCalled { catcher } => Some(catcher),
-            _ => None,
-        }
     }
 
     pub(crate) fn panic(Panic(message): Panic) -> Self {
@@ -317,10 +305,13 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     }
 }
 
-fn chain<'a>(
-    first: Option<&'a (dyn StdError + 'static)>,
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(first, |error| (*error).source())
+impl Drop for Inner {
+    /// The cause is a value of the user's, whose destructor may panic.
+    fn drop(&mut self) {
+        if !matches!(self.cause, Cause::None) {
+            guard::discard(mem::replace(&mut self.cause, Cause::None));
+        }
+    }
 }
 
 /// Node's `new Error(..)` with Rust's formatting: an [`Error`] with the `errorType` `Error`.

@@ -25,7 +25,7 @@ impl Error {
         let mut trace: Vec<String> = match &self.0.kind {
             Kind::Value => return Vec::new(),
             Kind::WithStack(stack) => stack.clone(),
-            Kind::NotCalled { .. } | Kind::Panic => vec![self.to_string()],
+            Kind::NeverCalled | Kind::Panic => vec![self.to_string()],
             Kind::Error => {
                 let mut lines: Vec<_> = self.to_string().split('\n').map(String::from).collect();
                 lines.extend(self.0.place.map(|place| format!("    at {place}")));
@@ -62,7 +62,8 @@ impl fmt::Display for Error {
             _ => write!(f, "{error_type}: {message}")?,
         }
         if f.alternate() {
-            self.causes().try_for_each(|cause| write!(f, ": {cause}"))?;
+            let causes = self.causes();
+            causes.iter().try_for_each(|cause| write!(f, ": {cause}"))?;
         }
         Ok(())
     }

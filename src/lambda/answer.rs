@@ -5,7 +5,7 @@ use super::{
     event::{INVOCATION_ID, Names, Posting},
     timer::Timer,
 };
-use crate::error::Error;
+use crate::{error::Error, guard};
 use bytes::Bytes;
 use http::{
     HeaderMap, Method, Response, StatusCode,
@@ -187,13 +187,7 @@ const SHOWN: usize = 1024;
 
 /// An error with its causes: hyper's own say little.
 pub(super) fn describe(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
+    guard::causes(Some(error)).join(": ")
 }
 
 /// Beyond this a header is left out: a Runtime API takes no header of any size.

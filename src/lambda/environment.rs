@@ -1,8 +1,8 @@
 //! The variables that Lambda sets.
 
 use crate::{
-    context::{Context, ContextBuilder},
     error::Error,
+    invocation::{Context, ContextBuilder},
 };
 use http::Uri;
 use std::env;
@@ -24,6 +24,7 @@ pub(super) fn read() -> Result<Environment, Error> {
 }
 
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 
 /// Where the Runtime API is, if that can be read.
 pub(super) fn endpoint(variable: impl Fn(&str) -> Option<String>) -> Option<Uri> {
@@ -60,14 +61,22 @@ fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, Error
     let context = context
         .log_group_name(text("AWS_LAMBDA_LOG_GROUP_NAME"))
         .log_stream_name(text("AWS_LAMBDA_LOG_STREAM_NAME"));
-    let concurrency = variable("AWS_LAMBDA_MAX_CONCURRENCY").and_then(|text| text.parse().ok());
+    let mut concurrency = 1;
+    if let Some(text) = variable(MAX_CONCURRENCY) {
+        match text.trim().parse() {
+            Ok(number) if number > 0 => concurrency = number,
+            _ => mistakes.push(format!(
+                "{MAX_CONCURRENCY} is `{text}`, expected a number of invocations, at least 1"
+            )),
+        }
+    }
     match endpoint {
         Some(endpoint) if mistakes.is_empty() => Ok(Environment {
             endpoint,
             context,
             handler: text("_HANDLER"),
             snapstart: text("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
-            concurrency: concurrency.unwrap_or(1).max(1),
+            concurrency,
         }),
         _ => Err(Error::ours(
             "Runtime.InvalidEnvironment",
@@ -107,14 +116,22 @@ mod tests {
     }
 
     #[test]
-    fn concurrency_is_read_and_what_is_no_number_means_one() {
-        for (text, concurrency) in [("16", 16), ("0", 1), ("many", 1)] {
+    fn concurrency_is_a_number_from_one_on() {
+        for (text, concurrency) in [("16", Some(16)), (" 2 ", Some(2)), ("1", Some(1))]
+            .into_iter()
+            .chain(["0", "-1", "1.5", "many", ""].map(|text| (text, None)))
+        {
             let mut variables = WHOLE.to_vec();
-            variables.push(("AWS_LAMBDA_MAX_CONCURRENCY", text));
-            assert_eq!(
-                of(&variables).ok().map(|e| e.concurrency),
-                Some(concurrency)
-            );
+            variables.push((MAX_CONCURRENCY, text));
+            match of(&variables) {
+                Ok(environment) => assert_eq!(Some(environment.concurrency), concurrency),
+                Err(mistake) => {
+                    let expected = format!("{MAX_CONCURRENCY} is `{text}`, expected a number");
+                    assert!(mistake.message().starts_with(&expected), "{mistake}");
+                    assert_eq!(mistake.error_type(), "Runtime.InvalidEnvironment");
+                    assert_eq!(concurrency, None);
+                }
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! An event as the Runtime API hands it out.
 
-use crate::{context::ContextBuilder, error::Error};
+use crate::{error::Error, invocation::ContextBuilder};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::BodyExt;

@@ -12,7 +12,7 @@ mod worker;
 use crate::{
     Result,
     error::{Error, IntoError},
-    invoke::Functions,
+    invocation::Functions,
 };
 use environment::Environment;
 use http::Uri;
@@ -21,7 +21,7 @@ use lambda_runtime_api_client::PooledClient;
 use poll::Poll;
 use std::{env, sync::Arc};
 use timer::Timer;
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc};
 use worker::Worker;
 
 /// Answers invocations until the environment is shut down, or the Runtime API fails.
@@ -62,6 +62,7 @@ pub(crate) async fn run(
         poll: Arc::new(Poll::default()),
         timer: Arc::new(Timer::default()),
         context,
+        runtime: Handle::current(),
         exit,
     };
     for _ in 0..concurrency {
@@ -112,7 +113,7 @@ where
     match registered {
         Ok(()) => Ok(()),
         Err(panic) => {
-            let why = crate::panic::Panic::of(panic).0;
+            let why = crate::guard::Panic::of(panic).0;
             let error = Error::ours("Runtime.ShutdownHookError", why);
             failed_init(&error).await;
             Err(error)

@@ -6,7 +6,7 @@ use super::{
     event::Event,
     stopped,
 };
-use crate::{Result, context::ContextBuilder};
+use crate::{Result, invocation::ContextBuilder};
 use http::{Method, StatusCode};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use std::{

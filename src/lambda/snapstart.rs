@@ -4,7 +4,11 @@ use super::{
     answer::{self, API, describe},
     stopped,
 };
-use crate::{Result, error::Error};
+use crate::{
+    Result,
+    error::Error,
+    guard::{Guarded, guarded},
+};
 use http::Method;
 use lambda_runtime::SnapStartResource;
 use lambda_runtime_api_client::{BoxError, PooledClient, body::Body, build_request};
@@ -27,8 +31,7 @@ pub(super) async fn restored(
     // Connections do not survive a snapshot.
     client.reset_pool();
     for resource in resources {
-        if let Err(error) = resource.after_restore().await {
-            let error = of_resource("Runtime.AfterRestoreError", &error);
+        if let Err(error) = hook(|| resource.after_restore(), "Runtime.AfterRestoreError").await {
             answer::restore_error(client, &error).await;
             return Err(error);
         }
@@ -41,8 +44,7 @@ async fn until_restored(
     resources: &[Arc<dyn SnapStartResource>],
 ) -> Result<()> {
     for resource in resources.iter().rev() {
-        let done = resource.before_snapshot().await;
-        done.map_err(|error| of_resource("Runtime.BeforeSnapshotError", &error))?;
+        hook(|| resource.before_snapshot(), "Runtime.BeforeSnapshotError").await?;
     }
     let (status, why) = next(client)
         .await
@@ -63,6 +65,16 @@ async fn next(client: &PooledClient) -> std::result::Result<(http::StatusCode, S
     answer::said(client.call(request).await?).await
 }
 
-fn of_resource(error_type: &'static str, error: &BoxError) -> Error {
-    Error::ours(error_type, describe(&**error))
+/// Runs a resource's hook, which may panic.
+async fn hook<F, E>(hook: impl FnOnce() -> F, error_type: &'static str) -> Result<()>
+where
+    F: Future<Output = std::result::Result<(), E>>,
+    E: Into<BoxError>,
+{
+    let future = guarded(hook).map_err(Error::panic)?;
+    let ended = Guarded::new(Box::pin(future)).await.map_err(Error::panic)?;
+    ended.map_err(|error| {
+        let error: BoxError = error.into();
+        Error::ours(error_type, describe(&*error))
+    })
 }

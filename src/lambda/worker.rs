@@ -7,19 +7,18 @@ use super::{
 };
 use crate::{
     Result,
-    context::ContextBuilder,
     error::Error,
-    invoke::{Answering, Function, Invocation, Watch},
-    panic::Panic,
+    guard::{Panic, guarded},
+    invocation::{ContextBuilder, Function, Sink},
 };
 use bytes::Bytes;
 use futures::FutureExt;
 use lambda_runtime_api_client::PooledClient;
 use std::{panic::AssertUnwindSafe, sync::Arc};
-use tokio::sync::mpsc;
-use tracing::Instrument;
+use tokio::{runtime::Handle, sync::mpsc};
+use tracing::{Instrument, Span};
 
-/// One of those that the environment may have in flight at a time; a clone is another.
+/// A polling loop. Clone it once for each concurrent invocation.
 #[derive(Clone)]
 pub(super) struct Worker {
     pub(super) function: Function,
@@ -31,6 +30,8 @@ pub(super) struct Worker {
     pub(super) timer: Arc<Timer>,
     /// What the context of each invocation has.
     pub(super) context: ContextBuilder,
+    /// Where the handlers run.
+    pub(super) runtime: Handle,
     /// Who is told why the process has to exit.
     pub(super) exit: mpsc::UnboundedSender<Error>,
 }
@@ -38,13 +39,14 @@ pub(super) struct Worker {
 /// Whether the worker goes on.
 enum Ended {
     Answered,
-    /// Another one has answered instead, and goes on in its place.
+    /// Another one goes on in its place, since the watchdog has answered instead.
     Replaced,
 }
 
 impl Worker {
     pub(super) fn spawn(self) {
-        tokio::spawn(async move {
+        let runtime = self.runtime.clone();
+        runtime.spawn(async move {
             loop {
                 // What panics here is no handler's and no layer's: nobody knows what it left.
                 let answered = AssertUnwindSafe(self.answer_one()).catch_unwind().await;
@@ -73,69 +75,63 @@ impl Worker {
             // and another worker with it.
             tokio::task::yield_now().await;
         }
-        let watch = Watch::start(&context, {
-            let (mut worker, posting) = (self.clone(), posting.clone());
-            |error: Error| async move {
-                // What drives the old one's connection may be stuck behind the handler.
-                let endpoint = worker.client.base.clone();
-                worker.client = Arc::new(super::client(endpoint, 1));
-                error.log();
-                match posting
-                    .post(&worker.client, &worker.timer, Err(error))
-                    .await
-                {
-                    Ok(()) => worker.spawn(),
-                    Err(error) => drop(worker.exit.send(error)),
-                }
-            }
-        });
-        let watch = Arc::new(watch);
-        let work = {
-            let (worker, watch) = (self.clone(), Arc::clone(&watch));
-            let (posting, context) = (posting.clone(), context.clone());
-            async move |body, answering: Answering| {
-                let mut invocation = worker.function.start(body, context);
+        if !odd.is_empty() {
+            context.span().in_scope(|| {
                 for odd in odd {
-                    invocation.span().in_scope(|| tracing::warn!("{odd}"));
+                    tracing::warn!("{odd}");
                 }
-                let answer = invocation.answer().await;
-                if !watch.answered() {
-                    return Ok(Ended::Replaced);
-                }
-                answering.begin();
-                worker.post(invocation, answer, &posting).await
-            }
+            });
+        }
+        let sink = Post {
+            worker: self.clone(),
+            posting,
         };
-        match self.function.around(body, &context, work).await {
-            Ok(ended) => ended,
-            Err(_) if !watch.answered() => Ok(Ended::Replaced),
-            Err(error) => {
-                let span = context.span();
-                span.in_scope(|| error.log());
-                let posted = posting
-                    .post(&self.client, &self.timer, Err(error))
-                    .instrument(span)
-                    .await;
-                posted.map(|()| Ended::Answered)
-            }
+        let driven = self.function.drive(body, context, sink).await;
+        match driven.sent {
+            Some(posted) => posted.map(|()| Ended::Answered),
+            None if driven.by_watchdog => Ok(Ended::Replaced),
+            None => Ok(Ended::Answered),
         }
     }
+}
 
-    async fn post(
-        &self,
-        mut invocation: Invocation,
-        answer: Result<Bytes>,
-        posting: &Posting,
-    ) -> Result<Ended> {
-        if let Err(error) = &answer {
-            invocation.log_failure(error);
+/// Posts the outcome of an invocation.
+#[derive(Clone)]
+struct Post {
+    worker: Worker,
+    posting: Posting,
+}
+
+impl Sink for Post {
+    type Sent = Result<()>;
+    const WATCHED: bool = true;
+
+    async fn send(self, outcome: Result<Bytes>, span: &Span) -> Result<()> {
+        let Worker { client, timer, .. } = &self.worker;
+        if let Err(error) = &outcome {
+            span.in_scope(|| error.log());
         }
-        let posted = posting
-            .post(&self.client, &self.timer, answer)
-            .instrument(invocation.span().clone())
-            .await;
-        // The next event is asked for when this is over.
-        invocation.finish().await;
-        posted.map(|()| Ended::Answered)
+        let post = self.posting.post(client, timer, outcome);
+        post.instrument(span.clone()).await
+    }
+
+    async fn send_for_blocked(self, error: Error) {
+        let Post {
+            mut worker,
+            posting,
+        } = self;
+        // A subscriber that panics keeps nobody from being told.
+        let _ = guarded(|| error.log());
+        // What drives the worker's own connections may be stuck behind the handler. Each runtime has
+        // a client of its own.
+        let client = || super::client(worker.client.base.clone(), 1);
+        let posted = posting.post(&client(), &Timer::default(), Err(error)).await;
+        match posted {
+            Ok(()) => {
+                worker.client = Arc::new(client());
+                worker.spawn();
+            }
+            Err(error) => drop(worker.exit.send(error)),
+        }
     }
 }

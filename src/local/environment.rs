@@ -3,8 +3,8 @@
 use super::Desk;
 use crate::{
     Result,
-    context::{Context, ContextBuilder},
     error::IntoError,
+    invocation::{Context, ContextBuilder},
 };
 use std::{env, time::Duration};
 

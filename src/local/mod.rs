@@ -17,8 +17,8 @@ pub(crate) use router::serve;
 
 use crate::{
     Result,
-    error::IntoError,
-    invoke::{Answering, Functions, Watch},
+    error::{Error, IntoError},
+    invocation::{Functions, Sink},
 };
 use bytes::Bytes;
 use command::{Command, Source};
@@ -29,11 +29,11 @@ use std::{
     future::Future,
     io::{self, Read, Write},
     process, str,
-    sync::Arc,
     time::Duration,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 /// What a program says of the desk, which the environment and the command line may overrule.
 #[derive(Debug, Default)]
@@ -45,9 +45,14 @@ pub(crate) struct Desk {
 /// Does what the command line says. One invocation ends the process with its exit code.
 #[expect(clippy::exit, reason = "a command line ends with its exit code")]
 pub(crate) async fn run(functions: Functions, desk: Desk) -> Result<()> {
-    let mut arguments = env::args_os();
-    let program = command::program(arguments.next());
-    match command::parse(arguments) {
+    let (program, command) = {
+        let mut arguments = env::args_os();
+        (
+            command::program(arguments.next()),
+            command::parse(arguments),
+        )
+    };
+    match command {
         Ok(Command::Help) => write(&mut io::stdout(), command::help(&program).as_bytes()),
         Ok(Command::Listen(address)) => return listen(functions, desk, &program, address).await,
         Ok(Command::Once { source, handler }) => {
@@ -65,7 +70,6 @@ pub(crate) async fn run(functions: Functions, desk: Desk) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::exit, reason = "a command line ends with its exit code")]
 async fn once(
     functions: &Functions,
     desk: &Desk,
@@ -100,29 +104,28 @@ async fn once(
     };
     let name = handler.as_deref().unwrap_or(program);
     let context = Environment::read(desk)?.context(name, None).1;
-    let watch = Watch::start(&context, async |error| process::exit(print(&Err(error))));
-    let watch = Arc::new(watch);
-    let work = {
-        let (function, context, watch) = (function.clone(), context.clone(), Arc::clone(&watch));
-        async move |event, answering: Answering| {
-            let mut invocation = function.start(event, context);
-            let answer = invocation.answer().await;
-            if !watch.answered() {
-                // The process is about to exit.
-                std::future::pending::<()>().await;
-            }
-            answering.begin();
-            let code = print(&answer);
-            invocation.finish().await;
-            code
-        }
-    };
-    let layered = function.around(Ok(event), &context, work).await;
-    Ok(layered.unwrap_or_else(|error| print(&Err(error))))
+    let driven = function.drive(Ok(event), context, Print).await;
+    Ok(driven.sent.unwrap_or(1))
 }
 
-/// Prints what an invocation came to, and gives the exit code that says so. A failure stands on
-/// its own, as the answer that it is, and so is not logged too.
+/// Prints the outcome, and makes an exit code of it. A failure stands on its own, and so is not logged
+/// too.
+#[derive(Clone, Copy)]
+struct Print;
+
+impl Sink for Print {
+    type Sent = i32;
+    const WATCHED: bool = true;
+
+    async fn send(self, outcome: Result<Bytes>, _: &Span) -> i32 {
+        print(&outcome)
+    }
+
+    async fn send_for_blocked(self, error: Error) {
+        process::exit(print(&Err(error)));
+    }
+}
+
 fn print(answer: &Result<Bytes>) -> i32 {
     match answer {
         Ok(body) => {

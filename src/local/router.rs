@@ -8,7 +8,7 @@ use super::{
     response::Refusal,
     server::{Server, invoke},
 };
-use crate::{Result, invoke::Functions};
+use crate::{Result, error::IntoError, invocation::Functions};
 use axum::{
     Router,
     body::Body,
@@ -17,9 +17,15 @@ use axum::{
     middleware::{self, Next},
     routing::post,
 };
-use std::{future::Future, sync::Arc};
-use tokio::net::TcpListener;
-use tokio_util::task::TaskTracker;
+use futures::future::{Either, select};
+use std::{future::Future, io, pin::pin, sync::Arc, thread};
+use tokio::{
+    net::TcpListener,
+    runtime::{self, Handle},
+    sync::oneshot,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Dispatch, dispatcher, subscriber::NoSubscriber};
 
 /// Serves until `shutdown` ends, then answers what is in flight.
 pub(crate) async fn serve(
@@ -38,13 +44,58 @@ pub(crate) async fn serve(
         environment: Environment::read(&desk)?,
         guard,
         limits: Arc::default(),
+        runtime: Handle::current(),
         invocations: TaskTracker::new(),
     });
-    let app = app(Arc::clone(&server));
-    connection::serve(listener, app, Arc::clone(&server.limits), shutdown).await;
+    let stopping = CancellationToken::new();
+    // Whoever gives up waiting for the server stops it.
+    let _stops = stopping.clone().drop_guard();
+    let served = on_a_thread(listener.into_std()?, Arc::clone(&server), stopping.clone())?;
+    let served = pin!(served);
+    match select(pin!(shutdown), served).await {
+        Either::Left(((), served)) => {
+            stopping.cancel();
+            served.await
+        }
+        Either::Right((served, _)) => served,
+    }
+    .unwrap_or_else(|_| Err("the thread of the local server panicked".into_error()))?;
     server.invocations.close();
     server.invocations.wait().await;
     Ok(())
+}
+
+/// Serves from a thread and a runtime of its own, which no handler can block.
+fn on_a_thread(
+    listener: std::net::TcpListener,
+    server: Arc<Server>,
+    stopping: CancellationToken,
+) -> io::Result<oneshot::Receiver<Result<()>>> {
+    let (ended, served) = oneshot::channel();
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let serve = async move {
+        let listener = TcpListener::from_std(listener)?;
+        let app = app(Arc::clone(&server));
+        let limits = Arc::clone(&server.limits);
+        connection::serve(listener, app, limits, stopping.cancelled_owned()).await;
+        Ok(())
+    };
+    // What the caller's thread logs to, this one does, too.
+    let log = dispatcher::get_default(Dispatch::clone);
+    let thread = thread::Builder::new().name("nodeback-local".into());
+    thread.spawn(move || {
+        let serve = || runtime.block_on(serve);
+        let served = if log.is::<NoSubscriber>() {
+            serve()
+        } else {
+            dispatcher::with_default(&log, serve)
+        };
+        // Nobody is left to be told if the receiver is gone.
+        let _ = ended.send(served);
+    })?;
+    Ok(served)
 }
 
 fn app(server: Arc<Server>) -> Router {
@@ -80,3 +131,7 @@ async fn guard(
         Err(refusal) => refusal.respond(&new_id()),
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/hostile/slow.rs"]
+mod slow_clients;

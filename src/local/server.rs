@@ -8,10 +8,9 @@ use super::{
     response::{Refusal, respond, set},
 };
 use crate::{
-    callback::{Callback, callback},
-    context::ContextBuilder,
+    completion::{Callback, callback},
     error::Error,
-    invoke::{Answering, Function, Functions, Watch},
+    invocation::{ContextBuilder, Function, Functions, Sink},
     log,
 };
 use axum::{
@@ -26,8 +25,9 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use serde::Deserialize;
 use std::sync::Arc;
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 use tokio_util::task::TaskTracker;
+use tracing::Span;
 
 /// What the server's invocations share.
 pub(super) struct Server {
@@ -35,6 +35,9 @@ pub(super) struct Server {
     pub(super) environment: Environment,
     pub(super) guard: Guard,
     pub(super) limits: Arc<Limits>,
+    /// Where the handlers run. The server has a runtime of its own: a handler that blocks its thread
+    /// blocks nobody else's request, and not the response that the watchdog sends for it.
+    pub(super) runtime: Handle,
     /// The invocations under way, which outlive the connections that asked for them.
     pub(super) invocations: TaskTracker,
 }
@@ -105,14 +108,14 @@ async fn accept(
         .xray_trace_id(xray_trace_id);
     let tail = log_tail.then(|| log::Tail::of(request_id));
     let (callback, completion) = callback();
-    server.invocations.spawn(run(
-        Arc::clone(server),
+    start(
+        server,
         function,
         request_id.to_owned(),
         context,
         event,
         callback,
-    ));
+    );
     if invocation_type == InvocationType::Event {
         return Ok(respond(StatusCode::ACCEPTED, request_id, ""));
     }
@@ -129,58 +132,65 @@ async fn accept(
     Ok(answer.respond(request_id, tail.as_ref()))
 }
 
-/// Runs one invocation, in a task of its own: that the client goes does not end it.
-pub(super) async fn run(
-    server: Arc<Server>,
+/// Starts one invocation, in a task of its own: it does not end when the client goes.
+pub(super) fn start(
+    server: &Arc<Server>,
     function: Function,
     request_id: String,
     context: ContextBuilder,
     event: Bytes,
     callback: Callback<Answer>,
 ) {
+    log::platform::start(&request_id);
     let reply = Reply {
+        server: Arc::clone(server),
         started: Instant::now(),
         request_id,
         callback,
     };
-    log::platform::start(&reply.request_id);
-    let watch = Arc::new(Watch::start(&context, {
-        let (server, reply) = (Arc::clone(&server), reply.clone());
-        async move |error: Error| {
-            error.log();
-            server.answer(reply, Err(error));
-        }
-    }));
-    let work = {
-        let (function, context) = (function.clone(), context.clone());
-        let (server, reply, watch) = (Arc::clone(&server), reply.clone(), Arc::clone(&watch));
-        async move |event, answering: Answering| {
-            let mut invocation = function.start(event, context);
-            let answer = invocation.answer().await.and_then(within_limit);
-            if watch.answered() {
-                answering.begin();
-                if let Err(error) = &answer {
-                    invocation.log_failure(error);
-                }
-                server.answer(reply, answer);
-                invocation.finish().await;
-            }
-        }
+    let invocation = async move {
+        function.drive(Ok(event), context, reply).await;
     };
-    if let Err(error) = function.around(Ok(event), &context, work).await
-        && watch.answered()
-    {
-        context.span().in_scope(|| error.log());
-        server.answer(reply, Err(error));
-    }
+    server.invocations.spawn_on(invocation, &server.runtime);
 }
 
 /// What an answer goes to.
 #[derive(Clone)]
 struct Reply {
+    server: Arc<Server>,
     started: Instant,
     request_id: String,
     callback: Callback<Answer>,
+}
+
+impl Sink for Reply {
+    type Sent = ();
+    const WATCHED: bool = true;
+
+    async fn send(self, outcome: Result<Bytes, Error>, span: &Span) {
+        span.in_scope(|| self.answer(outcome.and_then(within_limit)));
+    }
+
+    async fn send_for_blocked(self, error: Error) {
+        self.answer(Err(error));
+    }
+}
+
+impl Reply {
+    fn answer(self, answer: Result<Bytes, Error>) {
+        if let Err(error) = &answer {
+            error.log();
+        }
+        let report = log::platform::Report {
+            request_id: &self.request_id,
+            took: self.started.elapsed(),
+            memory: self.server.environment.memory(),
+            error: answer.as_ref().err(),
+        };
+        report.write();
+        // Nobody waits for that of an asynchronous call, or when the client has gone.
+        let _ = self.callback.try_settle(Ok::<_, Error>(Answer(answer)));
+    }
 }
 
 /// How many invocations AWS has of an account at a time, unless it is asked for more.
@@ -197,23 +207,6 @@ impl Server {
             "TooManyRequestsException",
             format!("Rate Exceeded: {CONCURRENCY} invocations are running"),
         ))
-    }
-
-    fn answer(&self, reply: Reply, answer: Result<Bytes, Error>) {
-        let Reply {
-            started,
-            request_id,
-            callback,
-        } = reply;
-        let report = log::platform::Report {
-            request_id: &request_id,
-            took: started.elapsed(),
-            memory: self.environment.memory(),
-            error: answer.as_ref().err(),
-        };
-        report.write();
-        // Nobody waits for that of an asynchronous call, or when the client has gone.
-        let _ = callback.try_settle(Ok::<_, Error>(Answer(answer)));
     }
 }
 

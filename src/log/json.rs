@@ -1,7 +1,7 @@
 //! A line of JSON, with the members that Node's runtime gives it.
 
 use super::Invocation;
-use crate::error::Logged;
+use crate::{error::Logged, guard};
 use serde_json::{Map, Number, Value, json};
 use std::{error::Error as StdError, fmt};
 use tracing::{
@@ -89,11 +89,10 @@ impl Visit for Members {
             // Node's `console.error(err)`: the error is the message.
             Some(error) => self.own("message", error.as_node_logs_it()),
             None => {
-                let causes = std::iter::successors(Some(value), |error| (*error).source());
-                let stack: Vec<_> = causes.map(ToString::to_string).collect();
+                let stack = guard::causes(Some(value));
                 let error = json!({
                     "errorType": "Error",
-                    "errorMessage": value.to_string(),
+                    "errorMessage": stack.first(),
                     "stackTrace": stack,
                 });
                 self.record(field, error);

@@ -13,17 +13,20 @@ pub(crate) use tail::Tail;
 use settings::{Format, Settings};
 use std::{
     fmt,
+    future::{Future, poll_fn},
     io::{self, Write},
+    pin::pin,
     sync::{
         Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
 };
 use tracing::{
-    Event, Level, Metadata, Subscriber,
+    Dispatch, Event, Level, Metadata, Subscriber, dispatcher,
     field::{Field, Visit},
     level_filters::LevelFilter,
     span::{Attributes, Id},
+    subscriber::NoSubscriber,
 };
 use tracing_subscriber::{
     Layer,
@@ -33,12 +36,11 @@ use tracing_subscriber::{
 
 /// Has events written to stderr, unless the program has a subscriber of its own.
 pub(crate) fn init() {
-    if tracing::dispatcher::has_been_set() {
+    if dispatcher::has_been_set() && !STOOD_IN.load(Ordering::Relaxed) {
         return;
     }
-    let subscriber = tracing_subscriber::registry().with(Lines(&SETTINGS));
-    // Only another thread that was faster can have set one.
-    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+    // Fails if the program has set its own.
+    if dispatcher::set_global_default(ours()).is_ok() {
         INSTALLED.store(true, Ordering::Release);
         for mistake in &SETTINGS.mistakes {
             tracing::warn!("{mistake}");
@@ -46,18 +48,36 @@ pub(crate) fn init() {
     }
 }
 
-/// Whether what is logged is written by us.
+/// Has the events of a future written to stderr while there is no other subscriber. The program may
+/// still install one: this takes the place of none.
+pub(crate) async fn during<F: Future>(future: F) -> F::Output {
+    let (mut future, ours) = (pin!(future), ours());
+    poll_fn(|cx| {
+        if dispatcher::get_default(|current| !current.is::<NoSubscriber>()) {
+            return future.as_mut().poll(cx);
+        }
+        // ORDERING: Relaxed, since `init` is called by the same program later.
+        STOOD_IN.store(true, Ordering::Relaxed);
+        dispatcher::with_default(&ours, || future.as_mut().poll(cx))
+    })
+    .await
+}
+
+fn ours() -> Dispatch {
+    Dispatch::new(tracing_subscriber::registry().with(Lines(&SETTINGS)))
+}
+
+/// Whether lines are written by us, those of the platform too.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// Whether `during` has made `tracing` say that a subscriber has been set.
+static STOOD_IN: AtomicBool = AtomicBool::new(false);
 
 static SETTINGS: LazyLock<Settings> = LazyLock::new(Settings::read);
 
-/// Writes one line as it stands, unless the program has a subscriber of its own. On a terminal it
-/// looks as `painted` has it.
+/// Writes one line as it stands. On a terminal it looks as `painted` has it.
 fn write(request_id: &str, mut line: String, painted: impl FnOnce(&str) -> String) {
     tail::add(request_id, &line);
-    if !INSTALLED.load(Ordering::Acquire) {
-        return;
-    }
     if SETTINGS.colour {
         line = painted(&line);
     }

@@ -1,9 +1,9 @@
 //! The lines that Lambda itself writes of an invocation.
 
-use super::{Format, SETTINGS, now, write};
+use super::{Format, INSTALLED, SETTINGS, now, tail, write};
 use crate::error::Error;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 /// What an invocation came to.
 pub(crate) struct Report<'a> {
@@ -90,12 +90,21 @@ impl Report<'_> {
 }
 
 fn text(request_id: &str, line: String) {
-    write(request_id, line, |line| format!("\x1b[2m{line}\x1b[0m"));
+    line_of_the_platform(request_id, line, |line| format!("\x1b[2m{line}\x1b[0m"));
+}
+
+/// Only in the log of a program that leaves its log to us.
+fn line_of_the_platform(request_id: &str, line: String, painted: impl FnOnce(&str) -> String) {
+    if INSTALLED.load(Ordering::Acquire) {
+        write(request_id, line, painted);
+    } else {
+        tail::add(request_id, &line);
+    }
 }
 
 fn json(request_id: &str, event: &str, record: &Value) {
     let line = json!({ "time": now(), "type": event, "record": record }).to_string();
-    write(request_id, line, str::to_owned);
+    line_of_the_platform(request_id, line, str::to_owned);
 }
 
 /// The most memory that the process has had, in MB, where the system tells.

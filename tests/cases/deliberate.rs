@@ -102,12 +102,6 @@ pub(crate) const DELIBERATE: &[Row] = &[
     ),
     row(
         "more.throw_in_timer_of_nobody",
-        r#"error {"errorType":"Error","errorMessage":"in a timer"}"#,
-        r#"error {"errorType":"Runtime.CallbackNotCalled""#,
-        LOST,
-    ),
-    row(
-        "more.throw_in_timer_of_nobody",
         "the process ends with 129",
         "the process goes on",
         UNCAUGHT,
@@ -158,12 +152,6 @@ pub(crate) const DELIBERATE: &[Row] = &[
         "more.hold_never_called",
         "response null",
         r#"error {"errorType":"Runtime.CallbackNotCalled""#,
-        LOST,
-    ),
-    row(
-        "more.hold_never_called",
-        "sent when the test hung up",
-        "sent at once",
         LOST,
     ),
     row(

@@ -1,6 +1,6 @@
 //! Any bytes as the event of an invocation: it is answered at once, with JSON.
 
-use super::super::Function;
+use super::super::{Function, raw};
 use crate::{
     Bytes, Callback, Context, Error, RawValue, Value,
     nasty::{config, json_bytes},
@@ -35,9 +35,7 @@ where
     let function = Function::new(handler);
     move |event| {
         let context = Context::builder().timeout(Duration::ZERO);
-        let mut invocation = function.start(Ok(Bytes::copy_from_slice(event)), context);
-        invocation
-            .answer()
+        raw(&function, Bytes::copy_from_slice(event), context)
             .now_or_never()
             .expect("an answer at once")
     }

@@ -16,7 +16,7 @@ use super::{
     response::{Refusal, set},
     server::{self, Server},
 };
-use crate::callback::callback;
+use crate::completion::callback;
 use axum::{
     body::Body,
     extract::State,
@@ -96,14 +96,14 @@ pub(super) async fn answer(
     let context = context.xray_trace_id(trace_id.and_then(|id| Some(id.to_str().ok()?.to_owned())));
     let span = context.span();
     let (callback, completion) = callback();
-    server.invocations.spawn(server::run(
-        Arc::clone(&server),
+    server::start(
+        &server,
         function,
         request_id.clone(),
         context,
         event.into(),
         callback,
-    ));
+    );
     let answered = match completion.await {
         Ok(answer) => answer.unwrap_or_default().0,
         Err(error) => Err(error),

@@ -2,8 +2,8 @@
 
 use super::{event::Http, response};
 use crate::{
-    Bytes, Context, Error,
-    handler::Handler,
+    Bytes, Error,
+    invocation::{Context, Handler},
     service::{HandlerService, service},
 };
 use axum::http::{Request, Response};

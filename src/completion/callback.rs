@@ -1,0 +1,442 @@
+//! The half that a handler holds.
+
+use super::{
+    Completion,
+    place::{Origin, Place},
+    responder::Responder,
+    slot,
+    target::{Encode, Function, Target},
+    tracker::Tracker,
+};
+use crate::error::{Error, IntoError};
+use serde_json::Value;
+use std::{
+    cell::Cell,
+    fmt,
+    ops::Deref,
+    panic::Location,
+    sync::{Arc, OnceLock},
+};
+
+/// The type of a literal call, `callback(error, result)`.
+type Literal<R> = dyn Fn(Option<Error>, Option<R>) + Send + Sync;
+
+/// Node's `callback(error, result)`: signals one completion, once.
+///
+/// It is called as in Node, `callback(None, Some(value))`, or by a method that consumes it, so that
+/// calling twice through one handle does not compile: [`succeed`](Self::succeed),
+/// [`fail`](Self::fail), [`settle`](Self::settle), [`call`](Self::call). Clones of it signal the
+/// same completion, from any task or thread, without blocking and without an async runtime.
+///
+/// Whichever signal comes first wins. A later one changes nothing, and is logged at WARN with
+/// both places. When the last clone is dropped without a signal, the completion ends at once with
+/// `Runtime.CallbackNotCalled`.
+///
+/// ```
+/// use nodeback::{Callback, json};
+///
+/// let (callback, completion): (Callback, _) = nodeback::callback();
+/// let clone = callback.clone();
+/// std::thread::spawn(move || clone(None, Some(json!({ "ok": true }))));
+/// drop(callback);
+/// assert_eq!(completion.wait().unwrap(), Some(json!({ "ok": true })));
+/// ```
+pub struct Callback<R: Send + 'static = Value> {
+    target: Target<R>,
+    /// Made at the first literal call.
+    literal: OnceLock<Box<Literal<R>>>,
+}
+
+/// Makes a callback and the completion that waits for it, for use without any handler.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> nodeback::Result<()> {
+/// /// A callback API of somebody else.
+/// fn read(key: &str, done: impl FnOnce(Option<std::io::Error>, Option<String>) + Send + 'static) {
+///     done(None, Some(format!("value of {key}")));
+/// }
+///
+/// let (callback, completion) = nodeback::callback();
+/// read("order", callback.into_error_first());
+/// assert_eq!(completion.await?.as_deref(), Some("value of order"));
+/// # Ok(())
+/// # }
+/// ```
+#[inline]
+pub fn callback<R: Send + 'static>() -> (Callback<R>, Completion<R>) {
+    let (signaller, waiter) = slot::slot(Tracker::default());
+    (
+        Callback::new(Target::Typed(signaller)),
+        Completion { waiter },
+    )
+}
+
+thread_local! {
+    /// The latest dereferences on this thread that no call has followed yet, the last one first.
+    /// A literal call dereferences, evaluates its arguments (which may hold further calls), then
+    /// calls; and an `Fn` cannot ask for its caller.
+    static DEREFS: Cell<[Dereference; 4]> = const { Cell::new([None; 4]) };
+}
+
+/// Of which completion, and where.
+type Dereference = Option<(*const (), &'static Location<'static>)>;
+
+fn dereferenced(key: *const (), at: &'static Location<'static>) {
+    let mut derefs = DEREFS.get();
+    derefs.rotate_right(1);
+    derefs[0] = Some((key, at));
+    DEREFS.set(derefs);
+}
+
+/// Where the callback that is now called was dereferenced.
+fn called(key: *const ()) -> Option<&'static Location<'static>> {
+    let mut derefs = DEREFS.get();
+    let mut places = derefs.iter_mut();
+    let (_, place) = places.find_map(|deref| deref.take_if(|(of, _)| *of == key))?;
+    DEREFS.set(derefs);
+    Some(place)
+}
+
+impl<R: Send + 'static> Callback<R> {
+    fn new(target: Target<R>) -> Self {
+        Callback {
+            target,
+            literal: OnceLock::new(),
+        }
+    }
+
+    #[inline(always)]
+    fn signal(self, outcome: Result<Option<R>, Error>, place: Place) {
+        match self.target {
+            // The only handle that is left takes a way of its own. It is not where there is a
+            // `literal`, which holds another one.
+            Target::Typed(signaller) => {
+                if let Err((signaller, outcome)) = signaller.settle(outcome) {
+                    signal_beside(&Target::Typed(signaller), outcome, place);
+                }
+            }
+            target => signal_beside(&target, outcome, place),
+        }
+    }
+
+    /// A callback that hands its single outcome to `f`: how a wrapper round a handler, or round
+    /// another callback, is written.
+    ///
+    /// `f` runs where the callback is called. If the last clone is dropped without a call, `f`
+    /// gets the error `Runtime.CallbackNotCalled`.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    ///
+    /// fn inner(event: Value, _: Context, callback: Callback) {
+    ///     callback(None, Some(event));
+    /// }
+    /// fn wrapped(event: Value, context: Context, callback: Callback) {
+    ///     let stamped = Callback::from_fn(move |error, result: Option<Value>| {
+    ///         let result = result.map(|body| json!({ "statusCode": 200, "body": body.to_string() }));
+    ///         callback(error, result)
+    ///     });
+    ///     inner(event, context, stamped)
+    /// }
+    /// ```
+    pub fn from_fn<F>(f: F) -> Self
+    where
+        F: FnOnce(Option<Error>, Option<R>) + Send + 'static,
+    {
+        Callback::new(Target::Function(Arc::new(Function::new(Box::new(f)))))
+    }
+
+    /// Node's `callback(null, result)`.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    ///
+    /// fn handler(event: Value, _: Context, callback: Callback) {
+    ///     if event["warmup"] == true {
+    ///         return callback.succeed(json!("warm"));
+    ///     }
+    ///     callback.succeed(json!({ "hello": event["name"] }))
+    /// }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn succeed(self, result: R) {
+        self.signal(Ok(Some(result)), at());
+    }
+
+    /// Node's `callback(error)`.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Error, Value};
+    ///
+    /// fn handler(event: Value, _: Context, callback: Callback) {
+    ///     match event["order"].as_u64() {
+    ///         None => callback.fail("order is missing"),
+    ///         Some(n) => callback.fail(Error::new("OrderNotFound", format!("no order {n}"))),
+    ///     }
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn fail<M>(self, error: impl IntoError<M>) {
+        self.signal(Err(error.into_error()), at());
+    }
+
+    /// Succeeds or fails, after a `Result`.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value};
+    ///
+    /// fn handler(event: Value, _: Context, callback: Callback<u16>) {
+    ///     callback.settle(event["port"].as_str().unwrap_or("").parse())
+    /// }
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn settle<E: IntoError<M>, M>(self, result: Result<R, E>) {
+        match result {
+            Ok(result) => self.signal(Ok(Some(result)), at()),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// `callback(error, result)` as a method. An error fails, whatever `result` holds.
+    ///
+    /// The literal call does the same without consuming the callback.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<u32>();
+    /// callback.call(Some(nodeback::error!("boom")), Some(1));
+    /// assert!(completion.wait().is_err());
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn call(self, error: Option<Error>, result: Option<R>) {
+        self.signal(error.map_or(Ok(result), Err), at());
+    }
+
+    /// Succeeds or fails, for who wants to know whether that counted: gives the refused value
+    /// back. It counts as a refused signal, but is not logged.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback();
+    /// let clone = callback.clone();
+    /// callback.succeed(1);
+    /// let refused = clone.try_settle(Ok::<_, nodeback::Error>(2)).unwrap_err();
+    /// assert_eq!(refused.into_inner().unwrap(), Some(2));
+    /// assert_eq!(completion.wait().unwrap(), Some(1));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadySignalled`] if another signal came first.
+    #[inline]
+    #[track_caller]
+    pub fn try_settle<E, M>(self, result: Result<R, E>) -> Result<(), AlreadySignalled<R>>
+    where
+        E: IntoError<M>,
+    {
+        let outcome = result.map(Some).map_err(IntoError::into_error);
+        self.target
+            .try_signal(outcome, at())
+            .map_err(|(outcome, first)| {
+                self.target.refuse(first, at(), true);
+                AlreadySignalled { outcome, first }
+            })
+    }
+
+    /// Whether the completion has its signal, from this handle or another. Also true when nobody
+    /// waits for it any more.
+    ///
+    /// ```
+    /// let (callback, _completion) = nodeback::callback();
+    /// assert!(!callback.is_signalled());
+    /// callback(None, Some(1));
+    /// assert!(callback.is_signalled());
+    /// ```
+    pub fn is_signalled(&self) -> bool {
+        self.target.signalled().is_some()
+    }
+
+    /// The callback as a closure that takes a `Result`, for APIs that want an `FnOnce`.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<i32>();
+    /// let done = callback.into_once();
+    /// done("7".parse::<i32>());
+    /// assert_eq!(completion.wait().unwrap(), Some(7));
+    /// ```
+    #[track_caller]
+    pub fn into_once<E, M>(self) -> impl FnOnce(Result<R, E>) + Send + 'static
+    where
+        E: IntoError<M>,
+    {
+        let place = at();
+        move |result: Result<R, E>| {
+            self.signal(result.map(Some).map_err(IntoError::into_error), place);
+        }
+    }
+
+    /// The callback as an error-first closure, `(error, result)`: Node's `callback` passed on as a
+    /// function value.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<i32>();
+    /// let done = callback.into_error_first();
+    /// done(None::<std::io::Error>, Some(7));
+    /// assert_eq!(completion.wait().unwrap(), Some(7));
+    /// ```
+    #[track_caller]
+    pub fn into_error_first<E, M>(self) -> impl FnOnce(Option<E>, Option<R>) + Send + 'static
+    where
+        E: IntoError<M>,
+    {
+        let place = at();
+        move |error: Option<E>, result| {
+            let error = error.map(IntoError::into_error);
+            self.signal(error.map_or(Ok(result), Err), place);
+        }
+    }
+
+    /// The callback as a closure that takes an error only: Node's `promise.catch(callback)`.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<()>();
+    /// let on_error = callback.into_error_only();
+    /// on_error("connection lost");
+    /// assert_eq!(completion.wait().unwrap_err().message(), "connection lost");
+    /// ```
+    #[track_caller]
+    pub fn into_error_only<E, M>(self) -> impl FnOnce(E) + Send + 'static
+    where
+        E: IntoError<M>,
+    {
+        let place = at();
+        move |error: E| self.signal(Err(error.into_error()), place)
+    }
+
+    /// Signals what a handler returned, which is sent at once, as in Node. A result without content
+    /// says nothing that a signal before it has not said: it is not reported.
+    pub(crate) fn returned(mut self, result: Result<R, Error>) {
+        if let Target::Invocation(responder, _) = &mut self.target {
+            responder.at_once = true;
+        }
+        if size_of::<R>() == 0 && result.is_ok() && self.is_signalled() {
+            return;
+        }
+        self.signal(result.map(Some), Place::Returned);
+    }
+}
+
+impl Responder {
+    /// A callback through this, whose results `encode` makes JSON of.
+    pub(crate) fn into_callback<R: Send + 'static>(self, encode: Encode<R>) -> Callback<R> {
+        Callback::new(Target::Invocation(self, encode))
+    }
+}
+
+/// Drops a handle that the handler never had, so that its loss is not named.
+pub(crate) fn unused<R: Send + 'static>(mut callback: Callback<R>) {
+    if let Target::Invocation(responder, _) = &mut callback.target {
+        *responder.origin() = Origin::CONTEXT;
+    }
+}
+
+/// Signals where there may be other handles, or nobody waits any more.
+#[inline(never)]
+fn signal_beside<R: Send + 'static>(
+    target: &Target<R>,
+    outcome: Result<Option<R>, Error>,
+    place: Place,
+) {
+    target.signal(outcome, place);
+}
+
+#[inline(always)]
+#[track_caller]
+fn at() -> Place {
+    Place::At(Location::caller())
+}
+
+impl<R: Send + 'static> Clone for Callback<R> {
+    /// Another handle to the same completion. If it turns out to be the last one, and is dropped
+    /// without a signal, the error names the place where it was cloned.
+    #[track_caller]
+    fn clone(&self) -> Self {
+        Callback::new(self.target.clone_as(Origin::clone_here()))
+    }
+}
+
+impl<R: Send + 'static> Deref for Callback<R> {
+    type Target = Literal<R>;
+
+    /// What makes `callback(error, result)` compile.
+    #[track_caller]
+    fn deref(&self) -> &Self::Target {
+        let here = Location::caller();
+        dereferenced(self.target.key(), here);
+        self.literal.get_or_init(|| {
+            let target = self.target.share();
+            Box::new(move |error, result| {
+                let place = called(target.key()).unwrap_or(here);
+                target.signal(error.map_or(Ok(result), Err), Place::At(place));
+            })
+        })
+    }
+}
+
+impl<R: Send + 'static> fmt::Debug for Callback<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback")
+            .field("signalled", &self.target.signalled())
+            .finish()
+    }
+}
+
+/// The completion had its signal already: gives back what was refused.
+///
+/// ```
+/// let (callback, completion) = nodeback::callback();
+/// let clone = callback.clone();
+/// callback.succeed("first");
+/// let refused = clone.try_settle(Ok::<_, nodeback::Error>("second")).unwrap_err();
+/// println!("the first was at {}", refused.first()); // src/main.rs:3:10
+/// assert_eq!(refused.into_inner().unwrap(), Some("second"));
+/// assert_eq!(completion.wait().unwrap(), Some("first"));
+/// ```
+pub struct AlreadySignalled<R> {
+    outcome: Result<Option<R>, Error>,
+    first: Place,
+}
+
+impl<R> AlreadySignalled<R> {
+    /// What was refused.
+    ///
+    /// # Errors
+    ///
+    /// The error that was refused.
+    pub fn into_inner(self) -> Result<Option<R>, Error> {
+        self.outcome
+    }
+
+    /// Where the first signal came from.
+    pub fn first(&self) -> Place {
+        self.first
+    }
+}
+
+impl<R> fmt::Display for AlreadySignalled<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the callback was already signalled at {}", self.first)
+    }
+}
+
+impl<R> fmt::Debug for AlreadySignalled<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AlreadySignalled")
+            .field("first", &self.first)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R> std::error::Error for AlreadySignalled<R> {}

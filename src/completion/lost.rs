@@ -1,0 +1,46 @@
+//! A callback that is dropped without a signal, and what is said of it.
+
+use super::place::Origin;
+use crate::error::Error;
+use std::thread::{self, Thread};
+
+/// How a handle of a callback was dropped, which may have been the last one.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    origin: Origin,
+    by_panic: bool,
+    thread: Thread,
+}
+
+/// The last that was heard of the callbacks of an invocation.
+#[derive(Debug)]
+pub(super) enum Drops {
+    /// One was dropped.
+    Handle(Lost),
+    /// A wrapper has passed on that its own was.
+    Notice(Error),
+}
+
+impl Lost {
+    /// A handle is being dropped.
+    pub(crate) fn here(origin: Origin) -> Self {
+        Lost {
+            origin,
+            by_panic: thread::panicking(),
+            thread: thread::current(),
+        }
+    }
+
+    pub(crate) fn error(&self) -> Error {
+        let origin = self.origin;
+        self.error_of(&format!("its last handle, {origin}, was dropped"))
+    }
+
+    /// The same of the callback of a wrapper, which has no handles to name.
+    pub(super) fn error_of(&self, lost: &str) -> Error {
+        let by = if self.by_panic { " by a panic" } else { "" };
+        let thread = self.thread.name();
+        let thread = thread.map_or(String::new(), |name| format!(" on thread `{name}`"));
+        Error::never_called(format!("the callback was never called: {lost}{by}{thread}"))
+    }
+}

@@ -1,0 +1,372 @@
+//! The one-shot cell under [`Callback`](crate::Callback) and [`Completion`](crate::Completion):
+//! many signallers, one winner, one waiter. No operation ever waits for another thread.
+//!
+//! Two words decide everything. `first` records the call site of the signal that won, or that the
+//! waiter closed the slot; it is set once, and whoever finds it set has lost. `state` counts the
+//! handles in steps of [`ONE`], and holds three flags. Each flag is set once (`WAITING` may be
+//! cleared and set again while there is no value), so it can be added instead of or-ed, which is one
+//! instruction where setting a bit and reading the rest is a loop.
+//!
+//! # The states
+//!
+//! "Winner" is the signaller that set `first`, or that found itself the last one.
+//!
+//! | flags | value cell | waker cell |
+//! | --- | --- | --- |
+//! | none | uninitialized; the winner writes it | uninitialized; the waiter writes it |
+//! | `WAITING` | as above | initialized; belongs to whoever changes `WAITING` or `FULL` next |
+//! | `FULL` | initialized; the waiter takes it, once | uninitialized, and no longer used |
+//! | `WAITING`, `FULL` | as above | the winner takes it, once, right after it set `FULL` |
+//! | `CLOSED` | uninitialized; the winner may write it, and takes it back | uninitialized |
+//! | `WAITING`, `CLOSED` | as above | the waiter takes it, once, right after it set `CLOSED` |
+//! | `FULL`, then `CLOSED` | the waiter takes it, once, if it has not before | as before `CLOSED` |
+//! | `CLOSED`, then `FULL` | the winner takes it back, once, right after it set `FULL` | as before `FULL` |
+//!
+//! # The transitions
+//!
+//! | by | operation | from | to | then |
+//! | --- | --- | --- | --- | --- |
+//! | winner | `fill` | no flag, `WAITING` | adds `FULL` | wakes, if it was `WAITING` |
+//! | winner | `fill` | `CLOSED` | adds `FULL` | takes the value back: the signal is rejected |
+//! | last signaller | `settle` | no flag, and no other signaller | `FULL`, one handle less | nothing |
+//! | waiter | `poll` | no flag | adds `WAITING`, after writing a waker | takes the value if `FULL` came in between |
+//! | waiter | `poll` | `WAITING` | removes `WAITING` | replaces the waker, then as above |
+//! | waiter | `poll`, `try_take` | `FULL` | no change | takes the value |
+//! | waiter | `close` | any without `CLOSED` | adds `CLOSED` | takes value or waker, as the states say |
+//! | signaller | clone, drop | any | one handle more, one less | the last handle of all frees the slot |
+//!
+//! `tests/loom.rs` checks this file: every interleaving of a signaller and the waiter, and those of two
+//! and three signallers with a number of preemptions that it states.
+#![allow(unsafe_code, reason = "the one place for it")]
+
+use super::place::{Attached, Origin, Place};
+use super::sync::{AtomicUsize, First, UnsafeCell};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::task::{Context, Poll, Waker};
+use std::{ops::Deref, process, ptr::NonNull};
+
+const WAITING: usize = 1;
+const FULL: usize = 2;
+const CLOSED: usize = 4;
+const ONE: usize = 8;
+/// One signaller and the waiter.
+const PAIR: usize = 2 * ONE;
+
+pub(crate) struct Shared<T, A> {
+    state: AtomicUsize,
+    pub(crate) first: First,
+    waker: UnsafeCell<MaybeUninit<Waker>>,
+    value: UnsafeCell<MaybeUninit<T>>,
+    pub(crate) attached: A,
+}
+
+/// Initializes a cell.
+///
+/// # Safety
+///
+/// The cell has to be uninitialized, and no other thread may access it until a flag of `state` hands
+/// it over.
+unsafe fn put<V>(cell: &UnsafeCell<MaybeUninit<V>>, value: V) {
+    // SAFETY: the pointer is valid, since it comes from a reference. The caller guarantees that no
+    // other access happens at the same time, so the write is not a data race.
+    cell.with_mut(|cell| unsafe { (*cell).write(value) });
+}
+
+/// Moves the value out of a cell, which is uninitialized from then on.
+///
+/// # Safety
+///
+/// The cell has to be initialized, its initialization has to happen before this call, and no other
+/// thread may move the value out or write to the cell.
+unsafe fn take<V>(cell: &UnsafeCell<MaybeUninit<V>>) -> V {
+    // SAFETY: the pointer is valid, since it comes from a reference. The caller guarantees an
+    // initialized value that is moved out by nobody else, so this copy is its only owner.
+    cell.with(|cell| unsafe { (*cell).assume_init_read() })
+}
+
+/// A counted reference to a slot: one of `state`'s steps of [`ONE`] stands for it.
+pub(crate) struct Handle<T, A>(NonNull<Shared<T, A>>);
+
+// SAFETY: a handle gives access to `state` and `first`, which are atomics, to `attached`, which is
+// `Send + Sync`, and to the two cells, whose contents (`T` and a `Waker`, both `Send`) move between
+// threads but are never shared: the table of states gives each of them one owner at any time.
+// Whichever thread drops the last handle drops `attached`, which needs `A: Send`.
+unsafe impl<T: Send, A: Send + Sync> Send for Handle<T, A> {}
+// SAFETY: a shared `&Handle` gives no access that a handle on another thread does not give: the
+// operations on the cells take the handle by value or are `unsafe`, and `attached` is `Sync`.
+unsafe impl<T: Send, A: Send + Sync> Sync for Handle<T, A> {}
+
+impl<T, A> Deref for Handle<T, A> {
+    type Target = Shared<T, A>;
+    #[inline]
+    fn deref(&self) -> &Shared<T, A> {
+        // SAFETY: `slot` leaked the memory, and `free` is called only for the last handle, which is
+        // not used after that. This handle is counted, so the slot is alive and shared as `&Shared`.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T, A> Handle<T, A> {
+    /// Announces the value. If the waiter has closed the slot, gives the value back.
+    ///
+    /// # Safety
+    ///
+    /// The caller has to be the winner, has to have written the value, and calls this once.
+    unsafe fn fill(&self) -> Result<(), T> {
+        // ORDERING: Release publishes the value to the waiter's Acquire of `FULL` (`poll`,
+        // `try_take`, `close`). Acquire pairs with the waiter's Release of `WAITING` in `poll`, so
+        // that the waker it wrote before is visible here.
+        let before = self.state.fetch_add(FULL, AcqRel);
+        if before & CLOSED != 0 {
+            // SAFETY: the caller wrote the value on this thread. The waiter did not find `FULL` when
+            // it set `CLOSED`, and never looks again, so this is the only access.
+            return Err(unsafe { take(&self.value) });
+        }
+        if before & WAITING != 0 {
+            // SAFETY: `WAITING` says that the waiter wrote a waker, visible by the Acquire above. It
+            // touches that cell again only after it cleared `WAITING` while `FULL` was not set, which
+            // has not happened and cannot happen any more.
+            unsafe { take(&self.waker) }.wake();
+        }
+        Ok(())
+    }
+
+    /// Frees the slot.
+    ///
+    /// # Safety
+    ///
+    /// This has to be the last handle, everything that others did with theirs has to happen before
+    /// this call, and no handle may be used after it. Both cells have to be uninitialized.
+    unsafe fn free(&self) {
+        // SAFETY: `slot` made the pointer with `Box::leak`, and the caller guarantees that nobody
+        // else has access any more. The cells are `MaybeUninit`, so nothing in them is dropped.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+/// Makes a slot with its first signaller and its waiter. `attached` is what all ends share.
+pub(crate) fn slot<T, A: Attached<T>>(attached: A) -> (Signaller<T, A>, Waiter<T, A>) {
+    let shared = NonNull::from(Box::leak(Box::new(Shared {
+        state: AtomicUsize::new(PAIR),
+        first: First::default(),
+        waker: UnsafeCell::new(MaybeUninit::uninit()),
+        value: UnsafeCell::new(MaybeUninit::uninit()),
+        attached,
+    })));
+    let signaller = Signaller(Handle(shared), Origin::FIRST);
+    let waiter = Waiter {
+        slot: Handle(shared),
+        done: false,
+    };
+    (signaller, waiter)
+}
+
+/// A handle that can signal, and which one it is. Dropping the last one without a signal is a signal,
+/// too: the value of [`Attached::lost`].
+pub(crate) struct Signaller<T, A: Attached<T>>(pub(crate) Handle<T, A>, pub(crate) Origin);
+
+impl<T, A: Attached<T>> Signaller<T, A> {
+    /// Another signaller of the same slot.
+    pub(crate) fn clone_as(&self, origin: Origin) -> Self {
+        // ORDERING: Relaxed, since a new handle is made from one that keeps the slot alive. Whatever
+        // passes it to another thread orders its creation before its use.
+        if self.0.state.fetch_add(ONE, Relaxed) > usize::MAX / 2 {
+            // The count is about to overflow, which would free a slot in use.
+            process::abort();
+        }
+        Signaller(Handle(self.0.0), origin)
+    }
+
+    /// Signals. If another signal was first, or the waiter has closed the slot, gives the value back
+    /// with the place of what was first.
+    #[inline]
+    pub(crate) fn signal(&self, value: T, place: Place) -> Result<(), (T, Place)> {
+        if let Err(first) = self.0.first.claim(place) {
+            return Err((value, first));
+        }
+        // SAFETY: `first` is claimed once, so no other `signal` writes the cell. A `settle` on another
+        // thread writes it only where it finds no other handle than its own, and this one exists. A
+        // `settle` of this very handle that has failed took its value back, because it had seen
+        // `CLOSED`; the waiter claims `first` before it sets that, so the claim above has failed then.
+        // The waiter reads the cell only after `fill`.
+        unsafe { put(&self.0.value, value) };
+        // SAFETY: this is the winner, the value was written in the line before, and a second call
+        // returns at the claim above.
+        unsafe { self.0.fill() }.map_err(|value| (value, Place::Closed))
+    }
+
+    fn is_last_at(&self, state: usize) -> bool {
+        state & !WAITING == PAIR && self.0.first.get().is_none()
+    }
+
+    /// Signals, and drops the handle, if it is the last one and can win. Otherwise gives the handle
+    /// back with the value.
+    #[inline(always)]
+    pub(crate) fn settle(self, value: T) -> Result<(), (Self, T)> {
+        let state = &self.0.state;
+        // ORDERING: Acquire pairs with the Release of each dropped signaller's decrement, so that a
+        // `first` that one of them claimed is visible to `is_last_at`.
+        let before = state.load(Acquire);
+        if !self.is_last_at(before) {
+            return Err((self, value));
+        }
+        // SAFETY: no other signaller exists, none can be made without this one, and none has claimed
+        // `first`, so nobody else wrote the cell or will. The waiter may claim `first` and set `CLOSED`
+        // from here on, which `fill` finds; it reads the cell only if `FULL` came before that.
+        unsafe { put(&self.0.value, value) };
+        // ORDERING: Release publishes the value to the waiter's Acquire of `FULL`, and orders all uses
+        // of this handle before the waiter frees the slot. Failure needs no ordering, since `fill`
+        // below synchronizes.
+        let end = || state.compare_exchange(PAIR, FULL + ONE, Release, Relaxed);
+        if before == PAIR && end().is_ok() {
+            // The count no longer has this handle.
+            let _ = ManuallyDrop::new(self);
+            return Ok(());
+        }
+        // SAFETY: this is the winner, as argued above; the value is written; and this is the only
+        // call, since the exchange that stands for it has failed.
+        match unsafe { self.0.fill() } {
+            Ok(()) => Ok(()),
+            Err(value) => Err((self, value)),
+        }
+    }
+}
+
+impl<T, A: Attached<T>> Drop for Signaller<T, A> {
+    fn drop(&mut self) {
+        let others = |state| (!self.is_last_at(state)).then(|| state - ONE);
+        // ORDERING: Release orders all uses of this handle before the last handle frees the slot.
+        // Acquire, of success as of failure, makes the claims and uses of all dropped handles visible
+        // to `is_last_at` and to `free`.
+        match self.0.state.fetch_update(AcqRel, Acquire, others) {
+            // SAFETY: below `PAIR` there was one handle, which is this one, and it is counted no more.
+            // The value was taken: the waiter is gone, and took it or closed the slot, after which it
+            // is the winner's. The waker was taken by the winner, or by the waiter as it closed.
+            Ok(before) if before < PAIR => unsafe { self.0.free() },
+            Ok(_) => {}
+            Err(_) => {
+                // The last one, without any signal. `settle` takes over the count of this handle.
+                let lost = self.0.attached.lost(self.1);
+                let _ = Signaller(Handle(self.0.0), self.1).settle(lost);
+            }
+        }
+    }
+}
+
+/// The end that waits. Dropping it closes the slot.
+pub(crate) struct Waiter<T, A: Attached<T>> {
+    pub(crate) slot: Handle<T, A>,
+    /// Whether it has taken the value, or closed the slot.
+    done: bool,
+}
+
+impl<T, A: Attached<T>> Waiter<T, A> {
+    /// Takes the value, or has the task woken when there is one. Once done, it is pending for ever.
+    #[inline(always)]
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        let Shared { state, waker, .. } = &*self.slot;
+        // ORDERING: Acquire pairs with the winner's Release of `FULL`: the value is visible.
+        let mut before = state.load(Acquire);
+        if self.done {
+            return Poll::Pending;
+        } else if before & FULL == 0 {
+            let mut old = None;
+            if before & WAITING != 0 {
+                // ORDERING: Acquire, as for the load above. Nothing is published: the waker is this
+                // waiter's own.
+                before = state.fetch_sub(WAITING, Acquire);
+                // SAFETY: `WAITING` says that this waiter wrote a waker. Where `FULL` was not set,
+                // no winner took it, and none will, since `WAITING` is cleared.
+                old = (before & FULL == 0).then(|| unsafe { take(waker) });
+            }
+            if before & FULL == 0 {
+                let same = old.filter(|old| old.will_wake(cx.waker()));
+                let new = same.unwrap_or_else(|| cx.waker().clone());
+                // SAFETY: the cell is uninitialized: never written, or taken above. Without `WAITING`
+                // no winner looks at it.
+                unsafe { put(waker, new) };
+                // ORDERING: Release publishes the waker to the winner's Acquire in `fill`. Acquire
+                // pairs with the winner's Release of `FULL`.
+                if state.fetch_add(WAITING, AcqRel) & FULL == 0 {
+                    return Poll::Pending;
+                }
+                // SAFETY: written above. The winner set `FULL` before it could see `WAITING`, so it
+                // takes no waker.
+                drop(unsafe { take(waker) });
+            }
+        }
+        self.done = true;
+        // SAFETY: `FULL` was seen with Acquire, so the value is written and visible. `CLOSED` is not
+        // set, so it is the waiter's, and `done` makes this the only time.
+        Poll::Ready(unsafe { take(&self.slot.value) })
+    }
+
+    /// Takes the value if there is one, without having anyone woken.
+    #[inline]
+    pub(crate) fn try_take(&mut self) -> Option<T> {
+        // ORDERING: Acquire pairs with the winner's Release of `FULL`: the value is visible.
+        if self.done || self.slot.state.load(Acquire) & FULL == 0 {
+            return None;
+        }
+        self.done = true;
+        // SAFETY: `FULL` was seen with Acquire, so the value is written and visible. `CLOSED` is not
+        // set, so it is the waiter's, and `done` makes this the only time.
+        Some(unsafe { take(&self.slot.value) })
+    }
+
+    /// Waits no more: a later signal is rejected. Gives a value that is there and was not taken.
+    pub(crate) fn close(&mut self) -> Option<T> {
+        if self.done {
+            return None;
+        }
+        self.done = true;
+        let _ = self.slot.first.claim(Place::Closed);
+        // ORDERING: Acquire pairs with the winner's Release of `FULL`: the value is visible. Release
+        // orders what this waiter did with the waker cell before the handle that frees the slot.
+        let before = self.slot.state.fetch_add(CLOSED, AcqRel);
+        if before & (FULL | WAITING) == WAITING {
+            // SAFETY: `WAITING` says that this waiter wrote a waker. A winner that comes now finds
+            // `CLOSED` and does not look at it.
+            drop(unsafe { take(&self.slot.waker) });
+        }
+        // SAFETY: `FULL` came before `CLOSED`, so the value is written, visible by the Acquire, and
+        // the waiter's; it was not taken, since `done` was false.
+        (before & FULL != 0).then(|| unsafe { take(&self.slot.value) })
+    }
+
+    /// Closes the slot, unless a signal was first: that is waited for, if it is still being stored.
+    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match self.slot.first.claim(Place::Closed) {
+            Err(first) if first != Place::Closed && !self.done => self.poll(cx).map(Some),
+            _ => Poll::Ready(self.close()),
+        }
+    }
+
+    /// Whether it has taken the value, or closed the slot.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done
+    }
+}
+
+impl<T, A: Attached<T>> Drop for Waiter<T, A> {
+    #[inline]
+    fn drop(&mut self) {
+        // Dropped last: its destructor may panic.
+        let _value = self.close();
+        let others = |state| (state >= PAIR).then(|| state - ONE);
+        // ORDERING: Release orders all uses of this handle before the last handle frees the slot.
+        // Acquire makes the uses of all dropped handles visible to `free`.
+        if self
+            .slot
+            .state
+            .fetch_update(AcqRel, Acquire, others)
+            .is_err()
+        {
+            // SAFETY: below `PAIR` this is the only handle, which is not used any more. The value was
+            // taken, now or before, or its winner took it back. The waker was taken by the winner, or
+            // as the slot was closed.
+            unsafe { self.slot.free() };
+        }
+    }
+}

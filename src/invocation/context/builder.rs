@@ -1,0 +1,199 @@
+//! Making a context: for a test, or for an invocation that starts.
+
+use super::{Context, Identity, Members, limit::Limit};
+use crate::{
+    completion::{InvocationWaiter, Responder},
+    invocation::{queue::Queue, state::Invocation},
+};
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+
+/// Lambda's default timeout.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Context {
+    /// A context for a test, or for calling a handler by hand.
+    ///
+    /// ```
+    /// use nodeback::{Context, json};
+    /// use std::time::Duration;
+    ///
+    /// let context = Context::builder()
+    ///     .function_name("orders")
+    ///     .client_context(json!({ "custom": { "shop": "7" } }))
+    ///     .timeout(Duration::from_secs(10))
+    ///     .build();
+    /// assert!(context.get_remaining_time_in_millis() > 9_000);
+    /// ```
+    pub fn builder() -> ContextBuilder {
+        ContextBuilder {
+            members: Arc::default(),
+            limit: Limit::Timeout(DEFAULT_TIMEOUT),
+        }
+    }
+
+    pub(crate) fn to_builder(&self) -> ContextBuilder {
+        ContextBuilder {
+            members: Arc::clone(&self.invocation.members),
+            limit: self.invocation.limit,
+        }
+    }
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+/// Builds a [`Context`]; what is not set is plausible. The timeout is Lambda's default, 3 s.
+///
+/// ```
+/// use nodeback::{Context, json};
+///
+/// let context = Context::builder()
+///     .function_name("orders")
+///     .client_context(json!({ "custom": { "shop": "7" } }))
+///     .build();
+/// assert_eq!(context.function_name, "orders");
+/// assert_eq!(context.client_context.as_ref().unwrap()["custom"]["shop"], "7");
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ContextBuilder {
+    /// Shared until one is set: an invocation is handed on several times before it starts.
+    pub(super) members: Arc<Members>,
+    pub(super) limit: Limit,
+}
+
+macro_rules! member {
+    ($($(#[$doc:meta])* $name:ident: $type:ty => $value:expr;)+) => {$(
+        $(#[$doc])*
+        pub fn $name(mut self, $name: $type) -> Self {
+            Arc::make_mut(&mut self.members).$name = $value;
+            self
+        }
+    )+};
+}
+
+impl ContextBuilder {
+    member! {
+        /// The name of the function.
+        function_name: impl Into<String> => function_name.into();
+        /// The version that runs.
+        function_version: impl Into<String> => function_version.into();
+        /// The ARN that the function was invoked by.
+        invoked_function_arn: impl Into<String> => invoked_function_arn.into();
+        /// The memory of the function, in MB.
+        memory_limit_in_mb: impl Into<String> => memory_limit_in_mb.into();
+        /// The id of the invocation.
+        aws_request_id: impl Into<String> => aws_request_id.into();
+        /// The CloudWatch log group.
+        log_group_name: impl Into<String> => log_group_name.into();
+        /// The CloudWatch log stream.
+        log_stream_name: impl Into<String> => log_stream_name.into();
+        /// The Cognito identity of the caller.
+        identity: impl Into<Option<Identity>> => identity.into();
+        /// What the caller sent as its client context.
+        client_context: impl Into<Option<Value>> => client_context.into();
+        /// The tenant.
+        tenant_id: impl Into<Option<String>> => tenant_id.into();
+        /// The X-Ray trace header.
+        xray_trace_id: impl Into<Option<String>> => xray_trace_id.into();
+    }
+
+    /// How long the invocation may take, from its start. Zero means as long as it likes.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let hangs = async |_: Value, _: Context, callback: Callback| {
+    ///     std::future::pending::<()>().await;
+    ///     callback.succeed(json!("never"));
+    /// };
+    /// let context = Context::builder().timeout(Duration::from_millis(10)).build();
+    /// let error = nodeback::invoke(hangs, (), context).await.result.unwrap_err();
+    /// assert!(error.message().ends_with("Task timed out after 0.01 seconds"));
+    /// # }
+    /// ```
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limit = if timeout.is_zero() {
+            Limit::None
+        } else {
+            Limit::Timeout(timeout)
+        };
+        self
+    }
+
+    /// When the invocation is cut off, in milliseconds since 1970, as the Runtime API sends it. A
+    /// deadline of 0 or more than an hour past means that it is unknown.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let deadline = SystemTime::now() + Duration::from_secs(60);
+    /// let millis = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    /// let context = nodeback::Context::builder().deadline_ms(millis as u64).build();
+    /// assert!(context.get_remaining_time_in_millis() > 50_000);
+    /// ```
+    pub fn deadline_ms(mut self, millis: u64) -> Self {
+        self.limit = if millis == 0 {
+            Limit::None
+        } else {
+            Limit::At(millis)
+        };
+        self
+    }
+
+    /// The span that every line of an invocation is logged in.
+    pub(crate) fn span(&self) -> tracing::Span {
+        span(&self.members)
+    }
+
+    /// The context. Its [`spawn`](Context::spawn) works where there is a tokio runtime; nobody waits
+    /// for its `succeed`, `fail` and `done` until it is given to [`invoke`](crate::invoke()).
+    ///
+    /// ```
+    /// let context = nodeback::Context::builder().aws_request_id("request-1").build();
+    /// assert_eq!(context.aws_request_id, "request-1");
+    /// ```
+    pub fn build(self) -> Context {
+        self.begin(|_| Queue::default()).0
+    }
+
+    /// The context of an invocation that a driver starts now, and what waits for its signal.
+    pub(crate) fn start(self) -> (Context, InvocationWaiter) {
+        self.begin(|responder| Queue::driven(responder.to_keep()))
+    }
+
+    fn begin(self, queue: impl FnOnce(&Responder) -> Queue) -> (Context, InvocationWaiter) {
+        let span = self.span();
+        let ContextBuilder { members, limit } = self;
+        let (responder, waiter) = Responder::new(span.clone());
+        let invocation = Invocation::new(members, limit, span, queue(&responder));
+        let context = Context {
+            responder,
+            invocation,
+        };
+        (context, waiter)
+    }
+}
+
+/// The name and the fields are those of lambda_runtime's.
+fn span(members: &Members) -> tracing::Span {
+    let Members {
+        aws_request_id,
+        xray_trace_id,
+        tenant_id,
+        ..
+    } = members;
+    tracing::info_span!(
+        "Lambda runtime invoke",
+        requestId = %aws_request_id,
+        xrayTraceId = xray_trace_id.as_deref(),
+        tenantId = tenant_id.as_deref(),
+    )
+}

@@ -1,0 +1,369 @@
+//! What a handler knows of its invocation, under Node's names.
+
+#[cfg(feature = "lambda")]
+mod aws;
+mod builder;
+mod limit;
+mod members;
+
+pub use builder::ContextBuilder;
+pub use members::{Identity, Members};
+
+pub(in crate::invocation) use limit::Limit;
+
+use super::{
+    current, json,
+    state::{Invocation, Time},
+    task::{Leftover, Task, TaskOutput},
+};
+use crate::{
+    completion::{Callback, Responder, place::Origin},
+    error::{Error, IntoError},
+};
+use bytes::Bytes;
+use futures::FutureExt;
+use serde::Serialize;
+use serde_json::Value;
+use std::{fmt, future::Future, ops::Deref, panic::Location, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// Node's `context`: what a handler knows of its invocation, its tasks, and the old
+/// `succeed`, `fail` and `done`.
+///
+/// The members are fields, in snake_case, which stand at [`Members`]. A clone is the same context.
+///
+/// A context can signal, so while one lives the callback is not lost: a task that keeps a
+/// context without ever using it keeps its invocation waiting.
+///
+/// ```
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// fn handler(_: Value, context: Context, callback: Callback) {
+///     callback(None, Some(json!({
+///         "function": context.function_name,
+///         "request": context.aws_request_id,
+///         "left": context.get_remaining_time_in_millis(),
+///     })));
+/// }
+/// ```
+pub struct Context {
+    pub(super) responder: Responder,
+    pub(super) invocation: Arc<Invocation>,
+}
+
+/// The most that Lambda lets a function take.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+impl Context {
+    /// The context of the invocation whose code calls this: of its handler, its tasks, timers and
+    /// blocking functions, and of whatever those call. `None` elsewhere, as in a thread or in a task of
+    /// `tokio::spawn`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use nodeback::{Callback, Context, Value, json};
+    ///
+    /// fn request_id() -> Option<String> {
+    ///     Some(Context::current()?.aws_request_id.clone())
+    /// }
+    /// let handler = |_: Value, _: Context, callback: Callback| callback.succeed(json!(request_id()));
+    ///
+    /// let context = Context::builder().aws_request_id("request-7").build();
+    /// let outcome = nodeback::invoke(handler, json!({}), context).await;
+    /// assert_eq!(outcome.result.unwrap(), "request-7");
+    /// assert_eq!(request_id(), None);
+    /// # }
+    /// ```
+    pub fn current() -> Option<Self> {
+        let invocation = current::invocation().filter(|invocation| !invocation.of_nobody)?;
+        let kept = invocation.kept();
+        Some(Context {
+            // Once it is answered, a signal comes too late, whatever it is.
+            responder: kept.unwrap_or_else(|| Responder::closed(invocation.span.clone())),
+            invocation,
+        })
+    }
+
+    /// The milliseconds until the invocation is cut off; below zero when it should have been.
+    ///
+    /// Where the deadline is unknown (no timeout, or a deadline of 0 or long past, as some tools
+    /// send), it counts down from 15 minutes, the most that Lambda allows.
+    ///
+    /// ```
+    /// let context = nodeback::Context::default();
+    /// assert!(context.get_remaining_time_in_millis() <= 3_000);
+    /// ```
+    pub fn get_remaining_time_in_millis(&self) -> i64 {
+        let now = Instant::now();
+        let Time { started, deadline } = self.invocation.time;
+        let Some(deadline) = deadline.or_else(|| started.checked_add(LONGEST)) else {
+            return i64::MAX;
+        };
+        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        match deadline.checked_duration_since(now) {
+            Some(left) => millis(left),
+            None => -millis(now.saturating_duration_since(deadline)),
+        }
+    }
+
+    /// Whether a success, signalled through the callback, waits for the tasks of this invocation
+    /// before it is sent. Node's `callbackWaitsForEmptyEventLoop`: true unless it was set.
+    ///
+    /// ```
+    /// let context = nodeback::Context::default();
+    /// assert!(context.callback_waits_for_empty_event_loop());
+    /// context.set_callback_waits_for_empty_event_loop(false);
+    /// assert!(!context.callback_waits_for_empty_event_loop());
+    /// ```
+    pub fn callback_waits_for_empty_event_loop(&self) -> bool {
+        self.responder.waits()
+    }
+
+    /// Sets Node's `callbackWaitsForEmptyEventLoop`. What counts is how it stands when the
+    /// callback is called.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    ///
+    /// fn handler(_: Value, context: Context, callback: Callback) {
+    ///     context.set_callback_waits_for_empty_event_loop(false);
+    ///     context.spawn(async { /* runs on after the answer */ });
+    ///     callback(None, Some(json!("sent at once")));
+    /// }
+    /// ```
+    pub fn set_callback_waits_for_empty_event_loop(&self, waits: bool) {
+        self.responder.set_waits(waits);
+    }
+
+    /// Node's `context.succeed(result)`: the same completion as the callback's, sent at once.
+    ///
+    /// ```
+    /// use nodeback::{Context, Value, json};
+    ///
+    /// fn handler(event: Value, context: Context) {
+    ///     context.succeed(json!({ "hello": event["name"] }))
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn succeed(&self, result: impl Serialize) {
+        // As JSON text it needs no type, and passes on as it is.
+        self.done_callback::<Bytes>()
+            .settle(json::stringify(&result));
+    }
+
+    /// Node's `context.fail(error)`: the same completion as the callback's, sent at once.
+    ///
+    /// ```
+    /// use nodeback::{Context, Value, error};
+    ///
+    /// fn handler(event: Value, context: Context) {
+    ///     match event["name"].as_str() {
+    ///         Some(name) => context.succeed(name),
+    ///         None => context.fail(error!("name is missing")),
+    ///     }
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn fail<M>(&self, error: impl IntoError<M>) {
+        self.done_callback::<Value>().fail(error);
+    }
+
+    /// Node's `context.done(error, result)`: the same completion as the callback's, sent at once.
+    ///
+    /// ```
+    /// use nodeback::{Context, Value, json};
+    ///
+    /// fn handler(_: Value, context: Context) {
+    ///     context.done(None, Some(json!("done")))
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn done(&self, error: Option<Error>, result: Option<Value>) {
+        self.done_callback().call(error, result);
+    }
+
+    /// `context.done` as a function value: a callback whose signal is sent at once.
+    ///
+    /// ```
+    /// use nodeback::{Context, Value, json};
+    ///
+    /// fn read(key: &str, done: impl FnOnce(Result<Value, std::io::Error>) + Send + 'static) {
+    ///     done(Ok(json!(key)))
+    /// }
+    /// fn handler(_: Value, context: Context) {
+    ///     read("order", context.done_callback().into_once())
+    /// }
+    /// ```
+    pub fn done_callback<R: Serialize + Send + 'static>(&self) -> Callback<R> {
+        let responder = self.responder.clone_as(Origin::CONTEXT, true);
+        responder.into_callback(json::to_json)
+    }
+
+    /// Runs a future as a task of this invocation.
+    ///
+    /// While [`callback_waits_for_empty_event_loop`](Self::callback_waits_for_empty_event_loop)
+    /// holds, a success waits for it. If it panics or ends with an `Err` before the answer is sent,
+    /// the invocation fails with that, as on an unhandled rejection in Node; afterwards it is logged.
+    ///
+    /// It runs on the runtime of the invocation, whatever thread this is called on. Where there is
+    /// no tokio runtime at all (a context from the builder, in a plain test), the future is dropped
+    /// and an error logged.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    ///
+    /// fn handler(_: Value, context: Context, callback: Callback) {
+    ///     context.spawn(async move {
+    ///         let stock: u32 = "7".parse()?;
+    ///         callback.succeed(json!(stock));
+    ///         Ok::<_, std::num::ParseIntError>(())
+    ///     });
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn spawn<F, M>(&self, future: F) -> Task
+    where
+        F: Future<Output: TaskOutput<M>> + Send + 'static,
+    {
+        self.add(Leftover::Task(Location::caller()), future)
+    }
+
+    /// Runs a function that blocks, as a task of this invocation: [`spawn`](Self::spawn) on a thread
+    /// where blocking is allowed. It cannot be stopped once it has begun.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value};
+    ///
+    /// fn handler(_: Value, context: Context, callback: Callback<u64>) {
+    ///     context.spawn_blocking(move || callback.succeed((1..=10_u64).product()));
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking<T, M>(&self, f: impl FnOnce() -> T + Send + 'static) -> Task
+    where
+        T: TaskOutput<M>,
+    {
+        let name = Leftover::Task(Location::caller());
+        let f = move || f().into_failure();
+        let keep = Some(&self.responder);
+        self.invocation
+            .add_blocking(name, f, |failure| failure, keep)
+    }
+
+    /// Node's `setTimeout`, as [`set_timeout`](crate::set_timeout), for code that runs outside of the
+    /// invocation: a thread, or the callback of a client whose tasks are its own.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    /// use std::{thread, time::Duration};
+    ///
+    /// fn handler(_: Value, context: Context, callback: Callback) {
+    ///     thread::spawn(move || {
+    ///         context.set_timeout(Duration::from_millis(5), move || callback.succeed(json!("later")));
+    ///     });
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn set_timeout<T, M>(&self, delay: Duration, f: impl FnOnce() -> T + Send + 'static) -> Task
+    where
+        T: TaskOutput<M>,
+    {
+        let name = Leftover::Timeout(Location::caller());
+        self.invocation
+            .set_timeout(name, delay, f, Some(&self.responder))
+    }
+
+    /// Node's `setImmediate`, as [`set_immediate`](crate::set_immediate), for code that runs outside of
+    /// the invocation.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    /// use std::thread;
+    ///
+    /// fn handler(_: Value, context: Context, callback: Callback) {
+    ///     thread::spawn(move || context.set_immediate(move || callback.succeed(json!("soon"))));
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn set_immediate<T, M>(&self, f: impl FnOnce() -> T + Send + 'static) -> Task
+    where
+        T: TaskOutput<M>,
+    {
+        let name = Leftover::Immediate(Location::caller());
+        self.add(name, async move { f() })
+    }
+
+    /// Runs a future that the answer does not wait for, and the environment does: it starts now,
+    /// the answer goes out when it is there, and the next event is asked for when the future has
+    /// ended. At the deadline, less 50 ms, it is cut off, and named in the log.
+    ///
+    /// Its failure is logged, and never alters the answer.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value, json};
+    ///
+    /// fn handler(_: Value, context: Context, callback: Callback) {
+    ///     context.wait_until(async { /* send the metrics */ });
+    ///     callback.succeed(json!("sent before the metrics are"));
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn wait_until<F, M>(&self, future: F) -> Task
+    where
+        F: Future<Output: TaskOutput<M>> + Send + 'static,
+    {
+        self.add(Leftover::WaitUntil(Location::caller()), future)
+    }
+
+    #[cfg(test)]
+    #[cfg(feature = "lambda")]
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.invocation.time.deadline
+    }
+
+    fn add<F, M>(&self, name: Leftover, future: F) -> Task
+    where
+        F: Future<Output: TaskOutput<M>> + Send + 'static,
+    {
+        let future = Box::pin(future.map(|output| output.into_failure()));
+        let keep = Some(&self.responder);
+        self.invocation.add(name, future, keep)
+    }
+
+    pub(super) fn callback<R: Serialize + Send + 'static>(&self) -> Callback<R> {
+        let responder = self.responder.clone_as(Origin::FIRST, false);
+        responder.into_callback(json::to_json)
+    }
+}
+
+impl Clone for Context {
+    fn clone(&self) -> Self {
+        Context {
+            responder: self.responder.to_keep(),
+            invocation: Arc::clone(&self.invocation),
+        }
+    }
+}
+
+impl Deref for Context {
+    type Target = Members;
+
+    fn deref(&self) -> &Members {
+        &self.invocation.members
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waits = self.callback_waits_for_empty_event_loop();
+        f.debug_struct("Context")
+            .field("members", &self.invocation.members)
+            .field(
+                "remaining_time_in_millis",
+                &self.get_remaining_time_in_millis(),
+            )
+            .field("callback_waits_for_empty_event_loop", &waits)
+            .finish()
+    }
+}

@@ -1,0 +1,175 @@
+//! The invocation whose code is running, so that a helper needs no context passed to it.
+
+use super::{
+    queue::TaskFuture,
+    state::Invocation,
+    task::{Leftover, Task, TaskOutput},
+};
+use crate::completion::Responder;
+use futures::FutureExt;
+use std::{cell::Cell, future::Future, panic::Location, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep_until};
+
+thread_local! {
+    static CURRENT: Cell<Option<Arc<Invocation>>> = const { Cell::new(None) };
+}
+
+/// Runs `f` as code of an invocation.
+pub(super) fn enter<T>(invocation: &Arc<Invocation>, f: impl FnOnce() -> T) -> T {
+    struct Leave(Option<Arc<Invocation>>);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            let _ = CURRENT.try_with(|current| current.replace(self.0.take()));
+        }
+    }
+    // While a thread ends, there is no current invocation.
+    let outer = CURRENT.try_with(|current| current.replace(Some(Arc::clone(invocation))));
+    let _leave = Leave(outer.ok().flatten());
+    invocation.span.in_scope(f)
+}
+
+/// The invocation whose code calls this.
+pub(super) fn invocation() -> Option<Arc<Invocation>> {
+    let current = CURRENT.try_with(|current| {
+        let invocation = current.take();
+        current.set(invocation.clone());
+        invocation
+    });
+    // While a thread ends, its code belongs to nobody.
+    current.ok().flatten()
+}
+
+/// Runs a future as a task of the current invocation, as [`Context::spawn`](crate::Context::spawn)
+/// does, in code that was given no context.
+///
+/// The current invocation is the one whose handler or task calls this: in the handler itself, in its
+/// future, in its tasks, timers and blocking functions, and in whatever those call. A thread or a task
+/// of `tokio::spawn` belongs to no invocation; pass it a [`Context`](crate::Context). Outside of any
+/// invocation the future runs as a task of the current tokio runtime, and a failure is logged.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// fn save(order: Value, callback: Callback) {
+///     nodeback::spawn(async move {
+///         tokio::task::yield_now().await;
+///         callback(None, Some(order));
+///     });
+/// }
+/// let handler = |event: Value, _: Context, callback: Callback| save(event, callback);
+///
+/// let outcome = nodeback::invoke(handler, json!({ "id": 7 }), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap(), json!({ "id": 7 }));
+/// # }
+/// ```
+#[track_caller]
+pub fn spawn<F, M>(future: F) -> Task
+where
+    F: Future<Output: TaskOutput<M>> + Send + 'static,
+{
+    let name = Leftover::Task(Location::caller());
+    add(name, Box::pin(future.map(|output| output.into_failure())))
+}
+
+/// Calls a function after a time, as a task of the current invocation: Node's
+/// `setTimeout(callback, delay)`.
+///
+/// A success that is signalled through the callback waits for it. If the function returns an `Err` or
+/// panics, the invocation fails, as with an uncaught exception in Node. Timers of the same time fire
+/// in the order in which they were set. A delay of less than a millisecond is one, as in Node.
+///
+/// [`Task::abort`] is Node's `clearTimeout`; dropping the task clears nothing. `return setTimeout(..)`
+/// is `set_timeout(..); return;`. [`spawn`] defines the current invocation; elsewhere, use
+/// [`Context::set_timeout`](crate::Context::set_timeout).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Value, json, set_timeout};
+/// use std::time::Duration;
+///
+/// let handler = |_: Value, _: Context, callback: Callback| {
+///     let late = callback.clone();
+///     let timer = set_timeout(Duration::from_secs(2), move || late.fail("too slow"));
+///     set_timeout(Duration::from_millis(5), move || {
+///         timer.abort();
+///         callback.succeed(json!("in time"));
+///     });
+/// };
+/// let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap(), "in time");
+/// # }
+/// ```
+#[track_caller]
+pub fn set_timeout<T, M>(delay: Duration, f: impl FnOnce() -> T + Send + 'static) -> Task
+where
+    T: TaskOutput<M>,
+{
+    let name = Leftover::Timeout(Location::caller());
+    invocation_or_nobody().set_timeout(name, delay, f, None)
+}
+
+impl Invocation {
+    pub(super) fn set_timeout<T, M>(
+        self: &Arc<Self>,
+        name: Leftover,
+        delay: Duration,
+        f: impl FnOnce() -> T + Send + 'static,
+        keep: Option<&Responder>,
+    ) -> Task
+    where
+        T: TaskOutput<M>,
+    {
+        // Counted from the call, not from when the task is first polled.
+        let due = Instant::now().checked_add(delay.max(Duration::from_millis(1)));
+        let fires = async move {
+            match due {
+                // What blocked the thread may have taken longer than that.
+                Some(due) if due <= Instant::now() => {}
+                Some(due) => sleep_until(due).await,
+                // Beyond what a clock can tell.
+                None => std::future::pending().await,
+            }
+            f().into_failure()
+        };
+        self.add(name, Box::pin(fires), keep)
+    }
+}
+
+/// Calls a function when nothing else of the current invocation is ready and no timer is due: Node's
+/// `setImmediate(callback)`.
+///
+/// It is a task as with [`set_timeout`]; [`Task::abort`] is Node's `clearImmediate`. One that is set
+/// by another immediate runs after timers and sockets have had their turn.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Value, json, set_immediate};
+///
+/// let handler = |_: Value, _: Context, callback: Callback| {
+///     set_immediate(move || callback(None, Some(json!("second"))));
+///     nodeback::spawn(async { /* first */ });
+/// };
+/// let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap(), "second");
+/// # }
+/// ```
+#[track_caller]
+pub fn set_immediate<T, M>(f: impl FnOnce() -> T + Send + 'static) -> Task
+where
+    T: TaskOutput<M>,
+{
+    let name = Leftover::Immediate(Location::caller());
+    add(name, Box::pin(async move { f().into_failure() }))
+}
+
+fn add(name: Leftover, future: TaskFuture) -> Task {
+    invocation_or_nobody().add(name, future, None)
+}
+
+fn invocation_or_nobody() -> Arc<Invocation> {
+    invocation().unwrap_or_else(Invocation::of_nobody)
+}

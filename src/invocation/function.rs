@@ -1,0 +1,154 @@
+//! Handlers of whatever shape, as the places that run them see them.
+
+#[cfg(feature = "lambda")]
+use super::layers::Layers;
+use super::{
+    Unsignalled,
+    context::Context,
+    handler::{Handler, Work, enter},
+    json,
+};
+use crate::error::{Error, IntoError};
+use bytes::Bytes;
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+
+/// What a handler is run with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) unsignalled: Unsignalled,
+    /// How long before its deadline an invocation fails that has no answer, if before it.
+    pub(crate) answer_before_deadline: Option<Duration>,
+}
+
+impl Settings {
+    /// With what the environment says instead.
+    ///
+    /// # Errors
+    ///
+    /// What a variable has to be, and is not.
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    pub(crate) fn overridden(
+        mut self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Error> {
+        let mistake = |name, text, expected| {
+            let message = format!("{name} is `{text}`: expected {expected}");
+            Err(Error::ours("Runtime.InvalidEnvironment", message))
+        };
+        const UNSIGNALLED: &str = "NODEBACK_UNSIGNALLED";
+        match variable(UNSIGNALLED) {
+            None => {}
+            Some(text) if text.eq_ignore_ascii_case("fail") => {
+                self.unsignalled = Unsignalled::Fail;
+            }
+            Some(text) if text.eq_ignore_ascii_case("null") => {
+                self.unsignalled = Unsignalled::Null;
+            }
+            Some(text) => return mistake(UNSIGNALLED, text, "`fail` or `null`"),
+        }
+        const MARGIN: &str = "NODEBACK_ANSWER_BEFORE_DEADLINE";
+        if let Some(text) = variable(MARGIN) {
+            match text.trim().parse() {
+                Ok(0) => self.answer_before_deadline = None,
+                Ok(millis) => {
+                    self.answer_before_deadline = Some(Duration::from_millis(millis));
+                }
+                Err(_) => return mistake(MARGIN, text, "whole milliseconds, or 0 for off"),
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// A handler of whatever shape, with what it is run with.
+#[derive(Clone)]
+pub(crate) struct Function {
+    pub(super) enter: Arc<Enter>,
+    pub(crate) settings: Settings,
+    #[cfg(feature = "lambda")]
+    pub(crate) layers: Option<Layers>,
+}
+
+/// Parses the event, and enters the handler.
+type Enter = dyn Fn(Bytes, Context) -> Result<Work, Error> + Send + Sync;
+
+impl Function {
+    pub(crate) fn new<M>(handler: impl Handler<M>) -> Self {
+        let handler = Arc::new(handler);
+        Function {
+            enter: Arc::new(move |event, context| {
+                enter(&handler, || json::from_json(event), context)
+            }),
+            settings: Settings::default(),
+            #[cfg(feature = "lambda")]
+            layers: None,
+        }
+    }
+}
+
+/// The functions of one program, by the names that they are exported under.
+#[derive(Clone, Default)]
+pub(crate) struct Functions(Vec<(Option<Cow<'static, str>>, Function)>);
+
+impl Functions {
+    /// One that was exported under this name before is replaced.
+    pub(crate) fn export(&mut self, name: Option<Cow<'static, str>>, function: Function) {
+        self.0.retain(|(other, _)| *other != name);
+        self.0.push((name, function));
+    }
+
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    pub(crate) fn each(&mut self) -> impl Iterator<Item = &mut Function> {
+        self.0.iter_mut().map(|(_, function)| function)
+    }
+
+    /// The one that a name means: any name does where there is but one, `other` as well as
+    /// `index.other` otherwise.
+    pub(crate) fn named(&self, name: &str) -> Result<&Function, NotExported> {
+        if let [(_, only)] = self.0.as_slice() {
+            return Ok(only);
+        }
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let found = self
+            .0
+            .iter()
+            .find(|(exported, _)| exported.as_deref() == Some(last));
+        found
+            .map(|(_, function)| function)
+            .ok_or_else(|| NotExported {
+                name: name.into(),
+                exported: self.names().map(String::from).collect(),
+            })
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|(name, _)| name.as_deref())
+    }
+}
+
+/// No function has this name.
+#[derive(Debug)]
+pub(crate) struct NotExported {
+    name: String,
+    exported: Vec<String>,
+}
+
+impl IntoError<NotExported> for NotExported {
+    fn into_error(self) -> Error {
+        Error::ours("Runtime.HandlerNotFound", self.to_string())
+    }
+}
+
+impl fmt::Display for NotExported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NotExported { name, exported } = self;
+        match name.as_str() {
+            "" => f.write_str("no handler is named: expected ")?,
+            name => write!(f, "`{name}` is not exported: expected ")?,
+        }
+        match exported.as_slice() {
+            [] => f.write_str("at least one handler in `nodeback::exports()`"),
+            names => write!(f, "one of {}", names.join(", ")),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The shapes that a handler may have.
+
+mod shapes;
+
+use super::{context::Context, queue::TaskFuture};
+use crate::{completion::Callback, error::Error};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{fmt, sync::Arc};
+
+/// A function or closure that [`run`](crate::run) and [`invoke`](crate::invoke()) accept.
+///
+#[doc = include_str!("../../docs/shapes.md")]
+///
+/// # The parameter `M`
+///
+/// It keeps the shapes apart for the compiler, which always finds it by itself: it can be
+/// ignored. A function that takes any handler is written
+///
+/// ```
+/// use nodeback::Handler;
+///
+/// fn register<M>(handler: impl Handler<M>) {
+///     // ..
+/// #   let _ = handler;
+/// }
+/// # register(async |event: nodeback::Value| Ok::<_, nodeback::Error>(event));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has none of the shapes of a handler",
+    label = "not a handler",
+    note = "a handler is a function or closure, `Send + Sync + 'static`, of one of these shapes:
+    fn(E, Context, Callback<R>)
+    fn(E, Context, Callback<R>) -> Result<(), Err>
+    async fn(E, Context, Callback<R>)
+    async fn(E, Context, Callback<R>) -> Result<(), Err>
+    async fn(E, Context) -> Result<R, Err>
+    fn(E, Context) -> Result<R, Err>
+    fn(E, Context)
+where the last parameter may be left out of those that return a result: `async fn(E)`, `fn(E)`",
+    note = "`E` is `DeserializeOwned + Send`, `R` is `Serialize + Send`, `Err` is what `nodeback::IntoError` accepts; a future has to be `Send`; a closure has to name the types of its parameters",
+    note = "an `async move |..|` closure that uses what it captured is no `Fn`: write `move |..| {{ let state = state.clone(); async move {{ .. }} }}`"
+)]
+pub trait Handler<M>: Send + Sync + 'static {
+    /// What the handler takes for an event.
+    type Event: DeserializeOwned + Send + 'static;
+    /// What it answers with.
+    type Response: Serialize + Send + 'static;
+
+    /// Enters the handler.
+    #[doc(hidden)]
+    fn call(
+        self: &Arc<Self>,
+        event: Self::Event,
+        context: Context,
+        callback: Callback<Self::Response>,
+    ) -> Work;
+}
+
+/// What a handler has still to do once it was entered.
+#[doc(hidden)]
+pub enum Work {
+    /// Nothing.
+    Done,
+    /// A future.
+    Future(TaskFuture),
+    /// A function that may block, and what it returned, to be signalled in the event loop.
+    Blocking(Box<dyn FnOnce() -> Returned + Send>),
+}
+
+pub(super) type Returned = Box<dyn FnOnce() + Send>;
+
+/// Enters a handler with the event, if that can be had.
+pub(super) fn enter<M, H: Handler<M>>(
+    handler: &Arc<H>,
+    event: impl FnOnce() -> Result<H::Event, Error>,
+    context: Context,
+) -> Result<Work, Error> {
+    let event = event()?;
+    let callback = context.callback();
+    Ok(handler.call(event, context, callback))
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Work::Done => "Done",
+            Work::Future(_) => "Future",
+            Work::Blocking(_) => "Blocking",
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! What everything that belongs to one invocation shares: its context, its tasks and its driver.
+
+use super::{
+    context::{Limit, Members},
+    queue::{Left, Queue},
+};
+use parking_lot::Mutex;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{runtime::Handle, time::Instant};
+use tracing::Span;
+
+/// One invocation.
+pub(crate) struct Invocation {
+    pub(super) members: Arc<Members>,
+    pub(super) limit: Limit,
+    pub(super) time: Time,
+    /// Every line of the invocation is logged in it.
+    pub(super) span: Span,
+    /// Where its tasks go on after the response.
+    pub(super) runtime: Option<Handle>,
+    /// Whether it stands for code outside of any invocation.
+    pub(super) of_nobody: bool,
+    /// Its event loop: see `event_loop.rs`.
+    pub(super) queue: Mutex<Queue>,
+    answered: AtomicU8,
+}
+
+/// When it started, and when it has to be over, if that is known.
+#[derive(Clone, Copy)]
+pub(super) struct Time {
+    pub(super) started: Instant,
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Time {
+    /// How long it may take in all.
+    pub(super) fn allowed(&self) -> Option<Duration> {
+        Some(self.deadline?.saturating_duration_since(self.started))
+    }
+}
+
+/// Who has answered an invocation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
+pub(super) enum AnsweredBy {
+    Nobody,
+    /// The driver, which polls the event loop.
+    Driver,
+    /// The error of a layer.
+    #[cfg(feature = "lambda")]
+    Layer,
+    Watchdog,
+}
+
+impl Invocation {
+    /// An invocation that starts now, on the current tokio runtime, if there is one.
+    pub(super) fn new(members: Arc<Members>, limit: Limit, span: Span, queue: Queue) -> Arc<Self> {
+        Invocation::make(members, limit, span, queue, false)
+    }
+
+    fn make(
+        members: Arc<Members>,
+        limit: Limit,
+        span: Span,
+        queue: Queue,
+        of_nobody: bool,
+    ) -> Arc<Self> {
+        let started = Instant::now();
+        Arc::new(Invocation {
+            members,
+            limit,
+            time: Time {
+                started,
+                deadline: limit.deadline(started),
+            },
+            span,
+            runtime: Handle::try_current().ok(),
+            of_nobody,
+            queue: Mutex::new(queue),
+            answered: AtomicU8::new(AnsweredBy::Nobody as u8),
+        })
+    }
+
+    /// What stands for an invocation where none is running.
+    pub(super) fn of_nobody() -> Arc<Self> {
+        Invocation::make(
+            Arc::default(),
+            Limit::None,
+            Span::none(),
+            Queue::default(),
+            true,
+        )
+    }
+
+    /// Marks the invocation as answered. Returns `None` if it was answered already: of all that may
+    /// send an outcome, the first to call this does.
+    pub(super) fn claim_answer(&self, by: AnsweredBy) -> Option<Left> {
+        let nobody = AnsweredBy::Nobody as u8;
+        // ORDERING: Relaxed, since the word decides who goes on and publishes nothing.
+        let claimed =
+            self.answered
+                .compare_exchange(nobody, by as u8, Ordering::Relaxed, Ordering::Relaxed);
+        let polls = by == AnsweredBy::Driver;
+        claimed.is_ok().then(|| self.answered(polls))
+    }
+
+    pub(super) fn is_answered(&self) -> bool {
+        // ORDERING: as in `claim_answer`, nothing is published.
+        self.answered.load(Ordering::Relaxed) != AnsweredBy::Nobody as u8
+    }
+
+    pub(super) fn is_answered_by(&self, by: AnsweredBy) -> bool {
+        // ORDERING: as in `claim_answer`, nothing is published.
+        self.answered.load(Ordering::Relaxed) == by as u8
+    }
+
+    pub(super) fn request_id(&self) -> &str {
+        &self.members.aws_request_id
+    }
+}

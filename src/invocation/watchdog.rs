@@ -1,0 +1,137 @@
+//! The watchdog: it responds for a handler that blocks its thread, which cannot be timed out from
+//! within. Its thread has a tokio runtime of its own, since every thread of the user's may be blocked.
+
+use super::{
+    driver::Sink,
+    running::{GAP, timed_out},
+    state::{AnsweredBy, Invocation},
+};
+use crate::guard::{Guarded, discard, guarded};
+use futures::future::{BoxFuture, FutureExt, select};
+use parking_lot::Mutex;
+use std::{
+    collections::BTreeMap,
+    pin::pin,
+    sync::{Arc, LazyLock},
+    thread,
+    time::Instant,
+};
+use tokio::{runtime, sync::Notify, time};
+use tracing::Instrument;
+
+/// What is sent for a blocked handler.
+pub(crate) type Late = BoxFuture<'static, ()>;
+
+/// When an invocation is over, and which one it is of those that are over then.
+type Key = (Instant, u64);
+
+type Bark = Box<dyn FnOnce() -> Option<Late> + Send>;
+
+#[derive(Default)]
+struct Watchdog {
+    watched: Mutex<Watched>,
+    /// One is to be barked at before those that it waits for.
+    earlier: Notify,
+}
+
+#[derive(Default)]
+struct Watched {
+    barks: BTreeMap<Key, Bark>,
+    count: u64,
+    /// Until when the thread sleeps, at most.
+    sleeps_until: Option<Instant>,
+}
+
+static WATCHDOG: LazyLock<&'static Watchdog> = LazyLock::new(|| {
+    let watchdog: &'static Watchdog = Box::leak(Box::default());
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let started = runtime.and_then(|runtime| {
+        let thread = thread::Builder::new().name("nodeback-watchdog".into());
+        thread.spawn(move || runtime.block_on(watchdog.run()))
+    });
+    if let Err(error) = started {
+        tracing::error!("no handler that blocks its thread can be timed out: {error}");
+    }
+    watchdog
+});
+
+/// Ends the watch when it is dropped.
+pub(super) struct Watch(Option<Key>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(key) = self.0 {
+            let bark = WATCHDOG.watched.lock().barks.remove(&key);
+            drop(bark);
+        }
+    }
+}
+
+/// Has the sink send an error, if the invocation has no answer shortly after its deadline: by then it
+/// would have ended itself if its thread could.
+pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
+    let Some(allowed) = invocation.time.allowed().filter(|_| S::WATCHED) else {
+        return Watch(None);
+    };
+    let Some(end) = Instant::now().checked_add(allowed.saturating_add(GAP)) else {
+        return Watch(None);
+    };
+    let (invocation, sink) = (Arc::clone(invocation), sink.clone());
+    let bark = move || {
+        invocation.claim_answer(AnsweredBy::Watchdog)?;
+        let error = timed_out(invocation.request_id(), allowed);
+        let span = invocation.span.clone();
+        // From here on nobody else answers, whatever a subscriber does.
+        let _ = guarded(|| {
+            span.in_scope(|| {
+                tracing::warn!("cut off at the deadline: the handler, which blocks its thread");
+            });
+        });
+        Some(sink.send_for_blocked(error).instrument(span).boxed())
+    };
+    Watch(Some(WATCHDOG.watch(end, Box::new(bark))))
+}
+
+impl Watchdog {
+    fn watch(&self, end: Instant, bark: Bark) -> Key {
+        let mut watched = self.watched.lock();
+        watched.count += 1;
+        let key = (end, watched.count);
+        watched.barks.insert(key, bark);
+        // Most end later than the thread wakes anyhow.
+        let earlier = watched.sleeps_until.is_none_or(|until| end < until);
+        drop(watched);
+        if earlier {
+            self.earlier.notify_one();
+        }
+        key
+    }
+
+    async fn run(&self) -> ! {
+        loop {
+            let first = {
+                let mut watched = self.watched.lock();
+                let first = watched.barks.first_key_value().map(|((end, _), _)| *end);
+                watched.sleeps_until = first;
+                first
+            };
+            let earlier = pin!(self.earlier.notified());
+            match first {
+                None => earlier.await,
+                Some(end) if end > Instant::now() => {
+                    select(earlier, pin!(time::sleep_until(end.into()))).await;
+                }
+                Some(_) => self.bark(),
+            }
+        }
+    }
+
+    fn bark(&self) {
+        let first = self.watched.lock().barks.pop_first();
+        let Some((_, bark)) = first else { return };
+        // A subscriber that panics takes nobody else's watch away.
+        if let Ok(Some(late)) = guarded(bark) {
+            tokio::spawn(Guarded::new(late).map(discard));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Requests over raw sockets, and what is answered to them.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::net::SocketAddr;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+pub(crate) const PATH: &str = "/2015-03-31/functions/f/invocations";
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// Of the first answer in what was read.
+    pub(crate) fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        Answer {
+            status: status.unwrap_or_else(|| panic!("no answer: `{text}`")),
+            head: head.to_lowercase(),
+            body: body.into(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_refusal(&self, status: u16, error_type: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        let header = format!("\r\nx-amzn-errortype: {}", error_type.to_lowercase());
+        assert!(self.head.contains(&header), "no {error_type}: {self:?}");
+        assert!(self.head.contains("\r\ncontent-type: application/json"));
+        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
+        assert_eq!(body["Type"], "User");
+    }
+}
+
+/// Reads until the server ends the connection, or resets it.
+pub(crate) async fn read_all(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    String::from_utf8(bytes).unwrap()
+}
+
+pub(crate) async fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The server may have ended it before all is sent.
+    let _ = stream.write_all(request.as_ref()).await;
+    stream
+}
+
+/// Sends, and reads all that the server answers until it ends the connection.
+pub(crate) async fn raw(address: SocketAddr, request: impl AsRef<[u8]>) -> String {
+    read_all(&mut send(address, request).await).await
+}
+
+#[track_caller]
+pub(crate) fn assert_answered(answer: &Answer, body: &str) {
+    assert_eq!((answer.status, answer.body.as_str()), (200, body));
+}

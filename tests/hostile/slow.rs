@@ -1,0 +1,178 @@
+//! Clients that are slow: each limit of time ends what it is for, and nothing before. Time is paused,
+//! and nothing happens but the waiting, so that a test passes at once. That takes a server on the
+//! runtime of the test, where `Runtime::serve` has one on a thread of its own.
+
+#[path = "raw.rs"]
+mod raw;
+
+use super::{Environment, Guard, Server, app, connection};
+use crate::{
+    Bytes, Callback, Context, Error, Value,
+    invocation::{Function, Functions, Handler},
+};
+use raw::{Answer, PATH, assert_answered, raw, read_all, send};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    runtime::Handle,
+    task::JoinHandle,
+    time::{self, Instant},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// A served handler; ending it waits for what is in flight.
+struct Desk {
+    address: SocketAddr,
+    stop: CancellationToken,
+    served: JoinHandle<()>,
+}
+
+impl Desk {
+    async fn serve<M>(handler: impl Handler<M>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut functions = Functions::default();
+        functions.export(None, Function::new(handler));
+        let server = Arc::new(Server {
+            functions,
+            environment: Environment::read(&super::Desk::default()).unwrap(),
+            guard: Guard::new(address),
+            limits: Arc::default(),
+            runtime: Handle::current(),
+            invocations: TaskTracker::new(),
+        });
+        let (stop, limits) = (CancellationToken::new(), Arc::clone(&server.limits));
+        let stopped = stop.clone().cancelled_owned();
+        Desk {
+            address,
+            stop,
+            served: tokio::spawn(connection::serve(listener, app(server), limits, stopped)),
+        }
+    }
+
+    async fn echo() -> Self {
+        Desk::serve(|event: Value, _: Context, callback: Callback| callback.succeed(event)).await
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.served.await.unwrap();
+    }
+}
+
+/// Sends `start`, then a byte of `rest` now and then, until the server has had enough.
+async fn trickle(
+    address: SocketAddr,
+    start: &str,
+    rest: &'static [u8],
+    pause: Duration,
+) -> (String, Duration) {
+    let began = Instant::now();
+    let (mut read, mut write) = send(address, start).await.into_split();
+    let trickle = tokio::spawn(async move {
+        for byte in rest.iter().cycle() {
+            time::sleep(pause).await;
+            if write.write_all(&[*byte]).await.is_err() {
+                return;
+            }
+        }
+    });
+    let answer = read_all(&mut read).await;
+    trickle.abort();
+    (answer, began.elapsed())
+}
+
+#[track_caller]
+fn assert_about(took: Duration, seconds: u64) {
+    let expected = Duration::from_secs(seconds);
+    assert!(
+        took >= expected && took < expected + Duration::from_secs(1),
+        "it took {took:?} and not {expected:?}"
+    );
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn headers_that_trickle_are_cut_off_after_30_seconds() {
+    let desk = Desk::echo().await;
+    let start = format!("POST {PATH} HTTP/1.1\r\nx-slow: ");
+    let (answer, took) = trickle(desk.address, &start, b"y", SECOND).await;
+    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert_about(took, 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_is_cut_off_after_60_seconds() {
+    let desk = Desk::echo().await;
+    let start = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n");
+    let (answer, took) = trickle(desk.address, &start, b" ", SECOND).await;
+    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
+    assert!(answer.contains("The body of the request"), "{answer}");
+    assert_about(took, 60);
+
+    let chunked =
+        format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
+    let (answer, took) = trickle(desk.address, &chunked, b"1\r\n \r\n", SECOND).await;
+    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
+    assert_about(took, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stops_is_cut_off_after_10_seconds() {
+    let desk = Desk::echo().await;
+    let began = Instant::now();
+    let request =
+        format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{{");
+    let answer = raw(desk.address, request).await;
+    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
+    assert!(answer.contains("next piece of the body"), "{answer}");
+    assert_about(began.elapsed(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed_after_30_seconds_without_a_word() {
+    let desk = Desk::echo().await;
+    let began = Instant::now();
+    assert_eq!(raw(desk.address, "").await, "");
+    assert_about(began.elapsed(), 30);
+
+    // The same after an answer.
+    let began = Instant::now();
+    let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n7");
+    let answers = raw(desk.address, request).await;
+    assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
+    assert_answered(&Answer::parse(&answers), "7");
+    assert_about(began.elapsed(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+    let large = async |_: Value| Ok::<_, Error>(Bytes::from(vec![b'1'; 6_000_000]));
+    let desk = Desk::serve(large).await;
+    let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+    let mut client = send(desk.address, request).await;
+    let mut first = [0];
+    client.read_exact(&mut first).await.unwrap();
+    let began = Instant::now();
+    // It waits for the connection to end.
+    time::timeout(60 * SECOND, desk.end())
+        .await
+        .expect("the client is cut off");
+    assert_about(began.elapsed(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_waits_for_slow_headers_no_longer_than_they_may_take() {
+    let desk = Desk::echo().await;
+    let _idle = send(desk.address, "").await;
+    let half = send(desk.address, format!("POST {PATH} HTTP/1.1\r\n")).await;
+    // Both are accepted when a later one is.
+    assert_ne!(raw(desk.address, "?\r\n\r\n").await, "");
+    let began = Instant::now();
+    desk.end().await;
+    assert!(began.elapsed() <= 33 * SECOND, "{:?}", began.elapsed());
+    drop(half);
+}
