@@ -3,7 +3,6 @@
 use super::{
     backoff::Backoff,
     event::{INVOCATION_ID, Names, Posting},
-    timer::Timer,
 };
 use crate::{error::Error, guard};
 use bytes::Bytes;
@@ -15,6 +14,7 @@ use http_body_util::BodyExt;
 use lambda_runtime_api_client::{BoxError, PooledClient, body::Body, build_request};
 use serde_json::json;
 use std::time::Duration;
+use tokio::time;
 
 pub(super) const API: &str = "/2018-06-01/runtime";
 
@@ -30,7 +30,6 @@ impl Posting {
     pub(super) async fn post(
         &self,
         client: &PooledClient,
-        timer: &Timer,
         answer: Result<Bytes, Error>,
     ) -> Result<(), Error> {
         let Names {
@@ -45,7 +44,7 @@ impl Posting {
             headers.insert(INVOCATION_ID, id.clone());
         }
         let body = answer.unwrap_or_else(|error| error.to_wire().into());
-        let Err(NotTaken { why, fatal }) = send(client, timer, &path, headers, body).await else {
+        let Err(NotTaken { why, fatal }) = send(client, &path, headers, body).await else {
             return Ok(());
         };
         tracing::error!("the answer was not taken: {why}");
@@ -70,7 +69,7 @@ pub(super) async fn restore_error(client: &PooledClient, error: &Error) {
 async fn say(client: &PooledClient, phase: &str, error: &Error) {
     let path = format!("{API}/{phase}/error");
     let (headers, body) = (headers(Some(error)), Bytes::from(error.to_wire()));
-    if let Err(NotTaken { why, .. }) = send(client, &Timer::default(), &path, headers, body).await {
+    if let Err(NotTaken { why, .. }) = send(client, &path, headers, body).await {
         tracing::error!("the {phase} error was not taken: {why}");
     }
 }
@@ -105,7 +104,6 @@ struct NotTaken {
 /// the same: the API takes the first of a request id, and refuses the others.
 async fn send(
     client: &PooledClient,
-    timer: &Timer,
     path: &str,
     headers: HeaderMap,
     body: Bytes,
@@ -113,11 +111,11 @@ async fn send(
     let mut backoff = Backoff::new();
     loop {
         let attempt = attempt(client, path, headers.clone(), body.clone());
-        let (status, mut why) = match timer.limit(ATTEMPT, attempt).await {
-            Some(Ok(status)) if status.0.is_success() => return Ok(()),
-            Some(Ok((status, why))) => (Some(status), why),
-            Some(Err(error)) => (None, describe(&*error)),
-            None => (None, format!("no reply within {} s", ATTEMPT.as_secs())),
+        let (status, mut why) = match time::timeout(ATTEMPT, attempt).await {
+            Ok(Ok(status)) if status.0.is_success() => return Ok(()),
+            Ok(Ok((status, why))) => (Some(status), why),
+            Ok(Err(error)) => (None, describe(&*error)),
+            Err(_) => (None, format!("no reply within {} s", ATTEMPT.as_secs())),
         };
         if status.is_none_or(passes) && backoff.pause(ATTEMPTS).await {
             continue;

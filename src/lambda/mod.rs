@@ -6,7 +6,6 @@ mod environment;
 mod event;
 mod poll;
 mod snapstart;
-mod timer;
 mod worker;
 
 use crate::{
@@ -20,7 +19,6 @@ use lambda_runtime::SnapStartResource;
 use lambda_runtime_api_client::PooledClient;
 use poll::Poll;
 use std::{env, sync::Arc};
-use timer::Timer;
 use tokio::{runtime::Handle, sync::mpsc};
 use worker::Worker;
 
@@ -60,7 +58,6 @@ pub(crate) async fn run(
         client: Arc::new(client),
         shares: concurrency > 1,
         poll: Arc::new(Poll::default()),
-        timer: Arc::new(Timer::default()),
         context,
         runtime: Handle::current(),
         exit,

@@ -3,7 +3,6 @@
 use super::{
     event::{Event, Posting},
     poll::Poll,
-    timer::Timer,
 };
 use crate::{
     Result,
@@ -26,8 +25,6 @@ pub(super) struct Worker {
     /// Whether others use that too.
     pub(super) shares: bool,
     pub(super) poll: Arc<Poll>,
-    /// How long posting takes.
-    pub(super) timer: Arc<Timer>,
     /// What the context of each invocation has.
     pub(super) context: ContextBuilder,
     /// Where the handlers run.
@@ -107,11 +104,10 @@ impl Sink for Post {
     const WATCHED: bool = true;
 
     async fn send(self, outcome: Result<Bytes>, span: &Span) -> Result<()> {
-        let Worker { client, timer, .. } = &self.worker;
         if let Err(error) = &outcome {
             span.in_scope(|| error.log());
         }
-        let post = self.posting.post(client, timer, outcome);
+        let post = self.posting.post(&self.worker.client, outcome);
         post.instrument(span.clone()).await
     }
 
@@ -125,7 +121,7 @@ impl Sink for Post {
         // What drives the worker's own connections may be stuck behind the handler. Each runtime has
         // a client of its own.
         let client = || super::client(worker.client.base.clone(), 1);
-        let posted = posting.post(&client(), &Timer::default(), Err(error)).await;
+        let posted = posting.post(&client(), Err(error)).await;
         match posted {
             Ok(()) => {
                 worker.client = Arc::new(client());
