@@ -1,0 +1,659 @@
+//! A user's code in the places where nobody looks for it: `Deserialize`, `Serialize`, `Display`,
+//! `source`, `Drop`, wrappers, wakers. Whatever it does there fails its own invocation, or nothing, and
+//! the next invocation is unharmed. Each test runs on every flavor of tokio's runtime.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+#[path = "common/flavors.rs"]
+mod flavors;
+
+use flavors::on_every_flavor;
+use nodeback::{
+    Callback, Context, Error, Handler, IntoError, Outcome, Result, Runtime, Unsignalled, Value,
+    error, json, set_timeout,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{
+    error::Error as StdError, fmt, future::Future, panic::panic_any, pin::Pin, task::Poll, thread,
+    time::Duration,
+};
+
+async fn invoke<M>(handler: impl Handler<M>) -> Outcome {
+    let context = Context::builder().timeout(Duration::from_secs(20)).build();
+    nodeback::invoke(handler, json!({ "n": 1 }), context).await
+}
+
+/// `errorType: errorMessage`.
+fn failure(outcome: Outcome) -> String {
+    let error = outcome.result.unwrap_err();
+    format!("{}: {}", error.error_type(), error.message())
+}
+
+/// Whether the next one is unharmed.
+async fn assert_unharmed() {
+    let echo = |event: Value, _: Context, callback: Callback| callback.succeed(event);
+    assert_eq!(invoke(echo).await.result.unwrap(), json!({ "n": 1 }));
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+mod an_event {
+    use super::*;
+
+    struct Panics;
+    impl<'de> Deserialize<'de> for Panics {
+        fn deserialize<D: Deserializer<'de>>(_: D) -> std::result::Result<Self, D::Error> {
+            panic!("in Deserialize")
+        }
+    }
+
+    #[derive(Deserialize)]
+    struct Within {
+        #[allow(dead_code, reason = "it is never parsed")]
+        n: Panics,
+    }
+
+    /// Fails to parse with a value that panics when it is dropped.
+    struct Fails;
+    impl<'de> Deserialize<'de> for Fails {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+            let _bomb = Bomb;
+            u8::deserialize(from).map(|_| Fails)
+        }
+    }
+
+    #[test]
+    fn that_panics_as_it_is_parsed_fails_its_invocation() {
+        on_every_flavor(async || {
+            let panics = |_: Panics, _: Context, callback: Callback| callback.succeed(json!(1));
+            assert_eq!(
+                failure(invoke(panics).await),
+                "Runtime.Panic: in Deserialize"
+            );
+            let within = async |_: Within| Ok::<_, Error>(());
+            assert_eq!(
+                failure(invoke(within).await),
+                "Runtime.Panic: in Deserialize"
+            );
+            let blocking = |_: Panics, _: Context| Ok::<_, Error>(());
+            assert_eq!(
+                failure(invoke(blocking).await),
+                "Runtime.Panic: in Deserialize"
+            );
+            let fails = |_: Fails, _: Context| Ok::<_, Error>(());
+            assert_eq!(failure(invoke(fails).await), "Runtime.Panic: dropped");
+            assert_unharmed().await;
+        });
+    }
+
+    #[test]
+    fn that_panics_as_it_is_encoded_fails_its_test() {
+        on_every_flavor(async || {
+            let echo = |event: Value, _: Context, callback: Callback| callback.succeed(event);
+            let outcome = nodeback::invoke(echo, a_result::Panics, Context::default()).await;
+            assert_eq!(failure(outcome), "Runtime.Panic: in Serialize");
+        });
+    }
+
+    #[test]
+    fn that_panics_as_it_is_dropped_fails_its_invocation() {
+        #[derive(Deserialize)]
+        struct Event {
+            #[serde(skip, default = "bomb")]
+            _bomb: Bomb,
+        }
+        fn bomb() -> Bomb {
+            Bomb
+        }
+        on_every_flavor(async || {
+            let drops = |_: Event, _: Context, callback: Callback| callback.succeed(json!(1));
+            assert_eq!(failure(invoke(drops).await), "Runtime.Panic: dropped");
+        });
+    }
+}
+
+mod a_result {
+    use super::*;
+
+    #[derive(Debug)]
+    pub(super) struct Panics;
+    impl Serialize for Panics {
+        fn serialize<S: Serializer>(&self, _: S) -> std::result::Result<S::Ok, S::Error> {
+            panic!("in Serialize")
+        }
+    }
+
+    #[test]
+    fn that_panics_as_it_is_encoded_fails_its_invocation_wherever_that_is() {
+        on_every_flavor(async || {
+            const PANIC: &str = "Runtime.Panic: in Serialize";
+            for _ in 0..20 {
+                let at_once =
+                    |_: Value, _: Context, callback: Callback<Panics>| callback.succeed(Panics);
+                assert_eq!(failure(invoke(at_once).await), PANIC);
+                let blocking = |_: Value, _: Context| Ok::<_, Error>(Panics);
+                assert_eq!(failure(invoke(blocking).await), PANIC);
+                let returned = async |_: Value| Ok::<_, Error>(Panics);
+                assert_eq!(failure(invoke(returned).await), PANIC);
+                let on_a_thread = |_: Value, _: Context, callback: Callback<Panics>| {
+                    thread::spawn(move || callback(None, Some(Panics)));
+                };
+                assert_eq!(failure(invoke(on_a_thread).await), PANIC);
+                let elsewhere = |_: Value, context: Context| {
+                    tokio::spawn(async move { context.succeed(Panics) });
+                };
+                assert_eq!(failure(invoke(elsewhere).await), PANIC);
+                let blocking_task = |_: Value, context: Context, callback: Callback<Panics>| {
+                    context.spawn_blocking(move || callback.succeed(Panics));
+                };
+                assert_eq!(failure(invoke(blocking_task).await), PANIC);
+            }
+            assert_unharmed().await;
+        });
+    }
+
+    /// Encoded as `1`.
+    struct One(#[allow(dead_code, reason = "for its destructor")] Bomb);
+    impl Serialize for One {
+        fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+            to.serialize_u8(1)
+        }
+    }
+
+    #[test]
+    fn that_panics_as_it_is_dropped_fails_what_is_not_answered_yet() {
+        on_every_flavor(async || {
+            let deferred =
+                |_: Value, _: Context, callback: Callback<One>| callback.succeed(One(Bomb));
+            assert_eq!(failure(invoke(deferred).await), "Runtime.Panic: dropped");
+            // What another task of tokio or a thread signals stands: the panic is that task's own.
+            let on_a_thread = |_: Value, _: Context, callback: Callback<One>| {
+                thread::spawn(move || callback.succeed(One(Bomb)));
+            };
+            assert_eq!(invoke(on_a_thread).await.result.unwrap(), 1);
+            assert_unharmed().await;
+        });
+    }
+}
+
+mod an_error {
+    use super::*;
+
+    /// What each part of an error does.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum How {
+        Well,
+        PanicsInDisplay,
+        FailsInDisplay,
+        PanicsInSource,
+        IsItsOwnSource,
+        PanicsWhenDropped,
+    }
+    use How::*;
+
+    #[derive(Debug)]
+    struct Hostile(How, &'static str, Option<Box<Hostile>>);
+
+    impl fmt::Display for Hostile {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.1)?;
+            match self.0 {
+                PanicsInDisplay => panic!("in Display"),
+                FailsInDisplay => Err(fmt::Error),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    impl StdError for Hostile {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            match self.0 {
+                PanicsInSource => panic!("in source"),
+                IsItsOwnSource => Some(self),
+                _ => self.2.as_deref().map(|cause| cause as _),
+            }
+        }
+    }
+
+    impl Drop for Hostile {
+        fn drop(&mut self) {
+            if self.0 == PanicsWhenDropped {
+                panic!("dropped");
+            }
+        }
+    }
+
+    const ALL: [How; 6] = [
+        Well,
+        PanicsInDisplay,
+        FailsInDisplay,
+        PanicsInSource,
+        IsItsOwnSource,
+        PanicsWhenDropped,
+    ];
+
+    fn hostile(how: How) -> Hostile {
+        // A second panic while the first unwinds would end the process, by Rust's own rule.
+        let inner = if how == PanicsWhenDropped { Well } else { how };
+        let cause = Hostile(inner, "inner", None);
+        Hostile(how, "outer", Some(Box::new(cause)))
+    }
+
+    fn causes(error: &Error) -> Vec<String> {
+        let trace = error.trace();
+        let causes = trace
+            .iter()
+            .filter_map(|line| line.strip_prefix("caused by: "));
+        causes.map(String::from).collect()
+    }
+
+    /// The error that an invocation fails with.
+    fn check(how: How, outcome: Outcome) {
+        let error = outcome.result.unwrap_err();
+        let message = match how {
+            PanicsInDisplay => "outer (its Display panicked: in Display)",
+            FailsInDisplay => "outer (its Display returned an error)",
+            _ => "outer",
+        };
+        assert_eq!(error.message(), message, "{how:?}");
+        let causes = causes(&error);
+        let expected = match how {
+            Well | PanicsWhenDropped => "inner",
+            PanicsInDisplay => "inner (its Display panicked: in Display)",
+            FailsInDisplay => "inner (its Display returned an error)",
+            PanicsInSource => return assert_eq!(causes, [""; 0]),
+            IsItsOwnSource => "(further causes are left out after 32)",
+        };
+        assert_eq!(causes.len(), if how == IsItsOwnSource { 33 } else { 1 });
+        assert_eq!(causes.last().unwrap(), expected);
+        // Each form of it ends, too.
+        assert!(format!("{error:#}").len() < 10_000);
+        assert!(format!("{error:?}").contains("outer"));
+        assert!(serde_json::to_string(&error).unwrap().contains("outer"));
+    }
+
+    #[test]
+    fn that_is_hostile_is_the_outcome_all_the_same() {
+        on_every_flavor(async || {
+            for how in ALL {
+                let returned = move |_: Value| async move { Err::<Value, _>(hostile(how)) };
+                check(how, invoke(returned).await);
+                let called =
+                    move |_: Value, _: Context, callback: Callback| callback.fail(hostile(how));
+                check(how, invoke(called).await);
+                let thrown =
+                    move |_: Value, _: Context, _: Callback| -> Result<()> { Err(hostile(how))? };
+                check(how, invoke(thrown).await);
+                let blocking = move |_: Value, _: Context| Err::<Value, _>(hostile(how));
+                check(how, invoke(blocking).await);
+                let in_a_task = move |_: Value, context: Context, callback: Callback| {
+                    context.spawn(async move { Err::<(), _>(hostile(how)) });
+                    callback.succeed(json!("deferred"));
+                };
+                check(how, invoke(in_a_task).await);
+                let in_a_timer = move |_: Value, _: Context, callback: Callback| {
+                    set_timeout(Duration::ZERO, move || Err::<(), _>(hostile(how)));
+                    callback.succeed(json!("deferred"));
+                };
+                check(how, invoke(in_a_timer).await);
+                let on_a_thread = move |_: Value, _: Context, callback: Callback| {
+                    thread::spawn(move || callback.fail(hostile(how)));
+                };
+                check(how, invoke(on_a_thread).await);
+                let boxed = move |_: Value| async move {
+                    Err::<Value, Box<dyn StdError + Send + Sync>>(Box::new(hostile(how)))
+                };
+                check(how, invoke(boxed).await);
+                let anyhow = move |_: Value| async move {
+                    Err::<Value, _>(anyhow::Error::new(hostile(how)))
+                };
+                check(how, invoke(anyhow).await);
+                assert_unharmed().await;
+            }
+        });
+    }
+
+    #[test]
+    fn that_comes_after_the_response_alters_nothing() {
+        on_every_flavor(async || {
+            for how in ALL {
+                let late = move |_: Value, context: Context, callback: Callback| {
+                    context.wait_until(async move { Err::<(), _>(hostile(how)) });
+                    context.set_callback_waits_for_empty_event_loop(false);
+                    context.spawn(async move { Err::<(), _>(hostile(how)) });
+                    callback.succeed(json!("first"));
+                };
+                assert_eq!(invoke(late).await.result.unwrap(), "first");
+                assert_unharmed().await;
+            }
+        });
+    }
+
+    #[test]
+    fn that_is_a_cause_ends_each_walk() {
+        for how in ALL {
+            let error = Error::new("Outer", "message").with_cause(hostile(how));
+            assert!(error.source().is_some());
+            assert!(causes(&error).len() <= 33);
+            let through_anyhow = anyhow::Error::from(error).context("more").into_error();
+            assert_eq!(through_anyhow.error_type(), "Outer");
+            assert!(causes(&through_anyhow).len() <= 33);
+        }
+    }
+
+    #[test]
+    fn two_that_are_each_others_source_end_each_walk() {
+        #[derive(Debug)]
+        struct Even;
+        #[derive(Debug)]
+        struct Odd;
+        macro_rules! each_others {
+            ($this:ident, $other:ident) => {
+                impl fmt::Display for $this {
+                    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(stringify!($this))
+                    }
+                }
+                impl StdError for $this {
+                    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                        Some(&$other)
+                    }
+                }
+            };
+        }
+        each_others!(Even, Odd);
+        each_others!(Odd, Even);
+        let error = Even.into_error();
+        assert_eq!(error.error_type(), "Even");
+        assert_eq!(causes(&error).len(), 33);
+        assert_eq!(causes(&error)[..3], ["Odd", "Even", "Odd"]);
+    }
+}
+
+mod a_panic {
+    use super::*;
+
+    #[test]
+    fn with_a_payload_that_panics_when_it_is_dropped_fails_its_invocation() {
+        on_every_flavor(async || {
+            const PANIC: &str = "Runtime.Panic: a panic whose payload is not a string";
+            let handler = |_: Value, _: Context, _: Callback| panic_any(Bomb);
+            assert_eq!(failure(invoke(handler).await), PANIC);
+            let future = async |_: Value| -> Result<Value> {
+                tokio::task::yield_now().await;
+                panic_any(Bomb)
+            };
+            assert_eq!(failure(invoke(future).await), PANIC);
+            let task = |_: Value, context: Context, callback: Callback| {
+                context.spawn(async { panic_any(Bomb) });
+                callback.succeed(json!("deferred"));
+            };
+            assert_eq!(failure(invoke(task).await), PANIC);
+            let blocking = |_: Value, _: Context| -> Result<Value> { panic_any(Bomb) };
+            assert_eq!(failure(invoke(blocking).await), PANIC);
+            let timer = |_: Value, _: Context, _: Callback| {
+                set_timeout(Duration::ZERO, || panic_any(Bomb));
+            };
+            assert_eq!(failure(invoke(timer).await), PANIC);
+            assert_unharmed().await;
+        });
+    }
+}
+
+mod a_future {
+    use super::*;
+
+    /// Ends, with its destructor still to come.
+    struct Ends(Option<Callback>);
+    impl Future for Ends {
+        type Output = ();
+        fn poll(mut self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<()> {
+            if let Some(callback) = self.0.take() {
+                callback.succeed(json!("signalled"));
+            }
+            Poll::Ready(())
+        }
+    }
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+
+    #[test]
+    fn that_panics_when_it_is_dropped_fails_its_invocation() {
+        on_every_flavor(async || {
+            let handler = |_: Value, _: Context, callback: Callback| Ends(Some(callback));
+            assert_eq!(failure(invoke(handler).await), "Runtime.Panic: dropped");
+            let task = |_: Value, context: Context, callback: Callback| {
+                context.spawn(Ends(Some(callback)));
+            };
+            assert_eq!(failure(invoke(task).await), "Runtime.Panic: dropped");
+            // Once it is answered, that stands.
+            let late = |_: Value, context: Context, callback: Callback| {
+                context.wait_until(Ends(None));
+                callback.succeed(json!("first"));
+            };
+            assert_eq!(invoke(late).await.result.unwrap(), "first");
+            assert_unharmed().await;
+        });
+    }
+
+    #[test]
+    fn that_panics_when_it_is_cut_off_alters_nothing() {
+        on_every_flavor(async || {
+            let hangs = async || {
+                let _bomb = Bomb;
+                std::future::pending::<()>().await;
+            };
+            let in_time = Context::builder().timeout(Duration::from_millis(100));
+            // An abort is the invocation's own doing, and so is what comes of it.
+            let aborted = |_: Value, context: Context, callback: Callback| {
+                let bomb = Bomb;
+                let task = context.spawn(async move {
+                    let _bomb = bomb;
+                    std::future::pending::<()>().await;
+                });
+                task.abort();
+                callback.succeed(json!("aborted"));
+            };
+            assert_eq!(failure(invoke(aborted).await), "Runtime.Panic: dropped");
+            let cut_off = move |_: Value, context: Context, callback: Callback| async move {
+                context.spawn(hangs());
+                hangs().await;
+                callback.succeed(json!("never"));
+            };
+            let outcome = nodeback::invoke(cut_off, (), in_time.clone().build()).await;
+            assert_eq!(outcome.result.unwrap_err().error_type(), "Sandbox.Timedout");
+            let deferred = move |_: Value, context: Context, callback: Callback| {
+                context.spawn(hangs());
+                callback.succeed(json!("without it"));
+            };
+            let outcome = nodeback::invoke(deferred, (), in_time.build()).await;
+            assert_eq!(outcome.result.unwrap(), "without it");
+            // Nor does one that is given up with its invocation.
+            let given_up = nodeback::invoke(cut_off, (), Context::default());
+            let given_up = tokio::time::timeout(Duration::from_millis(5), given_up).await;
+            assert!(given_up.is_err());
+            assert_unharmed().await;
+        });
+    }
+}
+
+mod a_wrapper {
+    use super::*;
+
+    /// What wraps `callback`, as Node's `(err, res) => callback(err, wrap(res))`.
+    fn wrap(callback: Callback) -> Callback {
+        Callback::from_fn(move |error, result: Option<Value>| {
+            callback(error, result.map(|result| json!({ "wrapped": result })));
+        })
+    }
+
+    fn throws(_: Value, _: Context, _callback: Callback) -> Result<()> {
+        Err(Error::new("TypeError", "thrown"))
+    }
+
+    #[test]
+    fn lets_what_is_thrown_within_pass() {
+        on_every_flavor(async || {
+            let passes = |event: Value, context: Context, callback: Callback| {
+                throws(event, context, wrap(callback))
+            };
+            let outcome = invoke(passes).await;
+            assert_eq!(outcome.refused_count, 0);
+            assert_eq!(failure(outcome), "TypeError: thrown");
+
+            let twice = |event: Value, context: Context, callback: Callback| {
+                throws(event, context, wrap(wrap(callback)))
+            };
+            let outcome = invoke(twice).await;
+            assert_eq!(
+                (outcome.refused_count, failure(outcome)),
+                (0, "TypeError: thrown".into())
+            );
+
+            let catches = |event: Value, context: Context, callback: Callback| {
+                if let Err(error) = throws(event, context, wrap(callback.clone())) {
+                    callback.fail(Error::new("Caught", error.message()));
+                }
+            };
+            let outcome = invoke(catches).await;
+            assert_eq!(
+                (outcome.refused_count, failure(outcome)),
+                (0, "Caught: thrown".into())
+            );
+
+            let awaits = async |event: Value, context: Context, callback: Callback| {
+                tokio::task::yield_now().await;
+                throws(event, context, wrap(callback))
+            };
+            let outcome = invoke(awaits).await;
+            assert_eq!(
+                (outcome.refused_count, failure(outcome)),
+                (0, "TypeError: thrown".into())
+            );
+
+            // One that answers whatever it is told has nothing to say to a thrown error.
+            let answers = |event: Value, context: Context, callback: Callback| {
+                let answers = Callback::from_fn(move |error, _: Option<Value>| {
+                    callback(
+                        None,
+                        Some(json!({ "statusCode": if error.is_some() { 500 } else { 200 } })),
+                    );
+                });
+                throws(event, context, answers)
+            };
+            let outcome = invoke(answers).await;
+            assert_eq!(
+                (outcome.refused_count, failure(outcome)),
+                (0, "TypeError: thrown".into())
+            );
+        });
+    }
+
+    #[test]
+    fn is_told_when_nobody_called_it_and_nobody_can() {
+        fn forgets(_: Value, _: Context, _callback: Callback) {}
+        on_every_flavor(async || {
+            let passes_on = |event: Value, context: Context, callback: Callback| {
+                forgets(event, context, wrap(callback));
+            };
+            let message = failure(invoke(passes_on).await);
+            let start = "Runtime.CallbackNotCalled: the callback was never called: the last callback of a wrapper";
+            assert!(message.starts_with(start), "{message}");
+
+            // As without the wrapper, and as in Node.
+            let null = Runtime::new(passes_on).unsignalled(Unsignalled::Null);
+            let outcome = null.invoke((), Context::default()).await;
+            assert_eq!(outcome.result.unwrap(), Value::Null);
+
+            let answers = |event: Value, context: Context, callback: Callback| {
+                let answers = Callback::from_fn(move |error: Option<Error>, _: Option<Value>| {
+                    callback(None, Some(json!(error.unwrap().error_type())));
+                });
+                forgets(event, context, answers);
+            };
+            assert_eq!(
+                invoke(answers).await.result.unwrap(),
+                "Runtime.CallbackNotCalled"
+            );
+        });
+    }
+
+    #[test]
+    fn that_panics_when_it_is_told_fails_nothing_else() {
+        on_every_flavor(async || {
+            let panics = |_: Value, _: Context, callback: Callback| {
+                let kept = callback.clone();
+                drop(Callback::from_fn(move |_, _: Option<Value>| {
+                    let _callback = callback;
+                    panic!("told");
+                }));
+                kept.succeed(json!("first"));
+            };
+            assert_eq!(invoke(panics).await.result.unwrap(), "first");
+            assert_unharmed().await;
+        });
+    }
+}
+
+mod never_called {
+    use super::*;
+
+    /// An error that says so of another callback is an error like any other.
+    #[test]
+    fn is_what_happened_and_not_what_an_error_says() {
+        on_every_flavor(async || {
+            let explicit = async |_: Value, _: Context, callback: Callback| {
+                let (other, completion) = nodeback::callback::<Value>();
+                drop(other);
+                callback.settle(completion.await.map(Option::unwrap_or_default));
+            };
+            let null = Runtime::new(explicit).unsignalled(Unsignalled::Null);
+            let outcome = null.invoke((), Context::default()).await;
+            assert!(failure(outcome).starts_with("Runtime.CallbackNotCalled: "));
+
+            let thrown = async |_: Value, _: Context, _: Callback| {
+                nodeback::promisify(|other: Callback| drop(other)).await?;
+                Ok::<_, Error>(())
+            };
+            let null = Runtime::new(thrown).unsignalled(Unsignalled::Null);
+            let outcome = null.invoke((), Context::default()).await;
+            assert!(failure(outcome).starts_with("Runtime.CallbackNotCalled: "));
+
+            let in_a_task = |_: Value, context: Context, _: Callback| {
+                context.spawn(async {
+                    nodeback::promisify(|other: Callback| drop(other)).await?;
+                    Ok::<_, Error>(())
+                });
+            };
+            let null = Runtime::new(in_a_task).unsignalled(Unsignalled::Null);
+            let outcome = null.invoke((), Context::default()).await;
+            assert!(failure(outcome).starts_with("Runtime.CallbackNotCalled: "));
+        });
+    }
+
+    #[test]
+    fn is_null_as_in_node_once_the_loop_is_empty_if_that_was_asked_for() {
+        on_every_flavor(async || {
+            let forgets = |_: Value, context: Context, _: Callback| {
+                context.spawn(async {
+                    set_timeout(Duration::from_millis(2), || {
+                        Err::<(), _>(error!("after all"))
+                    });
+                });
+            };
+            let null = Runtime::new(forgets).unsignalled(Unsignalled::Null);
+            let outcome = null.invoke((), Context::default()).await;
+            assert_eq!(failure(outcome), "Error: after all");
+        });
+    }
+}
