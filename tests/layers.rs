@@ -362,3 +362,80 @@ async fn no_layer_cuts_off_what_follows_the_answer_on_lambda() {
     let posted = api.invoke(event("2", &json!({}))).await;
     assert_eq!((&*posted.endpoint, posted.json()), answered);
 }
+
+/// Counts how often it is cloned, and panics from then on where it is asked to.
+struct Clones {
+    inner: InvocationService,
+    left: Arc<Mutex<usize>>,
+}
+
+impl Clone for Clones {
+    fn clone(&self) -> Self {
+        let mut left = self
+            .left
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        *left = left.checked_sub(1).expect("a clone too many");
+        drop(left);
+        Clones {
+            inner: self.inner.clone(),
+            left: Arc::clone(&self.left),
+        }
+    }
+}
+
+impl tower::Service<LambdaInvocation> for Clones {
+    type Response = ();
+    type Error = BoxError;
+    type Future = <InvocationService as tower::Service<LambdaInvocation>>::Future;
+
+    fn poll_ready(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
+        self.inner.call(invocation)
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_panics_as_it_is_cloned_fails_that_invocation() {
+    let left = Arc::new(Mutex::new(3));
+    let counted = Arc::clone(&left);
+    let runtime = Runtime::new(echo).layer(layer_fn(move |inner| Clones {
+        inner,
+        left: Arc::clone(&counted),
+    }));
+    let invoke = || runtime.invoke(json!({}), Context::default());
+    assert_eq!(invoke().await.result.unwrap(), json!({}));
+    *left.lock().unwrap() = 0;
+    let error = invoke().await.result.unwrap_err();
+    assert_eq!(
+        (error.error_type(), error.message()),
+        ("Runtime.Panic", "a clone too many")
+    );
+}
+
+#[tokio::test]
+async fn layers_are_laid_round_the_handlers_that_come_after_them_too() {
+    let seen = Seen::default();
+    let runtime = nodeback::exports()
+        .handler("before", echo)
+        .layer(seen.layer("layer"))
+        .handler("after", echo);
+    for name in ["before", "after"] {
+        let context = Context::builder().function_name(name).aws_request_id(name);
+        let outcome = runtime.invoke(json!({}), context.build()).await;
+        assert!(outcome.result.is_ok());
+    }
+    let expected = [
+        "layer in before",
+        "layer out",
+        "layer in after",
+        "layer out",
+    ];
+    assert_eq!(seen.all(), expected);
+}

@@ -146,3 +146,33 @@ async fn any_layer_of_towers_fits() {
     let error = call(json!(2)).await.unwrap_err();
     assert!(error.is::<tower::timeout::error::Elapsed>(), "{error}");
 }
+
+#[tokio::test]
+async fn settings_apply_to_a_service_too() {
+    let call = async |service: nodeback::HandlerService<_, _>| {
+        let event = LambdaEvent::new(json!({}), lambda_runtime::Context::default());
+        service.oneshot(event).await
+    };
+    let forgets = |_: Value, _: Context, _: Callback| {};
+    let error = call(nodeback::service(forgets)).await.unwrap_err();
+    assert_eq!(error.error_type(), "Runtime.CallbackNotCalled");
+    let null = nodeback::service(forgets).unsignalled(nodeback::Unsignalled::Null);
+    assert_eq!(call(null).await.unwrap().get(), "null");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_can_fail_before_its_deadline() {
+    let hangs = async |_: Value, _: Context, callback: Callback| {
+        std::future::pending::<()>().await;
+        callback.succeed(json!("never"));
+    };
+    let mut context = lambda_runtime::Context::default();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap();
+    context.deadline = u64::try_from((now + Duration::from_secs(10)).as_millis()).unwrap();
+    let service = nodeback::service(hangs).answer_before_deadline(Duration::from_secs(1));
+    let error = service
+        .oneshot(LambdaEvent::new(json!({}), context))
+        .await
+        .unwrap_err();
+    assert_eq!(error.error_type(), "Runtime.NoAnswerBeforeDeadline");
+}

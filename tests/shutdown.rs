@@ -25,7 +25,15 @@ async fn function() {
         Arc::new(Resource { who, fails })
     };
     let handler = async |_: Value| Ok::<_, nodeback::Error>("answered");
-    let runtime = Runtime::new(handler)
+    let runtime = match name.as_str() {
+        "hooks" => Runtime::new(handler)
+            .on_shutdown(async || eprintln!("the first hook"))
+            .on_shutdown(|| -> std::future::Ready<()> { panic!("in the second hook") })
+            .on_shutdown(async || panic!("in the third hook"))
+            .on_shutdown(async || eprintln!("the last hook")),
+        _ => Runtime::new(handler),
+    };
+    let runtime = runtime
         .register_snapstart_resource(resource("first"))
         .register_snapstart_resource(resource("second"));
     if let Err(error) = runtime.run().await {
@@ -43,6 +51,9 @@ struct Resource {
 impl Resource {
     fn hook(&self, name: &str) -> BoxFuture<'_, Result<(), BoxError>> {
         eprintln!("{}: {name}", self.who);
+        if self.fails == format!("{name} panics") {
+            panic!("in the hook");
+        }
         let done = if self.fails == name {
             Err("ouch".into())
         } else {
@@ -143,6 +154,23 @@ async fn a_resource_that_fails_is_told_to_lambda_and_ends_the_process() {
 }
 
 #[tokio::test]
+async fn a_resource_that_panics_is_told_to_lambda_too() {
+    for (name, endpoint) in [
+        ("before_snapshot panics", "init/error"),
+        ("after_restore panics", "restore/error"),
+    ] {
+        let mut api = RuntimeApi::start().await;
+        let function = Process::spawn(&mut snapstart(name, &api));
+        api.restore();
+        let posted = api.posted().await;
+        assert_eq!(posted.endpoint, endpoint);
+        assert_eq!(posted.json()["errorType"], "Runtime.Panic");
+        assert_eq!(posted.json()["errorMessage"], "in the hook");
+        assert_eq!(function.end().1, Some(1));
+    }
+}
+
+#[tokio::test]
 async fn the_example_is_connected_again_after_it_was_restored() {
     let mut api = RuntimeApi::start().await;
     let mut function = start(&api);
@@ -183,6 +211,28 @@ async fn on_lambda_the_hook_runs_when_the_environment_is_shut_down() {
         1,
         "{log}"
     );
+    assert_eq!(code, Some(0));
+}
+
+#[tokio::test]
+async fn hooks_add_up_and_one_that_panics_keeps_no_other_from_running() {
+    let mut api = RuntimeApi::start().await;
+    let function = function_process("hooks", api.address);
+    let function = registered(&mut api, function).await;
+    api.invoke(event()).await;
+    function.signal("TERM");
+    let (log, code) = function.end();
+    let at = |line: &str| {
+        log.find(line)
+            .unwrap_or_else(|| panic!("no `{line}` in: {log}"))
+    };
+    let lines = [
+        "the first hook",
+        "a shutdown hook panicked: in the second hook",
+        "a shutdown hook panicked: in the third hook",
+        "the last hook",
+    ];
+    assert!(lines.map(at).is_sorted(), "{log}");
     assert_eq!(code, Some(0));
 }
 

@@ -24,6 +24,10 @@ fn context_only(_: Value, _: Context) {}
 fn raw(_: Bytes, _: Context, _: Callback<Bytes>) {}
 fn raw_value(_: Box<RawValue>, _: Context, _: Callback<Box<RawValue>>) {}
 
+fn never(_: Value, _: Context, _: Callback) -> ! {
+    todo!()
+}
+
 fn is_handler<M>(_: impl Handler<M>) {}
 
 fn main() {
@@ -38,6 +42,17 @@ fn main() {
     is_handler(context_only);
     is_handler(raw);
     is_handler(raw_value);
+    is_handler(never);
+    is_handler(|_: Value, _: Context, _: Callback| todo!());
+    is_handler(|_: Value, _: Context, _: Callback<u32>| panic!("not yet"));
+    is_handler(|_: Value, _: Context| todo!());
+    is_handler(|_: Value| unimplemented!());
+    is_handler(async |_: Value, _: Context, _: Callback| todo!());
+    is_handler(async |_: Value, _: Context, _: Callback| loop {
+        std::future::pending::<()>().await;
+    });
+    is_handler(async |_: Value, _: Context| -> ! { todo!() });
+    is_handler(async |_: Value| std::process::exit(1));
 
     let state = std::sync::Arc::new(1);
     let shared = state.clone();
