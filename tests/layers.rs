@@ -39,6 +39,7 @@ async fn function() {
         "panics" => Runtime::new(echo).layer(panicking()).run(),
         "cut" => Runtime::new(cut).layer(short).run(),
         "after" => Runtime::new(after).layer(short).run(),
+        "spawned" => Runtime::new(after).layer(spawning()).layer(short).run(),
         other => panic!("no function {other}"),
     };
     ran.await.unwrap();
@@ -134,6 +135,16 @@ const ORDER: [&str; 5] = [
 /// A layer that never calls the handler.
 fn failing(why: &'static str) -> impl Layer<InvocationService, Service = Boxed> {
     layer_fn(move |_| Boxed::new(service_fn(async move |_| Err(why.into()))))
+}
+
+/// A layer that gives the rest to a task of its own, which goes on when the layer is cut off.
+fn spawning() -> impl Layer<InvocationService, Service = Boxed> {
+    layer_fn(|inner: InvocationService| {
+        Boxed::new(service_fn(move |invocation: LambdaInvocation| {
+            let rest = tokio::spawn(inner.clone().oneshot(invocation));
+            async move { rest.await? }
+        }))
+    })
 }
 
 fn panicking() -> impl Layer<InvocationService, Service = Boxed> {
@@ -345,22 +356,24 @@ async fn no_layer_cuts_off_what_follows_the_answer() {
 
 #[tokio::test]
 async fn no_layer_cuts_off_what_follows_the_answer_on_lambda() {
-    let mut api = RuntimeApi::start().await;
-    let mut function = Process::spawn(&mut function_process("after", api.address));
-    let (line, held) = line().await;
-    let posted = api.invoke(event("1", &held)).await;
-    let answered = ("response", json!("answered"));
-    assert_eq!((&*posted.endpoint, posted.json()), answered);
-    let (line, _) = line.accept().await.unwrap();
-    function.wait_for("\t1\tERROR\ta layer failed after the answer: request timed out");
-    let asked = api.asked();
-    assert_eq!(
-        asked, 1,
-        "the next event was asked for before the work had ended"
-    );
-    drop(line);
-    let posted = api.invoke(event("2", &json!({}))).await;
-    assert_eq!((&*posted.endpoint, posted.json()), answered);
+    for name in ["after", "spawned"] {
+        let mut api = RuntimeApi::start().await;
+        let mut function = Process::spawn(&mut function_process(name, api.address));
+        let (line, held) = line().await;
+        let posted = api.invoke(event("1", &held)).await;
+        let answered = ("response", json!("answered"));
+        assert_eq!((&*posted.endpoint, posted.json()), answered);
+        let (line, _) = line.accept().await.unwrap();
+        function.wait_for("\t1\tERROR\ta layer failed after the answer: request timed out");
+        let asked = api.asked();
+        assert_eq!(
+            asked, 1,
+            "the next event was asked for before the work had ended"
+        );
+        drop(line);
+        let posted = api.invoke(event("2", &json!({}))).await;
+        assert_eq!((&*posted.endpoint, posted.json()), answered);
+    }
 }
 
 /// Counts how often it is cloned, and panics from then on where it is asked to.
