@@ -407,6 +407,32 @@ mod a_panic {
     }
 }
 
+mod a_panic_after_a_signal {
+    use super::*;
+
+    /// A deferred success gives way to it, and is no duplicate; what was to be sent at once is told.
+    #[test]
+    fn is_the_outcome() {
+        on_every_flavor(async || {
+            let deferred = |_: Value, _: Context, callback: Callback| {
+                callback.succeed(json!("deferred"));
+                panic!("after it")
+            };
+            let outcome = invoke(deferred).await;
+            assert_eq!(outcome.refused_count, 0);
+            assert_eq!(failure(outcome), "Runtime.Panic: after it");
+            let at_once = |_: Value, context: Context, _: Callback| {
+                context.succeed("at once");
+                panic!("after it")
+            };
+            let outcome = invoke(at_once).await;
+            assert_eq!(outcome.refused_count, 1);
+            assert_eq!(outcome.refused[0].first, nodeback::Place::Closed);
+            assert_eq!(failure(outcome), "Runtime.Panic: after it");
+        });
+    }
+}
+
 mod a_future {
     use super::*;
 

@@ -98,12 +98,15 @@ impl Running {
     }
 
     /// Waits for no signal any more. One that was accepted in the instant in which something else
-    /// ended the invocation is reported as rejected.
+    /// ended the invocation is reported as rejected, unless it is a success that would have waited for
+    /// the tasks: such a one gives way to an error, as in Node.
     fn close(&mut self) {
         let closed = self.waiter.close();
         // It was set before the signal was accepted.
         let first = self.waiter.slot.first.get();
-        if let (Some(Signal::Outcome { .. }), Some(first)) = (closed, first) {
+        if let (Some(Signal::Outcome { outcome, waits }), Some(first)) = (closed, first)
+            && !(waits && outcome.is_ok())
+        {
             let invoked = &self.waiter.slot.attached;
             invoked.refuse(Place::Closed, first, false);
         }
