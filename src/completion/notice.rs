@@ -1,7 +1,7 @@
 //! When a wrapper is told that its callback was never called.
 //!
-//! JavaScript never tells: an inner handler that throws does so past the wrapper's function, and only
-//! the thrown error counts. Here a callback is dropped as its inner handler returns, which is before
+//! JavaScript gives no such notice: what an inner handler throws passes the wrapper's function by, and
+//! only the thrown error counts. Here a callback is dropped as its inner handler returns, which is before
 //! the caller has seen what it returned. So the notice comes after the code that dropped the callback
 //! has returned to the event loop, and what that code threw or signalled comes first.
 

@@ -60,7 +60,7 @@ pub(crate) type InvocationWaiter = Waiter<Signal, Invoked>;
 /// Signals an invocation, with results that are JSON already.
 pub(crate) struct Responder {
     signaller: Signaller<Signal, Invoked>,
-    /// A signal through it never waits for the invocation's tasks, as of Node's `context.done`.
+    /// Whether its signals never wait for the invocation's tasks, as with Node's `context.done`.
     pub(super) at_once: bool,
 }
 
@@ -107,7 +107,7 @@ impl Responder {
         &mut self.signaller.1
     }
 
-    /// What tells this invocation from another, while it lives.
+    /// Identifies the invocation while it lives.
     pub(super) fn key(&self) -> *const () {
         std::ptr::from_ref(&self.signaller.0.first).cast()
     }

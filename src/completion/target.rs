@@ -174,7 +174,7 @@ impl<R: Send + 'static> Target<R> {
     }
 
     pub(super) fn signal(&self, outcome: Result<Option<R>, Error>, place: Place) {
-        // In JavaScript nobody passes such a notice on, so it is no duplicate signal.
+        // JavaScript gives no such notice, so passing it on does not count as a duplicate signal.
         let is_notice = |outcome: &Result<_, Error>| {
             notice::is_being_given() || outcome.as_ref().is_err_and(Error::is_never_called)
         };

@@ -12,7 +12,7 @@
 
 use super::{
     current,
-    queue::{Entry, Failure, HANDLER, Keep, Key, Left, Step, TaskFuture, in_order},
+    queue::{Entry, Failure, GuardedFuture, HANDLER, Keep, Key, Left, Step, TaskFuture, in_order},
     state::Invocation,
     task::{Leftover, Task},
 };
@@ -235,7 +235,7 @@ impl Invocation {
     fn poll_task(
         self: &Arc<Self>,
         key: Key,
-        mut future: Guarded<dyn Future<Output = Option<Error>> + Send>,
+        mut future: GuardedFuture,
         waker: Waker,
     ) -> Option<Error> {
         let poll = || future.poll_unguarded(&mut Context::from_waker(&waker));

@@ -74,7 +74,7 @@ pub(super) enum Failure {
     #[default]
     None,
     First(Error),
-    /// There is no response any more that it could alter.
+    /// The response has been sent, so a failure is logged instead.
     Logged,
 }
 

@@ -50,7 +50,7 @@ impl Future for Rest {
             Turn::Idle { .. } => {
                 self.ended = self.invocation.stop_polling_if_empty() == Left::Nothing;
             }
-            // A failure was logged where it happened, since there is no response any more.
+            // A failure after the response is logged where it happens.
             Turn::Yielded | Turn::Failed(_) => {}
             Turn::Found(never) => match never {},
         }

@@ -242,7 +242,7 @@ impl Running {
         claimed.is_some()
     }
 
-    /// Awaits something of ours beside the event loop, which goes on meanwhile.
+    /// Awaits a future while the event loop keeps running.
     pub(super) async fn beside<F: Future>(&self, ours: F) -> F::Output {
         let mut ours = pin!(ours);
         poll_fn(|cx| {

@@ -45,7 +45,7 @@ impl Time {
     }
 }
 
-/// Who has answered an invocation.
+/// The part of the crate that answered an invocation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(u8)]
 pub(super) enum AnsweredBy {
