@@ -254,8 +254,8 @@ mod local;
 #[cfg(any(feature = "lambda", feature = "local"))]
 mod log;
 #[cfg(test)]
-#[path = "../tests/fuzz/nasty.rs"]
-mod nasty;
+#[path = "../tests/fuzz/inputs.rs"]
+mod inputs;
 mod runtime;
 #[cfg(feature = "lambda")]
 mod service;

@@ -11,7 +11,7 @@ options=()
 case "${1:-}" in
 "") ;;
 --full)
-    export NODEBACK_FULL=1 PROPTEST_CASES=1000000
+    export NODEBACK_FULL=1 NODEBACK_CASES=1000000
     export CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true
     options+=(--release)
     ;;
@@ -24,6 +24,6 @@ esac
 # One after the other, so that the figures of one are not the load of another.
 cargo test "${options[@]}" --lib -- --nocapture fuzz
 cargo build "${options[@]}" --example hello
-for test in faults soak race loom concurrency deadlines hostile load fuzz_desk; do
+for test in faults soak race loom concurrency deadlines hostile load fuzz_event fuzz_local; do
     cargo test "${options[@]}" --test "$test" -- --nocapture
 done

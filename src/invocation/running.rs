@@ -368,8 +368,3 @@ async fn before<F: Future>(
     })
     .await
 }
-
-#[cfg(test)]
-#[cfg(any(feature = "lambda", feature = "local"))]
-#[path = "../../tests/fuzz/event.rs"]
-mod fuzz;

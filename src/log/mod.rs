@@ -20,6 +20,7 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::SystemTime,
 };
 use tracing::{
     Dispatch, Event, Level, Metadata, Subscriber, dispatcher,
@@ -147,7 +148,7 @@ impl Lines {
 
 /// As JavaScript's `toISOString` has it.
 fn now() -> String {
-    format!("{:.3}", jiff::Timestamp::now())
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
 fn level_name(level: Level) -> &'static str {

@@ -1,16 +1,13 @@
-//! Any headers of the Runtime API: they make a context, and what it tells is what they say.
+//! Any headers of the Runtime API: they make a context that holds what they hold.
 
 use super::Event;
 use crate::{
-    Context, Identity, Value,
-    nasty::{any_of, bytes, config, json_bytes, text},
+    inputs::{bytes, for_each_seed, json_bytes, pick, several, text},
+    invocation::{Context, Identity},
 };
+use fastrand::Rng;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use proptest::{
-    collection::vec,
-    prelude::*,
-    test_runner::{TestCaseError, TestRunner},
-};
+use serde_json::Value;
 
 const ID: &str = "lambda-runtime-aws-request-id";
 const DEADLINE: &str = "lambda-runtime-deadline-ms";
@@ -18,23 +15,26 @@ const TENANT: &str = "lambda-runtime-aws-tenant-id";
 const CLIENT: &str = "lambda-runtime-client-context";
 const IDENTITY: &str = "lambda-runtime-cognito-identity";
 
-fn headers() -> impl Strategy<Value = HeaderMap> {
-    let deadline = prop_oneof![
-        any::<u64>().prop_map(|millis| millis.to_string()),
-        any_of([
-            "0",
-            "1",
-            "600000",
-            "18446744073709551615",
-            "18446744073709551616",
-            "-1",
-            "",
-            "x"
-        ])
-        .prop_map(String::from),
-        (0_u64..4_102_444_800_000).prop_map(|millis| millis.to_string()),
+fn deadline(rng: &mut Rng) -> String {
+    const TEXTS: [&str; 8] = [
+        "0",
+        "1",
+        "600000",
+        "18446744073709551615",
+        "18446744073709551616",
+        "-1",
+        "",
+        "x",
     ];
-    let json = any_of([
+    match rng.u32(..3) {
+        0 => rng.u64(..).to_string(),
+        1 => pick(rng, &TEXTS).into(),
+        _ => rng.u64(..4_102_444_800_000).to_string(),
+    }
+}
+
+fn json(rng: &mut Rng) -> Vec<u8> {
+    const TEXTS: [&str; 8] = [
         "{}",
         "null",
         "",
@@ -43,28 +43,34 @@ fn headers() -> impl Strategy<Value = HeaderMap> {
         "{\"cognitoIdentityId\":7}",
         "{\"cognitoIdentityId\":\"i\",\"cognitoIdentityPoolId\":\"p\",\"more\":1}",
         "\"\\ud800\"",
-    ]);
-    let json = prop_oneof![
-        2 => json.prop_map(|json| json.as_bytes().to_vec()),
-        2 => json_bytes(),
     ];
-    let other = prop_oneof![bytes(), text().prop_map(String::into_bytes)];
-    let header = prop_oneof![
-        2 => (Just(DEADLINE), deadline.prop_map(String::into_bytes)),
-        3 => (any_of([CLIENT, IDENTITY]), json),
-        2 => (any_of([TENANT, DEADLINE, ID, "x-other"]), other),
-        4 => (Just(ID), any_of(["request-1", "a/b", "..", "8476a536", "%2e"]).prop_map(|id| id.as_bytes().to_vec())),
-    ];
-    vec(header, 0..6).prop_map(|headers| {
-        let valid = headers.into_iter().filter_map(|(name, value)| {
-            // What no HTTP client would let through does not come here.
-            Some((
-                HeaderName::from_static(name),
-                HeaderValue::from_bytes(&value).ok()?,
-            ))
-        });
-        valid.collect()
-    })
+    if rng.bool() {
+        pick(rng, &TEXTS).into()
+    } else {
+        json_bytes(rng)
+    }
+}
+
+fn header(rng: &mut Rng) -> (&'static str, Vec<u8>) {
+    const IDS: [&str; 5] = ["request-1", "a/b", "..", "8476a536", "%2e"];
+    match rng.u32(..11) {
+        0..2 => (DEADLINE, deadline(rng).into()),
+        2..5 => (pick(rng, &[CLIENT, IDENTITY]), json(rng)),
+        5..7 => {
+            let name = pick(rng, &[TENANT, DEADLINE, ID, "x-other"]);
+            (name, if rng.bool() { bytes(rng) } else { text(rng).into() })
+        }
+        _ => (ID, pick(rng, &IDS).into()),
+    }
+}
+
+fn headers(rng: &mut Rng) -> HeaderMap {
+    let valid = several(rng, 6, header).into_iter().filter_map(|(name, value)| {
+        // An HTTP client rejects the other values.
+        let value = HeaderValue::from_bytes(&value).ok()?;
+        Some((HeaderName::from_static(name), value))
+    });
+    valid.collect()
 }
 
 fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -72,7 +78,7 @@ fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-fn check(context: &Context, headers: &HeaderMap) -> Result<(), TestCaseError> {
+fn check(context: &Context, headers: &HeaderMap) {
     let json = |name| {
         headers
             .get(name)
@@ -80,38 +86,33 @@ fn check(context: &Context, headers: &HeaderMap) -> Result<(), TestCaseError> {
             .unwrap_or_default()
     };
     let client: Option<Value> = serde_json::from_slice(json(CLIENT)).ok();
-    prop_assert_eq!(&context.client_context, &client);
+    assert_eq!(&context.client_context, &client);
     let identity: Option<Identity> = serde_json::from_slice(json(IDENTITY)).ok();
-    prop_assert_eq!(&context.identity, &identity);
-    prop_assert_eq!(&context.tenant_id, &text_of(headers, TENANT));
+    assert_eq!(&context.identity, &identity);
+    assert_eq!(&context.tenant_id, &text_of(headers, TENANT));
     // A deadline that is long past, or none, is unknown: never an instant timeout.
     let unknown = context.deadline().is_none();
     let left = context.get_remaining_time_in_millis();
-    prop_assert!(left > -3_600_000, "{left}");
-    prop_assert!(!unknown || left > 0, "{left}");
-    Ok(())
+    assert!(left > -3_600_000, "{left}");
+    assert!(!unknown || left > 0, "{left}");
 }
 
 #[test]
-fn any_headers_make_the_context_that_they_say() {
-    let target = |headers: HeaderMap| match Event::of_headers(&headers, Context::builder()) {
-        Err(why) => {
-            prop_assert!(why.contains(ID), "{why}");
-            Ok(())
-        }
-        Ok(event) => {
-            // It becomes a segment of the path that the answer is posted to.
-            let id = event.posting.0.request_id.clone();
-            let path = format!("/invocation/{id}/response").parse::<http::Uri>();
-            prop_assert!(
-                path.is_ok_and(|path| path.path().split('/').count() == 4),
-                "{id}"
-            );
-            prop_assert!(!id.starts_with("..") && !id.is_empty(), "{id}");
-            check(&event.context.build(), &headers)
-        }
-    };
-    TestRunner::new(config(5_000))
-        .run(&headers(), target)
-        .unwrap_or_else(|failure| panic!("{failure}"));
+fn any_headers_make_the_context_that_they_describe() {
+    for_each_seed(5_000, |rng| {
+        let headers = headers(rng);
+        let event = match Event::of_headers(&headers, Context::builder()) {
+            Ok(event) => event,
+            Err(why) => return assert!(why.contains(ID), "{why}"),
+        };
+        // It becomes a segment of the path that the response is posted to.
+        let id = event.posting.0.request_id.clone();
+        let path = format!("/invocation/{id}/response").parse::<http::Uri>();
+        assert!(
+            path.is_ok_and(|path| path.path().split('/').count() == 4),
+            "{id}"
+        );
+        assert!(!id.starts_with("..") && !id.is_empty(), "{id}");
+        check(&event.context.build(), &headers);
+    });
 }

@@ -9,16 +9,16 @@
     reason = "tests"
 )]
 
-#[path = "fuzz/nasty.rs"]
-mod nasty;
+#[path = "fuzz/inputs.rs"]
+mod inputs;
 
-use nasty::{any_of, bytes, config, json_bytes, text};
 use nodeback::{Callback, Context, Runtime, Value};
 use proptest::{
     collection::vec,
     prelude::*,
     sample::Index,
-    test_runner::{TestCaseError, TestRunner},
+    strategy::Union,
+    test_runner::{Config, TestCaseError, TestRunner},
 };
 use std::{
     io::{ErrorKind, Read, Write},
@@ -53,6 +53,22 @@ impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.bytes.escape_ascii())
     }
+}
+
+/// What a generator of `inputs` makes.
+fn made<T: std::fmt::Debug>(by: fn(&mut fastrand::Rng) -> T) -> impl Strategy<Value = T> {
+    any::<u64>().prop_map(move |seed| by(&mut fastrand::Rng::with_seed(seed)))
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    made(inputs::bytes)
+}
+
+/// One of these, each as often.
+fn any_of<T: std::fmt::Debug + Clone + 'static>(
+    these: impl IntoIterator<Item = T>,
+) -> impl Strategy<Value = T> {
+    Union::new(these.into_iter().map(Just))
 }
 
 fn path() -> impl Strategy<Value = String> {
@@ -170,7 +186,7 @@ fn requests() -> impl Strategy<Value = Request> {
     ];
     let size = prop_oneof![2 => Just(0_usize), 1 => 1_usize..64];
     let extension = any_of(["", "", ";x=y", ";"]);
-    let body = prop_oneof![4 => json_bytes(), 1 => Just(vec![])];
+    let body = prop_oneof![4 => made(inputs::json_bytes), 1 => Just(vec![])];
     let parts = (method, path(), host, headers(), body, size, extension);
     parts.prop_map(|(method, path, host, headers, body, size, extension)| {
         let mut bytes = format!("{method} {path} HTTP/1.1\r\n{host}").into_bytes();
@@ -237,7 +253,7 @@ fn endings() -> impl Strategy<Value = Option<Request>> {
         3 => framing,
         1 => preface.prop_map(|text| text.as_bytes().to_vec()),
         1 => bytes(),
-        1 => text().prop_map(String::into_bytes),
+        1 => made(inputs::text).prop_map(String::into_bytes),
         1 => many_headers,
     ];
     let ending = bytes.prop_map(|bytes| {
@@ -438,9 +454,14 @@ fn any_bytes_are_answered_in_http_or_the_connection_is_closed() {
     });
     let address = address.recv().unwrap();
     let sent = Arc::new(AtomicUsize::new(0));
-    let mut config = config(4_000);
-    // A case is a connection, and `PROPTEST_CASES` counts requests.
-    config.cases = (config.cases / (PIPELINED as u32 / 2) / CLIENTS).max(1);
+    let config = Config {
+        // A case is a connection, and `NODEBACK_CASES` counts requests.
+        cases: (inputs::cases(4_000) / (PIPELINED as u32 / 2) / CLIENTS).max(1),
+        // Nothing is written beside the sources.
+        failure_persistence: None,
+        max_shrink_time: 30_000,
+        ..Config::default()
+    };
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
             scope.spawn(|| {

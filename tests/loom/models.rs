@@ -1,0 +1,406 @@
+//! What the ends of a slot do at the same time, by loom: one outcome at most, none lost, no wake-up
+//! lost, every signal either received or rejected, no value or waker dropped twice or never, and no
+//! memory leaked.
+//!
+//! It is `src/completion/slot.rs` itself, put together with loom's atomics instead of those of std.
+//! `cargo test --release --test loom` checks every interleaving of one signaller and the waiter, and of
+//! two signallers that are both dropped. For other things that two signallers do, it checks the
+//! interleavings in which threads are preempted three times at most, since all of them take minutes for
+//! each pair; for three signallers, once at most. `cargo test` preempts once where there are two.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+#[allow(dead_code, unreachable_pub, reason = "the crate uses the rest")]
+#[path = "../../src/completion/place.rs"]
+mod place;
+#[allow(dead_code, reason = "the crate uses the rest")]
+#[path = "../../src/completion/slot.rs"]
+mod slot;
+
+/// In place of `src/completion/sync.rs`.
+mod sync {
+    use crate::place::Place;
+    use loom::sync::atomic::AtomicPtr;
+    use std::{panic::Location, ptr, sync::atomic::Ordering::Relaxed};
+
+    pub(crate) use loom::{cell::UnsafeCell, sync::atomic::AtomicUsize};
+
+    pub(crate) struct First(AtomicPtr<Location<'static>>);
+
+    impl Default for First {
+        fn default() -> Self {
+            First(AtomicPtr::new(ptr::null_mut()))
+        }
+    }
+
+    impl First {
+        pub(crate) fn claim(&self, place: Place) -> Result<(), Place> {
+            let new = ptr::from_ref(place.location()).cast_mut();
+            // Weaker than once_cell's, which only makes more interleavings.
+            match (self.0).compare_exchange(ptr::null_mut(), new, Relaxed, Relaxed) {
+                Ok(_) => Ok(()),
+                Err(first) => Err(at(first).unwrap()),
+            }
+        }
+
+        pub(crate) fn get(&self) -> Option<Place> {
+            at(self.0.load(Relaxed))
+        }
+    }
+
+    #[allow(unsafe_code, reason = "as in once_cell")]
+    fn at(place: *mut Location<'static>) -> Option<Place> {
+        // SAFETY: null, or out of the reference in `claim`.
+        unsafe { place.as_ref() }.map(Place::of)
+    }
+}
+
+use futures::task::{ArcWake, waker};
+use loom::{cell::UnsafeCell, model::Builder, thread};
+use place::{Attached, Origin, Place};
+use slot::{Signaller, Waiter, slot};
+use std::{
+    panic::Location,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll},
+};
+
+/// What may be done with a handle.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+enum Act {
+    /// `callback(error, result)`, after which the handle is dropped.
+    Call,
+    /// A method that consumes the handle.
+    Settle,
+    /// A clone is made, signals, and is dropped after its original.
+    CloneAndCall,
+    Drop,
+}
+
+/// What may be done with the waiter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Wait {
+    /// It is awaited.
+    Await,
+    /// It is polled for one task, then awaited by another.
+    Move,
+    /// It is dropped, unpolled.
+    Cancel,
+    /// It is polled, then dropped.
+    PollAndCancel,
+    /// It is polled, then closed, and lives on until the handles are gone.
+    Close,
+    /// The deadline: the same, but a signal that was accepted is waited for.
+    Deadline,
+    /// It is polled, then asked once without a waker, and dropped.
+    Try,
+}
+
+const ACTS: [Act; 4] = [Act::Call, Act::Settle, Act::CloneAndCall, Act::Drop];
+const WAITS: [Wait; 7] = [
+    Wait::Await,
+    Wait::Move,
+    Wait::Cancel,
+    Wait::PollAndCancel,
+    Wait::Close,
+    Wait::Deadline,
+    Wait::Try,
+];
+
+/// Counts what is made and what is dropped. Its atomics are those of std, which loom does not see: they
+/// are read when all is over, and would only multiply the interleavings.
+#[derive(Default)]
+struct Ledger {
+    values: Count,
+    wakers: Count,
+    lost: AtomicUsize,
+    freed: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Count {
+    made: AtomicUsize,
+    dropped: AtomicUsize,
+}
+
+impl Count {
+    fn assert_even(&self) {
+        assert_eq!(self.made.load(SeqCst), self.dropped.load(SeqCst));
+    }
+}
+
+struct Value {
+    /// Where it was signalled.
+    from: Place,
+    ledger: Arc<Ledger>,
+}
+
+impl Value {
+    fn new(from: Place, ledger: &Arc<Ledger>) -> Self {
+        ledger.values.made.fetch_add(1, SeqCst);
+        Value {
+            from,
+            ledger: Arc::clone(ledger),
+        }
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        self.ledger.values.dropped.fetch_add(1, SeqCst);
+    }
+}
+
+/// Its cell is used by every end, and last of all by who frees it.
+struct Shared(Arc<Ledger>, UnsafeCell<()>);
+
+impl Shared {
+    fn new(ledger: &Arc<Ledger>) -> Self {
+        Shared(Arc::clone(ledger), UnsafeCell::new(()))
+    }
+
+    fn look(&self) {
+        self.1.with(|_| ());
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.1.with_mut(|_| ());
+        self.0.freed.fetch_add(1, SeqCst);
+    }
+}
+
+impl Attached<Value> for Shared {
+    fn lost(&self, _: Origin) -> Value {
+        self.0.lost.fetch_add(1, SeqCst);
+        Value::new(Place::Lost, &self.0)
+    }
+}
+
+/// A task that polls.
+struct Wakes {
+    woken: AtomicUsize,
+    ledger: Arc<Ledger>,
+}
+
+impl Wakes {
+    fn new(ledger: &Arc<Ledger>) -> Arc<Self> {
+        ledger.wakers.made.fetch_add(1, SeqCst);
+        Arc::new(Wakes {
+            woken: AtomicUsize::new(0),
+            ledger: Arc::clone(ledger),
+        })
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.ledger.wakers.dropped.fetch_add(1, SeqCst);
+    }
+}
+
+impl ArcWake for Wakes {
+    fn wake_by_ref(this: &Arc<Self>) {
+        this.woken.fetch_add(1, SeqCst);
+    }
+}
+
+#[track_caller]
+fn here() -> Place {
+    Place::At(Location::caller())
+}
+
+/// Does it, and says whether it was refused, and for whom.
+fn act(
+    act: Act,
+    place: Place,
+    handle: Signaller<Value, Shared>,
+    ledger: &Arc<Ledger>,
+) -> Option<Result<Place, Place>> {
+    handle.0.attached.look();
+    let value = || Value::new(place, ledger);
+    let signalled = match act {
+        Act::Call => handle.signal(value(), place).map_err(|(_, first)| first),
+        Act::Settle => match handle.settle(value()) {
+            Ok(()) => Ok(()),
+            Err((handle, value)) => handle.signal(value, place).map_err(|(_, first)| first),
+        },
+        Act::CloneAndCall => {
+            let clone = handle.clone_as(Origin::FIRST);
+            drop(handle);
+            clone.signal(value(), place).map_err(|(_, first)| first)
+        }
+        Act::Drop => return None,
+    };
+    Some(signalled.map(|()| place))
+}
+
+fn poll(waiter: &mut Waiter<Value, Shared>, by: &Arc<Wakes>) -> Option<Value> {
+    let waker = waker(Arc::clone(by));
+    match waiter.poll(&mut Context::from_waker(&waker)) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// What the waiter came to beside the handles.
+enum Waited {
+    /// It has what it is going to have.
+    Done(Option<Value>),
+    /// It waits, for this task.
+    Pending(Waiter<Value, Shared>, Arc<Wakes>),
+    /// It is closed, and lives on.
+    Closed(Option<Value>, Waiter<Value, Shared>),
+}
+
+fn wait(wait: Wait, mut waiter: Waiter<Value, Shared>, ledger: &Arc<Ledger>) -> Waited {
+    waiter.slot.attached.look();
+    let (other, own) = (Wakes::new(ledger), Wakes::new(ledger));
+    let before = match wait {
+        Wait::Await | Wait::Cancel => None,
+        _ => poll(&mut waiter, &other),
+    };
+    match wait {
+        Wait::Await | Wait::Move => match before.or_else(|| poll(&mut waiter, &own)) {
+            Some(value) => {
+                assert!(waiter.is_done());
+                Waited::Done(Some(value))
+            }
+            None => Waited::Pending(waiter, own),
+        },
+        Wait::Cancel | Wait::PollAndCancel => Waited::Done(before),
+        Wait::Try => Waited::Done(before.or_else(|| waiter.try_take())),
+        Wait::Close => {
+            let closed = waiter.close();
+            assert!(poll(&mut waiter, &other).is_none());
+            Waited::Closed(before.or(closed), waiter)
+        }
+        Wait::Deadline => {
+            let waker = waker(Arc::clone(&own));
+            match waiter.poll_close(&mut Context::from_waker(&waker)) {
+                Poll::Ready(late) => Waited::Closed(before.or(late), waiter),
+                Poll::Pending => Waited::Pending(waiter, own),
+            }
+        }
+    }
+}
+
+/// Each handle on its own thread, but for the waiter, which is on this one.
+fn at_once(acts: &[Act], how: Wait) {
+    let ledger = Arc::new(Ledger::default());
+    let places = [here(), here(), here()];
+    let (first, waiter) = slot(Shared::new(&ledger));
+    let mut handles: Vec<_> = (1..acts.len())
+        .map(|_| first.clone_as(Origin::FIRST))
+        .collect();
+    handles.push(first);
+    let threads: Vec<_> = handles
+        .into_iter()
+        .zip(acts.iter().copied().zip(places))
+        .map(|(handle, (what, place))| {
+            let ledger = Arc::clone(&ledger);
+            thread::spawn(move || act(what, place, handle, &ledger))
+        })
+        .collect();
+    let waited = wait(how, waiter, &ledger);
+    let signals: Vec<_> = threads
+        .into_iter()
+        .filter_map(|thread| thread.join().unwrap())
+        .collect();
+
+    let got = match waited {
+        Waited::Done(got) => got,
+        Waited::Closed(got, waiter) => {
+            drop(waiter);
+            got
+        }
+        Waited::Pending(mut waiter, by) => {
+            assert_ne!(by.woken.load(SeqCst), 0, "nobody woke it");
+            Some(poll(&mut waiter, &by).unwrap())
+        }
+    };
+
+    let won: Vec<_> = signals.iter().filter_map(|signal| signal.ok()).collect();
+    let lost = ledger.lost.load(SeqCst);
+    assert!(won.len() <= 1 && lost <= 1, "{won:?}, {lost} lost");
+    assert!(won.len() + lost <= 1, "both signalled and lost");
+    let waited = matches!(how, Wait::Await | Wait::Move);
+    if waited {
+        assert_eq!(lost, usize::from(signals.is_empty()));
+    }
+    let rejected: Vec<_> = signals.iter().filter_map(|signal| signal.err()).collect();
+    match won.first() {
+        Some(first) => assert!(rejected.iter().all(|by| by == first), "{rejected:?}"),
+        // The one that came before the others may itself have lost against the close.
+        None => assert!(rejected.is_empty() || rejected.contains(&Place::Closed)),
+    }
+    if let Some(value) = &got {
+        let from = won.first().copied().unwrap_or(Place::Lost);
+        assert_eq!(value.from, from);
+    }
+    // What was accepted is received, unless nobody looks: at the end of a wait, at a close, at a
+    // deadline.
+    let looks = !matches!(how, Wait::Cancel | Wait::PollAndCancel | Wait::Try);
+    assert!(got.is_some() || won.is_empty() || !looks);
+    assert!(got.is_some() || !waited);
+    drop(got);
+    ledger.values.assert_even();
+    ledger.wakers.assert_even();
+    assert_eq!(ledger.freed.load(SeqCst), 1);
+}
+
+/// How often a thread may be preempted; `None` is every interleaving.
+fn check(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.check(model);
+}
+
+/// Of two signallers. Unoptimized, loom is ten times slower.
+const PREEMPTIONS: usize = if cfg!(debug_assertions) { 1 } else { 3 };
+
+#[test]
+fn one_handle_and_the_waiter() {
+    for act in ACTS {
+        for how in WAITS {
+            check(None, move || at_once(&[act], how));
+        }
+    }
+}
+
+#[test]
+fn two_handles_and_the_waiter() {
+    for a in ACTS {
+        for b in ACTS.into_iter().filter(|b| *b >= a) {
+            for how in WAITS {
+                check(Some(PREEMPTIONS), move || at_once(&[a, b], how));
+            }
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "needs --release, or minutes")]
+fn two_handles_that_are_dropped_and_the_waiter_however_often_they_are_preempted() {
+    for how in [Wait::Await, Wait::Cancel] {
+        check(None, move || at_once(&[Act::Drop, Act::Drop], how));
+    }
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "needs --release, or minutes")]
+fn three_handles_and_the_waiter() {
+    for acts in [
+        [Act::Call, Act::Settle, Act::Drop],
+        [Act::Call, Act::CloneAndCall, Act::Settle],
+        [Act::Drop, Act::Drop, Act::Drop],
+    ] {
+        for how in [Wait::Await, Wait::Close] {
+            check(Some(1), move || at_once(&acts, how));
+        }
+    }
+}
