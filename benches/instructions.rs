@@ -11,7 +11,7 @@ mod scenarios;
 use scenarios::SCENARIOS;
 use std::{env, fmt::Write as _, fs, process::Command};
 
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
 
 /// Instructions of this binary that runs a scenario so many times.
 fn count(scenario: usize, times: usize) -> u64 {

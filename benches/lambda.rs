@@ -95,7 +95,7 @@ fn ourselves(name: &str) -> Command {
 
 fn live(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("target/live")
+        .join("../target/live")
         .join(path)
 }
 

@@ -21,7 +21,7 @@ const GROUPS: [(&str, &str); 9] = [
 
 /// Nanoseconds, by name.
 fn medians(group: &str) -> Vec<(String, f64)> {
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| format!("{ROOT}/target"));
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| format!("{ROOT}/../target"));
     let Ok(entries) = fs::read_dir(Path::new(&target).join("criterion").join(group)) else {
         return vec![];
     };
@@ -88,7 +88,7 @@ fn main() {
         }
     }
     let plot = |file: &str, svg: String| {
-        fs::write(format!("{ROOT}/benches/{file}"), svg).expect("the plot can be written");
+        fs::write(format!("{ROOT}/{file}"), svg).expect("the plot can be written");
     };
     plot("completion.svg", svg("A completion", "ns", &plotted));
     let mut each: Vec<_> = medians("callbacks outstanding")

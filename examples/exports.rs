@@ -1,5 +1,5 @@
 //! Two functions in one program, as a Node module has several `exports`. On Lambda the handler
-//! setting chooses (`index.cancel`), at the desk the function's name in the URL.
+//! setting chooses (`index.cancel`), locally the function's name in the URL.
 //!
 //! `cargo run --example exports -- --handler create examples/events/exports.json`
 

@@ -18,7 +18,7 @@
 //! }
 //! ```
 //!
-//! The same program runs on AWS Lambda, at one's desk (`hello event.json`, or `hello` for a server
+//! The same program runs on AWS Lambda, locally (`hello event.json`, or `hello` for a server
 //! that the AWS CLI and any SDK can call), and in a unit test, in process: see [`run`] and
 //! [`invoke`](fn@invoke).
 //!
@@ -42,7 +42,7 @@
 //!    counted.
 //! 4. When the last handle that could signal is dropped and no task of the invocation is left, the
 //!    invocation ends, not at the timeout: it fails with `Runtime.CallbackNotCalled`, which names what
-//!    was dropped. With [`Unsignalled::Null`] it succeeds with `null`, as in Node.
+//!    was dropped. With [`NeverCalled::Null`] it succeeds with `null`, as in Node.
 //! 5. A panic in the handler, in its future or in a task of the invocation fails that invocation,
 //!    and the process goes on. Once the answer is out, it is logged and alters nothing.
 //!
@@ -57,7 +57,7 @@
 //! };
 //! let outcome = invoke(hasty, json!({}), Context::default()).await;
 //! assert_eq!(outcome.result.unwrap(), "first");
-//! assert_eq!(outcome.refused.len(), 1);
+//! assert_eq!(outcome.duplicate_signals.len(), 1);
 //!
 //! let forgetful = |_: Value, _: Context, callback: Callback| drop(callback);
 //! let outcome = invoke(forgetful, json!({}), Context::default()).await;
@@ -160,7 +160,7 @@
 //!
 //! | case | Node | nodeback |
 //! | --- | --- | --- |
-//! | never called | success with `null` | failure `Runtime.CallbackNotCalled`, or [`Unsignalled::Null`] |
+//! | never called | success with `null` | failure `Runtime.CallbackNotCalled`, or [`NeverCalled::Null`] |
 //! | an async handler that takes the callback too | its return settles, with `null` | its return does not settle |
 //! | second call | ignored silently | ignored, and reported with both places |
 //! | uncaught exception, panic | the process dies | that invocation fails |
@@ -173,7 +173,7 @@
 //! | feature | what it brings | default |
 //! | --- | --- | --- |
 //! | `lambda` | [`run`] on AWS Lambda, by the API client of the official `lambda_runtime`, whose layers fit | yes |
-//! | `local` | [`run`] at the desk: the command line and the Invoke API | yes |
+//! | `local` | [`run`] locally: the command line and the Invoke API | yes |
 //! | `graceful-shutdown` | [`Runtime::on_shutdown`]: a hook before the process ends | no |
 //!
 //! Without any the core remains, and no HTTP crate: everything here but [`run`].
@@ -208,44 +208,37 @@
     clippy::unwrap_used
 )]
 
-pub use crate::{
-    completion::{
-        AlreadySignalled, Callback, Completion, Place, Refused, callback, callbackify, promisify,
-    },
-    error::{Error, ErrorName, IntoError},
-    invocation::{
-        Context, ContextBuilder, Handler, Identity, Leftover, Members, Outcome, Task, TaskOutput,
-        Unsignalled, invoke, set_immediate, set_timeout, spawn,
-    },
-    runtime::{Runtime, exports},
-};
 pub use bytes::Bytes;
-pub use serde_json::{Value, json, value::RawValue};
-
+pub use completion::{
+    AlreadySignalled, CallSite, Callback, Completion, DuplicateSignal, TimedOut, callback,
+    callbackify, promisify,
+};
+pub use error::{Error, ErrorName, IntoError, Result};
+#[cfg(feature = "lambda")]
+pub use http::{HttpService, http_service};
+#[cfg(feature = "lambda")]
+pub use invocation::InvocationService;
+pub use invocation::{
+    CognitoIdentity, Context, ContextBuilder, ContextMembers, Handler, NeverCalled, Outcome, Task,
+    TaskOutput, UnfinishedTask, invoke, set_immediate, set_timeout, spawn,
+};
+#[cfg(feature = "lambda")]
+pub use lambda::{HandlerService, service};
 #[cfg(feature = "lambda")]
 pub use lambda_runtime::SnapStartResource;
-#[cfg(all(feature = "lambda", feature = "local"))]
-pub use local::{HttpService, http_service};
-#[cfg(feature = "lambda")]
-pub use runtime::InvocationService;
 #[cfg(any(feature = "lambda", feature = "local"))]
-pub use runtime::run;
-#[cfg(feature = "lambda")]
-pub use service::{HandlerService, service};
-
-/// A result whose error is an [`Error`].
-///
-/// ```
-/// fn parse(text: &str) -> nodeback::Result<u32> {
-///     Ok(text.parse()?)
-/// }
-/// assert_eq!(parse("many").unwrap_err().error_type(), "ParseIntError");
-/// ```
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub use run::run;
+pub use runtime::{Runtime, exports};
+pub use serde_json::{Value, json, value::RawValue};
 
 mod completion;
 mod error;
 mod guard;
+#[cfg(any(feature = "lambda", feature = "local"))]
+mod http;
+#[cfg(test)]
+#[path = "../tests/fuzz/inputs.rs"]
+mod inputs;
 mod invocation;
 #[cfg(feature = "lambda")]
 mod lambda;
@@ -253,12 +246,8 @@ mod lambda;
 mod local;
 #[cfg(any(feature = "lambda", feature = "local"))]
 mod log;
-#[cfg(test)]
-#[path = "../tests/fuzz/inputs.rs"]
-mod inputs;
+mod run;
 mod runtime;
-#[cfg(feature = "lambda")]
-mod service;
 
 #[doc = include_str!("docs/porting.md")]
 pub mod porting {}

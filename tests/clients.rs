@@ -1,4 +1,4 @@
-//! The desk as AWS's own clients see it: the AWS CLI and boto3 call it; and examples answer
+//! The local server as AWS's own clients see it: the AWS CLI and boto3 call it; and examples answer
 //! `cargo lambda`, whose deadline is long past.
 
 mod support;
@@ -13,17 +13,17 @@ use support::{Folder, Process, example, free_address, live, output, wait_until_o
 use tokio::{net::TcpListener, sync::Barrier};
 
 /// An example that serves.
-struct Desk {
+struct LocalServer {
     url: String,
     _process: Process,
 }
 
-impl Desk {
+impl LocalServer {
     fn start(command: &mut Command) -> Self {
         let mut process = Process::spawn(command.args(["--listen", "127.0.0.1:0"]));
         let line = process.stdout().lines().next().unwrap().unwrap();
         let (_, url) = line.split_once(" listens on ").unwrap();
-        Desk {
+        LocalServer {
             url: url.into(),
             _process: process,
         }
@@ -103,8 +103,11 @@ fn printed(run: &Output) -> Value {
 #[test]
 #[ignore = "needs tests/live/python.sh"]
 fn the_aws_cli_gets_a_good_answer() {
-    let (desk, folder) = (Desk::start(&mut example("hello")), Folder::new("cli_good"));
-    let run = desk.aws(&folder, &["--payload", r#"{ "name": "Żaneta" }"#]);
+    let (server, folder) = (
+        LocalServer::start(&mut example("hello")),
+        Folder::new("cli_good"),
+    );
+    let run = server.aws(&folder, &["--payload", r#"{ "name": "Żaneta" }"#]);
     let answer = json!({ "StatusCode": 200, "ExecutedVersion": "$LATEST" });
     assert_eq!(printed(&run), answer);
     let response: Value = serde_json::from_str(&folder.read("out.json")).unwrap();
@@ -113,18 +116,18 @@ fn the_aws_cli_gets_a_good_answer() {
     let event = concat!(
         "fileb://",
         env!("CARGO_MANIFEST_DIR"),
-        "/examples/events/hello.json"
+        "/../examples/events/hello.json"
     );
-    assert_eq!(printed(&desk.aws(&folder, &["--payload", event])), answer);
+    assert_eq!(printed(&server.aws(&folder, &["--payload", event])), answer);
     assert!(folder.read("out.json").starts_with(r#"{"hello":"Ada","#));
 }
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
 fn the_aws_cli_tells_a_failure_and_its_log() {
-    let desk = Desk::start(&mut example("hello"));
+    let server = LocalServer::start(&mut example("hello"));
     let folder = Folder::new("cli_failure");
-    let run = desk.aws(&folder, &["--payload", "{}", "--log-type", "Tail"]);
+    let run = server.aws(&folder, &["--payload", "{}", "--log-type", "Tail"]);
     let mut answer = printed(&run);
     let log = answer["LogResult"].take();
     assert_eq!(
@@ -158,9 +161,12 @@ fn the_aws_cli_tells_a_failure_and_its_log() {
 #[test]
 #[ignore = "needs tests/live/python.sh"]
 fn the_aws_cli_makes_asynchronous_calls_and_dry_runs() {
-    let (desk, folder) = (Desk::start(&mut example("hello")), Folder::new("cli_types"));
+    let (server, folder) = (
+        LocalServer::start(&mut example("hello")),
+        Folder::new("cli_types"),
+    );
     for (kind, status) in [("Event", 202), ("DryRun", 204)] {
-        let run = desk.aws(&folder, &["--invocation-type", kind, "--payload", "{}"]);
+        let run = server.aws(&folder, &["--invocation-type", kind, "--payload", "{}"]);
         assert_eq!(printed(&run), json!({ "StatusCode": status }), "of {kind}");
         assert_eq!(folder.read("out.json"), "");
     }
@@ -169,8 +175,11 @@ fn the_aws_cli_makes_asynchronous_calls_and_dry_runs() {
 #[test]
 #[ignore = "needs tests/live/python.sh"]
 fn the_aws_cli_tells_why_a_payload_is_refused() {
-    let (desk, folder) = (Desk::start(&mut example("hello")), Folder::new("cli_bad"));
-    let run = desk.aws(&folder, &["--payload", "{"]);
+    let (server, folder) = (
+        LocalServer::start(&mut example("hello")),
+        Folder::new("cli_bad"),
+    );
+    let run = server.aws(&folder, &["--payload", "{"]);
     let line = "An error occurred (InvalidRequestContentException) when calling the Invoke \
                 operation: Could not parse request body into json: EOF while parsing an object \
                 at line 1 column 1";
@@ -181,9 +190,9 @@ fn the_aws_cli_tells_why_a_payload_is_refused() {
 #[test]
 #[ignore = "needs tests/live/python.sh"]
 fn boto3_gets_answers_failures_and_the_log_tail() {
-    let desk = Desk::start(&mut example("hello"));
+    let server = LocalServer::start(&mut example("hello"));
     boto3(
-        &desk.url,
+        &server.url,
         r#"
 answer = invoke({"name": "Ada"})
 request = answer["ResponseMetadata"]["RequestId"]
@@ -213,9 +222,9 @@ same((answer["StatusCode"], answer["Payload"]), (204, b""))
 #[test]
 #[ignore = "needs tests/live/python.sh"]
 fn boto3_raises_for_what_is_refused() {
-    let desk = Desk::start(&mut example("hello"));
+    let server = LocalServer::start(&mut example("hello"));
     boto3(
-        &desk.url,
+        &server.url,
         r#"
 for kind in ["RequestResponse", "Event", "DryRun"]:
     try:
@@ -340,9 +349,9 @@ same(len({answer["ResponseMetadata"]["RequestId"] for answer in answers}), 8)
 #[ignore = "needs tests/live/python.sh"]
 fn boto3_is_told_of_a_timeout() {
     let mut timer = example("timer");
-    let desk = Desk::start(timer.env("AWS_LAMBDA_FUNCTION_TIMEOUT", "1"));
+    let server = LocalServer::start(timer.env("AWS_LAMBDA_FUNCTION_TIMEOUT", "1"));
     boto3(
-        &desk.url,
+        &server.url,
         r#"
 answer = invoke({"ms": 60000})
 request = answer["ResponseMetadata"]["RequestId"]

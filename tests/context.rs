@@ -8,7 +8,8 @@ mod common;
 
 use common::Log;
 use nodeback::{
-    Callback, Context, Error, Handler, Identity, Leftover, Outcome, Task, Value, error, json,
+    Callback, CognitoIdentity, Context, Error, Handler, Outcome, Task, UnfinishedTask, Value,
+    error, json,
 };
 use std::{
     sync::{
@@ -94,7 +95,7 @@ mod members {
 
     #[tokio::test]
     async fn reach_the_handler_as_they_were_set() {
-        let identity: Identity = serde_json::from_value(
+        let identity: CognitoIdentity = serde_json::from_value(
             json!({ "cognitoIdentityId": "id", "cognitoIdentityPoolId": "pool" }),
         )
         .unwrap();
@@ -415,7 +416,7 @@ mod at_once {
         };
         let (outcome, elapsed) = timed(handler).await;
         assert_eq!(elapsed, Duration::ZERO);
-        assert_eq!(outcome.leftover.len(), 1);
+        assert_eq!(outcome.unfinished_tasks.len(), 1);
         outcome.result.map_err(|error| error.message().into())
     }
 
@@ -472,7 +473,10 @@ mod at_once {
         };
         let (outcome, elapsed) = timed(handler).await;
         assert_eq!(outcome.result.unwrap(), "returned");
-        assert_eq!((outcome.leftover.len(), elapsed), (1, Duration::ZERO));
+        assert_eq!(
+            (outcome.unfinished_tasks.len(), elapsed),
+            (1, Duration::ZERO)
+        );
     }
 }
 
@@ -487,7 +491,7 @@ mod return_without_content {
         };
         let (outcome, _) = timed(handler).await;
         assert_eq!(outcome.result.unwrap(), "first");
-        assert_eq!(outcome.refused_count, 0);
+        assert_eq!(outcome.duplicate_signal_count, 0);
     }
 }
 
@@ -503,8 +507,11 @@ mod leftover {
         };
         let spawned = line!() - 3;
         let (outcome, _) = timed(handler).await;
-        assert!(matches!(outcome.leftover[..], [Leftover::Task(_)]));
-        let name = outcome.leftover[0].to_string();
+        assert!(matches!(
+            outcome.unfinished_tasks[..],
+            [UnfinishedTask::Spawned { .. }]
+        ));
+        let name = outcome.unfinished_tasks[0].to_string();
         let start = format!("task spawned at {}", line(spawned));
         assert!(name.starts_with(&start), "{name}");
     }
@@ -524,8 +531,8 @@ mod leftover {
         };
         let (outcome, elapsed) = timed(handler).await;
         assert_eq!(elapsed, Duration::ZERO);
-        assert_eq!(outcome.leftover, [Leftover::Handler]);
-        assert_eq!(Leftover::Handler.to_string(), "rest of the handler");
+        assert_eq!(outcome.unfinished_tasks, [UnfinishedTask::Handler]);
+        assert_eq!(UnfinishedTask::Handler.to_string(), "rest of the handler");
         end.await.unwrap();
     }
 
@@ -589,7 +596,7 @@ mod wait_until {
         };
         let (outcome, elapsed) = timed(handler).await;
         assert_eq!((outcome.result.unwrap(), elapsed), (json!("first"), SECOND));
-        assert!(ended.load(SeqCst) && outcome.leftover.is_empty());
+        assert!(ended.load(SeqCst) && outcome.unfinished_tasks.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -686,13 +693,13 @@ mod deadline {
         let late = line!() - 3;
         let (outcome, elapsed) = timed(handler).await;
         assert!(outcome.result.is_err());
-        assert_eq!((outcome.refused_count, elapsed), (0, TIMEOUT));
+        assert_eq!((outcome.duplicate_signal_count, elapsed), (0, TIMEOUT));
         assert!(log.warnings().is_empty());
 
         time::sleep(2 * TIMEOUT).await;
         let warnings = log.warnings();
         assert_eq!(warnings.len(), 1);
-        assert!(warnings[0].fields["again"].starts_with(&line(late)));
+        assert!(warnings[0].fields["duplicate"].starts_with(&line(late)));
         assert_eq!(warnings[0].fields["first"], "the end of its invocation");
         assert_eq!(warnings[0].fields["requestId"], "request-7");
     }
@@ -729,7 +736,7 @@ mod deadline {
         };
         let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
         assert_eq!(outcome.result.unwrap_err().error_type(), "Sandbox.Timedout");
-        assert_eq!(outcome.refused_count, 1);
+        assert_eq!(outcome.duplicate_signal_count, 1);
     }
 }
 

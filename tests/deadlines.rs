@@ -44,7 +44,7 @@ async fn run(name: String) {
         "hangs" => runtime.run().await,
         "in_time" => {
             runtime
-                .answer_before_deadline(Duration::from_millis(100))
+                .fail_before_deadline(Duration::from_millis(100))
                 .run()
                 .await
         }
@@ -100,32 +100,34 @@ const CASES: [(&str, &str, &[&str]); 6] = [
     (
         "handler",
         "Sandbox.Timedout",
-        &["to be cut off at the deadline: the rest of the handler"],
+        &["to be aborted at the deadline: the rest of the handler"],
     ),
     (
         "blocked",
         "Sandbox.Timedout",
-        &["cut off at the deadline: the handler, which blocks its thread"],
+        &["aborted at the deadline: the handler, which blocks its thread"],
     ),
     (
         "task",
         "Sandbox.Timedout",
-        &["to be cut off at the deadline: the task spawned at tests/"],
+        &["to be aborted at the deadline: the task spawned at tests/"],
     ),
     (
         "stubborn",
         "Sandbox.Timedout",
-        &["to be cut off at the deadline: the task spawned at tests/deadlines.rs:"],
+        &["to be aborted at the deadline: the task spawned at tests/deadlines.rs:"],
     ),
     (
         "wait_until",
         r#""answered""#,
-        &["cut off at the deadline: the work passed to wait_until at tests/deadlines.rs:"],
+        &["aborted at the deadline: the work passed to wait_until at tests/deadlines.rs:"],
     ),
     (
         "held",
         r#""answered without it""#,
-        &["cut off at the deadline, and answered without it: the task spawned at tests/"],
+        &[
+            "aborted at the deadline, and the response was sent without it: the task spawned at tests/",
+        ],
     ),
 ];
 
@@ -171,9 +173,12 @@ async fn answer_before_deadline_fails_in_time_with_what_is_in_the_way() {
     let mut api = RuntimeApi::start().await;
     let _process = Process::spawn(&mut function_process("in_time", api.address));
     let posted = api.invoke(event("1", "task")).await;
-    assert_eq!(posted.json()["errorType"], "Runtime.NoAnswerBeforeDeadline");
+    assert_eq!(
+        posted.json()["errorType"],
+        "Runtime.NoResponseBeforeDeadline"
+    );
     let message = posted.json()["errorMessage"].to_string();
-    let start = "\"no answer 100 ms before the deadline; cut off: the task spawned at tests/";
+    let start = "\"no response 100 ms before the deadline; aborted: the task spawned at tests/";
     assert!(message.starts_with(start), "{message}");
     // What is in time is untouched.
     assert_eq!(api.invoke(event("2", "answer")).await.endpoint, "response");
@@ -195,7 +200,7 @@ async fn the_margin_counts_from_the_deadline_and_is_half_of_the_time_at_most() {
         (5_000, 4_100, None),
         (u64::MAX, 100, Some(50)),
     ] {
-        let runtime = Runtime::new(slow).answer_before_deadline(Duration::from_millis(margin));
+        let runtime = Runtime::new(slow).fail_before_deadline(Duration::from_millis(margin));
         let context = Context::builder()
             .timeout(Duration::from_millis(timeout))
             .build();
@@ -229,14 +234,14 @@ async fn a_handler_that_blocks_the_only_thread_is_answered_for() {
         );
         let log = process.log();
         let named =
-            "\tblocked\tWARN\tcut off at the deadline: the handler, which blocks its thread";
+            "\tblocked\tWARN\taborted at the deadline: the handler, which blocks its thread";
         assert_eq!(log.matches(named).count(), 1, "{workers} workers: {log}");
     }
 }
 
-/// At the desk nobody else stops it, and the server has to go on.
+/// Locally nobody else stops it, and the server has to go on.
 #[tokio::test]
-async fn at_the_desk_a_handler_that_blocks_the_only_thread_is_answered_for() {
+async fn at_the_local_server_a_handler_that_blocks_the_only_thread_is_answered_for() {
     for workers in [0, 1, 4] {
         let (release, held) = mpsc::channel::<()>();
         let held = Arc::new(parking_lot::Mutex::new(held));
@@ -257,7 +262,7 @@ async fn at_the_desk_a_handler_that_blocks_the_only_thread_is_answered_for() {
             tokio_with(workers).block_on(async {
                 let listener = TcpListener::from_std(listener).unwrap();
                 let serve = async move {
-                    let runtime = Runtime::new(blocks).timeout(Duration::from_millis(300));
+                    let runtime = Runtime::new(blocks).local_timeout(Duration::from_millis(300));
                     runtime.serve(listener, async { drop(stopped.await) }).await
                 };
                 tokio::spawn(serve).await.unwrap().unwrap();

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 /// The text of the crate without its tests and its comments.
 fn source() -> String {
     fn read(folder: &Path, source: &mut String) {
@@ -20,12 +22,12 @@ fn source() -> String {
         }
     }
     let mut source = String::new();
-    read(Path::new("src"), &mut source);
+    read(&Path::new(ROOT).join("src"), &mut source);
     source
 }
 
 fn page(name: &str) -> String {
-    let path = format!("src/docs/{name}.md");
+    let path = format!("{ROOT}/src/docs/{name}.md");
     let text = fs::read_to_string(path).unwrap();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

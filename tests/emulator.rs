@@ -6,7 +6,7 @@ mod support;
 use nodeback::{Value, json};
 use reqwest::{Client, StatusCode};
 use std::{fs, net::SocketAddr, process::Command, time::Duration};
-use support::{Process, example, free_address, live, output, wait_until_open};
+use support::{Process, ROOT, example, free_address, live, output, wait_until_open};
 
 /// Which handler of an example that has several.
 const HANDLER: &str = "create";
@@ -77,9 +77,9 @@ fn without_ids(text: &str) -> String {
 
 #[tokio::test]
 #[ignore = "needs tests/live/python.sh"]
-async fn every_example_answers_its_event_as_at_the_desk() {
+async fn every_example_answers_its_event_as_locally() {
     let mut examples = 0;
-    for entry in fs::read_dir("examples/events").unwrap() {
+    for entry in fs::read_dir(format!("{ROOT}/examples/events")).unwrap() {
         let event = entry.unwrap().path();
         let name = event.file_stem().unwrap().to_str().unwrap();
         match name {
@@ -89,19 +89,23 @@ async fn every_example_answers_its_event_as_at_the_desk() {
             "shared_state" | "snapstart" => continue,
             _ => {}
         }
-        let mut desk = example(name);
-        desk.arg(&event);
+        let mut server = example(name);
+        server.arg(&event);
         if name == "exports" {
-            desk.args(["--handler", HANDLER]);
+            server.args(["--handler", HANDLER]);
         }
-        let desk = output(&mut desk, "");
-        assert!(desk.status.success(), "{name} at the desk: {desk:?}");
-        let desk = String::from_utf8(desk.stdout).unwrap();
+        let server = output(&mut server, "");
+        assert!(server.status.success(), "{name} locally: {server:?}");
+        let server = String::from_utf8(server.stdout).unwrap();
         let emulator = Emulator::start(name, "10");
         // Not only the first time.
         for _ in 0..2 {
             let answer = emulator.text(&fs::read_to_string(&event).unwrap()).await;
-            assert_eq!(without_ids(&answer), without_ids(desk.trim_end()), "{name}");
+            assert_eq!(
+                without_ids(&answer),
+                without_ids(server.trim_end()),
+                "{name}"
+            );
         }
         examples += 1;
     }
@@ -185,7 +189,7 @@ async fn a_success_waits_for_the_tasks_of_its_invocation() {
 #[ignore = "needs tests/live/python.sh"]
 async fn an_http_error_is_an_answer_and_no_failure() {
     let mut orders = Emulator::start("api_gateway", "10");
-    let event = fs::read_to_string("examples/events/api_gateway.json").unwrap();
+    let event = fs::read_to_string(format!("{ROOT}/examples/events/api_gateway.json")).unwrap();
     let mut event: Value = serde_json::from_str(&event).unwrap();
     event["rawPath"] = json!("/nowhere");
     let answer = orders.invoke(event.clone()).await;

@@ -8,8 +8,8 @@ mod flavors;
 
 use flavors::on_every_flavor;
 use nodeback::{
-    Callback, Context, Error, Handler, Leftover, Outcome, Result, Runtime, Unsignalled, Value,
-    error, json, set_immediate, set_timeout,
+    Callback, Context, Error, Handler, NeverCalled, Outcome, Result, Runtime, UnfinishedTask,
+    Value, error, json, set_immediate, set_timeout,
 };
 use parking_lot::Mutex;
 use std::{
@@ -485,7 +485,7 @@ mod the_response_waits {
             );
             assert_eq!(seen.take(), ["written"]);
 
-            let null = Runtime::new(handler).unsignalled(Unsignalled::Null);
+            let null = Runtime::new(handler).never_called(NeverCalled::Null);
             let outcome = null.invoke((), Context::default()).await;
             assert_eq!(outcome.result.unwrap(), Value::Null);
             assert_eq!(seen.take(), ["written"]);
@@ -562,7 +562,10 @@ mod the_response_waits {
                 callback.fail("at once");
             };
             let outcome = invoke(fails).await;
-            assert!(matches!(*outcome.leftover, [Leftover::Task(_)]));
+            assert!(matches!(
+                *outcome.unfinished_tasks,
+                [UnfinishedTask::Spawned { .. }]
+            ));
             assert_eq!(failure(outcome), "string: at once");
 
             let done = move |_: Value, context: Context, _: Callback| {
@@ -883,7 +886,7 @@ mod after_the_response {
                 let context = Context::builder().aws_request_id("7").build();
                 let outcome = nodeback::invoke(handler.clone(), json!({}), context).await;
                 assert_eq!(outcome.result.unwrap(), "sent");
-                assert_eq!(outcome.leftover.len(), 8);
+                assert_eq!(outcome.unfinished_tasks.len(), 8);
                 for job in 0..8 {
                     assert_eq!(finished.recv().await, Some((job, "7".into())));
                 }

@@ -1,4 +1,4 @@
-//! The desk as a web server: requests of browsers and curl, as those to a Lambda function URL.
+//! The local server as a web server: requests of browsers and curl, as those to a Lambda function URL.
 
 mod common;
 
@@ -17,9 +17,9 @@ use tokio::{
 };
 
 /// A served handler, for as long as the test runs.
-struct Desk(SocketAddr);
+struct LocalServer(SocketAddr);
 
-impl Desk {
+impl LocalServer {
     async fn serve<M: 'static>(handler: impl Handler<M>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -27,7 +27,7 @@ impl Desk {
         let served: futures::future::BoxFuture<'static, _> =
             Box::pin(Runtime::new(handler).serve(listener, std::future::pending()));
         tokio::spawn(served);
-        Desk(address)
+        LocalServer(address)
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -61,8 +61,8 @@ async fn echo(event: Value) -> Result<Value, Error> {
 
 #[tokio::test]
 async fn a_request_is_an_event_of_payload_format_2() {
-    let desk = Desk::serve(echo).await;
-    let response = desk
+    let server = LocalServer::serve(echo).await;
+    let response = server
         .request(
             Method::GET,
             "/orders/a%2Fb%20c?x=1&x=2&name=%C5%BC+y&empty=&bare",
@@ -85,7 +85,7 @@ async fn a_request_is_an_event_of_payload_format_2() {
     assert!(context["timeEpoch"].as_i64().unwrap() > 1_700_000_000_000);
     (context["time"], context["timeEpoch"]) = (json!("now"), json!(0));
     let name = context["apiId"].as_str().unwrap().to_owned();
-    assert!(name.starts_with("desk_http"), "{name}");
+    assert!(name.starts_with("function_url"), "{name}");
     let path = "/orders/a%2Fb%20c";
     assert_eq!(
         event,
@@ -99,13 +99,13 @@ async fn a_request_is_an_event_of_payload_format_2() {
                 "x-many": "one,two",
                 "user-agent": "Mozilla/5.0",
                 "accept": "*/*",
-                "host": desk.0.to_string(),
+                "host": server.0.to_string(),
             },
             "queryStringParameters": { "x": "1,2", "name": "ż y", "empty": "", "bare": "" },
             "requestContext": {
                 "accountId": "anonymous",
                 "apiId": name,
-                "domainName": desk.0.to_string(),
+                "domainName": server.0.to_string(),
                 "domainPrefix": name,
                 "http": {
                     "method": "GET",
@@ -140,8 +140,8 @@ fn agree(a: &Value, b: &Value) {
 
 #[tokio::test]
 async fn the_event_is_the_one_of_aws_lambda_events_there_and_back() {
-    let desk = Desk::serve(echo).await;
-    let response = desk
+    let server = LocalServer::serve(echo).await;
+    let response = server
         .request(Method::PUT, "/orders?x=1")
         .header("Cookie", "a=1")
         .header("Content-Type", "application/json")
@@ -180,13 +180,13 @@ async fn the_responses_of_aws_lambda_events_are_understood() {
             _ => serde_json::to_value(gateway),
         }
     };
-    let desk = Desk::serve(handler).await;
-    let response = desk.get("/url").await;
+    let server = LocalServer::serve(handler).await;
+    let response = server.get("/url").await;
     assert_eq!(response.status(), 201);
     assert_eq!(header(&response, "x-kind"), "url");
     assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
     assert_eq!(response.text().await.unwrap(), "made");
-    let response = desk.get("/gateway").await;
+    let response = server.get("/gateway").await;
     assert_eq!(response.status(), 202);
     assert_eq!(header(&response, "x-kind"), "gateway");
     assert_eq!(response.text().await.unwrap(), "taken");
@@ -194,7 +194,7 @@ async fn the_responses_of_aws_lambda_events_are_understood() {
 
 #[tokio::test]
 async fn a_path_may_name_the_function() {
-    let desk = Desk::serve(async |event: Value, context: Context| {
+    let server = LocalServer::serve(async |event: Value, context: Context| {
         let path = event["rawPath"].clone();
         Ok::<_, Error>(json!([
             context.function_name,
@@ -209,18 +209,18 @@ async fn a_path_may_name_the_function() {
         ("/lambda-url/orders", "orders", "/"),
         ("/lambda-url/orders//", "orders", "//"),
     ] {
-        let told: Value = desk.get(path).await.json().await.unwrap();
+        let told: Value = server.get(path).await.json().await.unwrap();
         assert_eq!(told, json!([name, raw, name]), "{path}");
     }
     for path in ["/lambda-url", "/lambda-urls/x", "/2015-03-31"] {
-        let told: Value = desk.get(path).await.json().await.unwrap();
+        let told: Value = server.get(path).await.json().await.unwrap();
         assert_eq!(told[1], path);
     }
 }
 
 #[tokio::test]
 async fn a_body_is_text_or_base64_by_its_content_type_as_on_aws() {
-    let desk = Desk::serve(echo).await;
+    let server = LocalServer::serve(echo).await;
     let (text, other) = (("{\"a\":\"ż\"}", false), ("eyJhIjoixbwifQ==", true));
     for (content_type, (body, encoded)) in [
         (Some("application/json"), text),
@@ -233,7 +233,7 @@ async fn a_body_is_text_or_base64_by_its_content_type_as_on_aws() {
         (Some("application/x-www-form-urlencoded"), other),
         (None, other),
     ] {
-        let mut request = desk.request(Method::POST, "/").body("{\"a\":\"ż\"}");
+        let mut request = server.request(Method::POST, "/").body("{\"a\":\"ż\"}");
         if let Some(content_type) = content_type {
             request = request.header("Content-Type", content_type);
         }
@@ -245,7 +245,7 @@ async fn a_body_is_text_or_base64_by_its_content_type_as_on_aws() {
         );
     }
     // Text that is none.
-    let request = desk.request(Method::POST, "/").body(b"\xff".as_slice());
+    let request = server.request(Method::POST, "/").body(b"\xff".as_slice());
     let request = request.header("Content-Type", "text/plain");
     let event: Value = request.send().await.unwrap().json().await.unwrap();
     assert_eq!(
@@ -253,7 +253,7 @@ async fn a_body_is_text_or_base64_by_its_content_type_as_on_aws() {
         (&json!("/w=="), &json!(true))
     );
     // None at all.
-    let request = desk
+    let request = server
         .request(Method::POST, "/")
         .header("Content-Type", "image/png");
     let event: Value = request.send().await.unwrap().json().await.unwrap();
@@ -270,20 +270,20 @@ async fn answer(event: Value) -> Result<Value, Error> {
     )?)
 }
 
-async fn answered(desk: &Desk, result: &Value) -> Response {
-    let request = desk.request(Method::POST, "/").json(result);
+async fn answered(server: &LocalServer, result: &Value) -> Response {
+    let request = server.request(Method::POST, "/").json(result);
     request.send().await.unwrap()
 }
 
 #[tokio::test]
 async fn a_result_says_status_headers_cookies_and_body() {
-    let desk = Desk::serve(answer).await;
+    let server = LocalServer::serve(answer).await;
     let not_found = json!({
         "statusCode": 404,
         "headers": { "Content-Type": "text/plain", "X-Number": 7, "X-True": true },
         "body": "no order ż",
     });
-    let response = answered(&desk, &not_found).await;
+    let response = answered(&server, &not_found).await;
     assert_eq!(response.status(), 404);
     assert_eq!(header(&response, "content-type"), "text/plain");
     assert_eq!(header(&response, "x-number"), "7");
@@ -296,7 +296,7 @@ async fn a_result_says_status_headers_cookies_and_body() {
         "headers": { "Location": "/next", "Set-Cookie": "c=3" },
         "cookies": ["a=1; Path=/; HttpOnly", "b=2"],
     });
-    let response = answered(&desk, &redirect).await;
+    let response = answered(&server, &redirect).await;
     assert_eq!(response.status(), 302);
     assert_eq!(header(&response, "location"), "/next");
     let cookies = response.headers().get_all("set-cookie").iter();
@@ -311,25 +311,25 @@ async fn a_result_says_status_headers_cookies_and_body() {
         "body": "iVBORw0KGgo=",
         "isBase64Encoded": true,
     });
-    let response = answered(&desk, &image).await;
+    let response = answered(&server, &image).await;
     assert_eq!(header(&response, "content-type"), "image/png");
     assert_eq!(header(&response, "content-length"), "8");
     assert_eq!(*response.bytes().await.unwrap(), *b"\x89PNG\r\n\x1a\n");
 
     let bare = json!({ "statusCode": 204, "headers": null, "cookies": null, "body": null });
-    assert_eq!(answered(&desk, &bare).await.status(), 204);
+    assert_eq!(answered(&server, &bare).await.status(), 204);
 }
 
 #[tokio::test]
 async fn a_result_without_a_status_code_is_the_body() {
-    let desk = Desk::serve(answer).await;
+    let server = LocalServer::serve(answer).await;
     for result in [
         json!({ "hello": "Ada", "body": "x", "headers": { "a": "b" } }),
         json!("Hello, world!"),
         json!(null),
         json!([1, 2]),
     ] {
-        let response = answered(&desk, &result).await;
+        let response = answered(&server, &result).await;
         assert_eq!(response.status(), 200);
         assert_eq!(header(&response, "content-type"), "application/json");
         assert_eq!(response.text().await.unwrap(), result.to_string());
@@ -352,25 +352,25 @@ async fn a_function_that_fails_is_502() {
             Some("/lost") => return,
             _ => {}
         }
-        // It is cut off at the deadline.
+        // It is aborted at the deadline.
         context.spawn(async move {
             std::future::pending::<()>().await;
             drop(callback);
         });
     };
-    let desk = Desk::serve(handler).await;
+    let server = LocalServer::serve(handler).await;
     for path in ["/fail", "/panic", "/large", "/lost", "/hang"] {
-        is_bad_gateway(desk.get(path).await, path).await;
+        is_bad_gateway(server.get(path).await, path).await;
     }
 }
 
 #[tokio::test]
 async fn a_result_that_is_no_response_is_502_with_the_reason_in_the_log() {
     let log = Log::start();
-    let desk = Desk::serve(answer).await;
+    let server = LocalServer::serve(answer).await;
     for (result, why) in BAD {
         let json: Value = serde_json::from_str(result).unwrap();
-        let response = answered(&desk, &json).await;
+        let response = answered(&server, &json).await;
         let request_id = header(&response, "x-amzn-requestid").to_owned();
         is_bad_gateway(response, result).await;
         let errors = log.errors();
@@ -423,13 +423,13 @@ const BAD: [(&str, &str); 14] = [
 
 #[tokio::test]
 async fn head_has_the_headers_and_no_body() {
-    let desk = Desk::serve(echo_method).await;
+    let server = LocalServer::serve(echo_method).await;
     for (method, body) in [("HEAD", ""), ("GET", "GET")] {
         let request = format!(
             "{method} / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            desk.0
+            server.0
         );
-        let response = desk.raw(request.as_bytes()).await;
+        let response = server.raw(request.as_bytes()).await;
         let (head, rest) = response.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
         let length = format!("content-length: {}", method.len());
@@ -445,32 +445,32 @@ async fn echo_method(event: Value) -> Result<Value, Error> {
 
 #[tokio::test]
 async fn every_method_reaches_the_function_but_those_of_the_connection() {
-    let desk = Desk::serve(echo_method).await;
+    let server = LocalServer::serve(echo_method).await;
     for method in ["DELETE", "OPTIONS", "PATCH", "PUT", "PURGE"] {
-        let request = desk.request(method.parse().unwrap(), "/");
+        let request = server.request(method.parse().unwrap(), "/");
         let response = request.send().await.unwrap();
         assert_eq!(response.text().await.unwrap(), method);
     }
     for line in ["TRACE /", "CONNECT 127.0.0.1:1"] {
         let request = format!(
             "{line} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            desk.0
+            server.0
         );
-        let response = desk.raw(request.as_bytes()).await;
+        let response = server.raw(request.as_bytes()).await;
         assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
     }
 }
 
 #[tokio::test]
 async fn what_no_client_would_send_is_an_event_too() {
-    let desk = Desk::serve(echo).await;
+    let server = LocalServer::serve(echo).await;
     let (host, mut request) = (
-        desk.0.to_string(),
+        server.0.to_string(),
         b"GET //?%ff&=&& HTTP/1.0\r\nHost: ".to_vec(),
     );
     request.extend_from_slice(host.as_bytes());
     request.extend_from_slice(b"\r\nX-Odd: \xff\r\nCookie: ;; a ;\r\n\r\n");
-    let response = desk.raw(&request).await;
+    let response = server.raw(&request).await;
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.0 200 OK"), "{head}");
     let event: Value = serde_json::from_str(body).unwrap();
@@ -487,11 +487,11 @@ fn never_entered(_: Value, _: Context, _: Callback) {
 
 #[tokio::test]
 async fn a_body_above_the_limit_of_an_event_is_413_before_the_handler() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     const MB: usize = 1024 * 1024;
     // As base64 five megabytes are more than six.
     for (content_type, size) in [("text/plain", 6 * MB + 1), ("image/png", 5 * MB)] {
-        let request = desk.request(Method::POST, "/").body(vec![b'x'; size]);
+        let request = server.request(Method::POST, "/").body(vec![b'x'; size]);
         let request = request.header("Content-Type", content_type);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 413, "{content_type}");
@@ -510,7 +510,7 @@ async fn a_client_that_goes_does_not_end_its_invocation() {
         Arc::new(Notify::new()),
     );
     let gates = (Arc::clone(&entered), Arc::clone(&go), Arc::clone(&ended));
-    let desk = Desk::serve(move |_: Value, _: Context, callback: Callback| {
+    let server = LocalServer::serve(move |_: Value, _: Context, callback: Callback| {
         let (entered, go, ended) = gates.clone();
         async move {
             entered.notify_one();
@@ -520,8 +520,8 @@ async fn a_client_that_goes_does_not_end_its_invocation() {
         }
     })
     .await;
-    let mut stream = TcpStream::connect(desk.0).await.unwrap();
-    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", desk.0);
+    let mut stream = TcpStream::connect(server.0).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", server.0);
     stream.write_all(request.as_bytes()).await.unwrap();
     entered.notified().await;
     drop(stream);

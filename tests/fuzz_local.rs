@@ -1,4 +1,4 @@
-//! Any bytes to the desk's server, over real connections: each reply is HTTP with JSON, or the
+//! Any bytes to the local server, over real connections: each reply is HTTP with JSON, or the
 //! connection is closed in order, and a good call is answered afterwards.
 
 #![cfg(target_os = "linux")]

@@ -23,7 +23,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use nodeback::{Callback, Context, Error, Outcome, Place, Value, error, json};
+use nodeback::{CallSite, Callback, Context, Error, Outcome, Value, error, json};
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::mpsc, thread, time::Duration};
 use tokio::{task, time};
@@ -136,7 +136,7 @@ row! { result in [tokio::test]
     context_only |event: Value, context: Context| { context.succeed(event); }
     => |outcome| {
         assert_eq!(outcome.result.unwrap(), event());
-        assert!(outcome.refused.is_empty() && outcome.leftover.is_empty());
+        assert!(outcome.duplicate_signals.is_empty() && outcome.unfinished_tasks.is_empty());
     }
 }
 
@@ -155,7 +155,7 @@ row! { error in [tokio::test]
     context_only |_: Value, context: Context| { context.fail(error!("boom")); }
     => |outcome| {
         assert_eq!(failure(&outcome), ("Error", "boom"));
-        assert!(outcome.refused.is_empty());
+        assert!(outcome.duplicate_signals.is_empty());
     }
 }
 
@@ -163,7 +163,7 @@ row! { thrown in [tokio::test]
     fallible |_: Value, _: Context, _callback: Callback| { Err("thrown string") }
     => |outcome| {
         assert_eq!(failure(&outcome), ("string", "thrown string"));
-        assert!(outcome.refused.is_empty());
+        assert!(outcome.duplicate_signals.is_empty());
     }
 }
 
@@ -182,7 +182,7 @@ row! { twice in [tokio::test]
     }
     => |outcome| {
         assert_eq!(outcome.result.unwrap(), json!(1));
-        assert_eq!((outcome.refused.len(), outcome.refused_count), (1, 1));
+        assert_eq!((outcome.duplicate_signals.len(), outcome.duplicate_signal_count), (1, 1));
     }
 }
 
@@ -201,7 +201,7 @@ row! { error_then_result in [tokio::test]
     }
     => |outcome| {
         assert_eq!(failure(&outcome), ("Error", "first"));
-        assert_eq!(outcome.refused_count, 1);
+        assert_eq!(outcome.duplicate_signal_count, 1);
     }
 }
 
@@ -216,7 +216,7 @@ row! { thrown_after_callback in [tokio::test]
     }
     => |outcome| {
         assert_eq!(outcome.result.unwrap(), json!("first"));
-        assert_eq!(outcome.refused[0].again, Place::Returned);
+        assert_eq!(outcome.duplicate_signals[0].duplicate, CallSite::Returned);
     }
 }
 
@@ -316,7 +316,7 @@ row! { after_the_deadline in [tokio::test(start_paused = true)]
         let message = "RequestId: 00000000-0000-4000-8000-000000000000 \
                        Error: Task timed out after 60.00 seconds";
         assert_eq!(failure(&outcome), ("Sandbox.Timedout", message));
-        assert!(outcome.refused.is_empty());
+        assert!(outcome.duplicate_signals.is_empty());
     }
 
     /// The clock cannot be paused: it stands still while a blocking task runs.

@@ -1,4 +1,4 @@
-//! The desk under clients that are greedy, broken or malicious, over raw sockets. Each test would fail
+//! The local server under clients that are greedy, broken or malicious, over raw sockets. Each test would fail
 //! if a limit of time were met; those limits are tested in `hostile/slow.rs`.
 
 #[path = "hostile/raw.rs"]
@@ -29,15 +29,15 @@ use tokio::{
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A served handler; ending it waits for what is in flight.
-struct Desk {
+struct LocalServer {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     served: JoinHandle<nodeback::Result<()>>,
 }
 
-impl Desk {
+impl LocalServer {
     async fn serve<M>(handler: impl Handler<M>) -> Self {
-        Desk::run(Runtime::new(handler)).await
+        LocalServer::run(Runtime::new(handler)).await
     }
 
     async fn run(runtime: Runtime) -> Self {
@@ -45,7 +45,7 @@ impl Desk {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { stopped.await.unwrap_or(()) };
-        Desk {
+        LocalServer {
             address,
             stop,
             served: tokio::spawn(runtime.serve(listener, shutdown)),
@@ -53,7 +53,8 @@ impl Desk {
     }
 
     async fn echo() -> Self {
-        Desk::serve(|event: Value, _: Context, callback: Callback| callback.succeed(event)).await
+        LocalServer::serve(|event: Value, _: Context, callback: Callback| callback.succeed(event))
+            .await
     }
 
     async fn end(self) {
@@ -84,7 +85,7 @@ async fn assert_good_call(address: SocketAddr) {
 async fn a_client_that_has_ended_its_half_is_answered() {
     let (entered, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let gate = (Arc::clone(&entered), Arc::clone(&go));
-    let desk = Desk::serve(move |event: Value, _: Context, callback: Callback| {
+    let server = LocalServer::serve(move |event: Value, _: Context, callback: Callback| {
         let (entered, go) = gate.clone();
         async move {
             if event == 7 {
@@ -99,27 +100,27 @@ async fn a_client_that_has_ended_its_half_is_answered() {
     let request = |body: &str| {
         format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\n{body}")
     };
-    let mut stream = send(desk.address, request("[7]")).await;
+    let mut stream = send(server.address, request("[7]")).await;
     entered.notified().await;
     stream.shutdown().await.unwrap();
     // By when this is answered the server has seen the end.
-    assert_good_call(desk.address).await;
+    assert_good_call(server.address).await;
     go.notify_one();
     assert_answered(&Answer::parse(&read_all(&mut stream).await), "[7]");
 
-    let mut stream = send(desk.address, request("[7")).await;
+    let mut stream = send(server.address, request("[7")).await;
     stream.shutdown().await.unwrap();
     Answer::parse(&read_all(&mut stream).await)
         .assert_refusal(400, "InvalidRequestContentException");
-    let mut stream = send(desk.address, "POST / HT").await;
+    let mut stream = send(server.address, "POST / HT").await;
     stream.shutdown().await.unwrap();
     assert_eq!(read_all(&mut stream).await, "");
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_client_that_is_still_sending_can_read_why_it_is_refused() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     let large = "y".repeat(10_000_000);
     for (request, status) in [
         (format!("POST {PATH} HTTP/1.1\r\nx: {large}"), 431),
@@ -131,14 +132,14 @@ async fn a_client_that_is_still_sending_can_read_why_it_is_refused() {
             403,
         ),
     ] {
-        let mut stream = TcpStream::connect(desk.address).await.unwrap();
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         assert_eq!(Answer::parse(&answer).status, status);
     }
-    desk.end().await;
+    server.end().await;
 }
 
 fn never_entered(_: Value, _: Context, _: Callback) {
@@ -147,12 +148,12 @@ fn never_entered(_: Value, _: Context, _: Callback) {
 
 #[tokio::test]
 async fn headers_over_the_limit_are_431() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     let headers = |value: usize| format!("host: localhost\r\nx: {}\r\n", "y".repeat(value));
-    let answer = post(desk.address, &headers(17_000), "{}").await;
+    let answer = post(server.address, &headers(17_000), "{}").await;
     answer.assert_refusal(431, "RequestHeaderSectionTooLargeException");
     let line = format!("POST {PATH}?{} HTTP/1.1", "q".repeat(17_000));
-    let answer = call(desk.address, &line, "host: localhost\r\n", "{}").await;
+    let answer = call(server.address, &line, "host: localhost\r\n", "{}").await;
     answer.assert_refusal(431, "RequestHeaderSectionTooLargeException");
 
     // What the parser gives up on is answered by it, with no body; and can still be read.
@@ -163,22 +164,22 @@ async fn headers_over_the_limit_are_431() {
             "x: y\r\n".repeat(1_000) + "host: localhost\r\n",
         ),
     ] {
-        let answer = post(desk.address, &headers, "{}").await;
+        let answer = post(server.address, &headers, "{}").await;
         assert_eq!((answer.status, &*answer.body), (431, ""), "{name}");
     }
     let line = format!("POST {PATH}?{} HTTP/1.1", "q".repeat(10_000_000));
-    let answer = call(desk.address, &line, "host: localhost\r\n", "{}").await;
+    let answer = call(server.address, &line, "host: localhost\r\n", "{}").await;
     assert!([414, 431].contains(&answer.status), "{answer:?}");
-    desk.end().await;
+    server.end().await;
 
-    let desk = Desk::echo().await;
-    let answer = post(desk.address, &headers(16_000), "7").await;
+    let server = LocalServer::echo().await;
+    let answer = post(server.address, &headers(16_000), "7").await;
     assert_answered(&answer, "7");
 }
 
 #[tokio::test]
 async fn a_body_without_end_is_refused_and_the_connection_ended() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     let start = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\n");
     for (headers, piece) in [
         ("content-length: 1000000000000", " ".repeat(65_536)),
@@ -187,7 +188,7 @@ async fn a_body_without_end_is_refused_and_the_connection_ended() {
             format!("10000\r\n{}\r\n", " ".repeat(65_536)),
         ),
     ] {
-        let stream = send(desk.address, format!("{start}{headers}\r\n\r\n")).await;
+        let stream = send(server.address, format!("{start}{headers}\r\n\r\n")).await;
         let (mut read, mut write) = stream.into_split();
         let sent = tokio::spawn(async move {
             let mut sent = 0;
@@ -202,12 +203,12 @@ async fn a_body_without_end_is_refused_and_the_connection_ended() {
         let sent = sent.await.unwrap();
         assert!(sent < 200_000_000, "{sent} bytes were taken");
     }
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn what_is_no_http_is_refused_and_the_next_is_served() {
-    let desk = Desk::echo().await;
+    let server = LocalServer::echo().await;
     let with = |headers: &str, body: &str| {
         format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n{body}").into_bytes()
     };
@@ -242,18 +243,18 @@ async fn what_is_no_http_is_refused_and_the_next_is_served() {
             with("transfer-encoding: chunked", "fffffffffffffffff\r\n7"),
         ),
     ] {
-        let answer = raw(desk.address, request).await;
+        let answer = raw(server.address, request).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{name}: `{answer}`");
     }
-    let http2 = raw(desk.address, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    let http2 = raw(server.address, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     assert_eq!(http2, "", "the connection is ended");
-    assert_good_call(desk.address).await;
-    desk.end().await;
+    assert_good_call(server.address).await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_their_order() {
-    let desk = Desk::serve(|event: u64, context: Context, callback: Callback<u64>| {
+    let server = LocalServer::serve(|event: u64, context: Context, callback: Callback<u64>| {
         // The first is the slowest.
         let pause = Duration::from_millis(30 * (3 - event));
         context.spawn(async move {
@@ -265,7 +266,7 @@ async fn pipelined_requests_are_answered_in_their_order() {
     let request =
         |n: u64| format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n{n}");
     let pipeline = request(1) + &request(2) + &request(3) + "end\r\n\r\n" + &request(1);
-    let answers = raw(desk.address, pipeline).await;
+    let answers = raw(server.address, pipeline).await;
     let answers: Vec<_> = answers.split("HTTP/1.1 ").skip(1).collect();
     let bodies = answers
         .iter()
@@ -273,34 +274,34 @@ async fn pipelined_requests_are_answered_in_their_order() {
     assert_eq!(bodies.collect::<Vec<_>>(), ["1", "2", "3", ""]);
     // What follows nonsense is not looked at.
     assert!(answers[3].starts_with("400 "), "{answers:?}");
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn only_post_is_served() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     for method in [
         "GET", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PURGE", "post",
     ] {
         let line = format!("{method} {PATH} HTTP/1.1");
-        let answer = call(desk.address, &line, "host: localhost\r\n", "").await;
+        let answer = call(server.address, &line, "host: localhost\r\n", "").await;
         answer.assert_refusal(405, "MethodNotAllowedException");
     }
     let line = format!("HEAD {PATH} HTTP/1.1");
-    let answer = call(desk.address, &line, "host: localhost\r\n", "").await;
+    let answer = call(server.address, &line, "host: localhost\r\n", "").await;
     assert_eq!((answer.status, &*answer.body), (405, ""));
     let line = "CONNECT 127.0.0.1:9000 HTTP/1.1";
-    let answer = call(desk.address, line, "host: localhost\r\n", "").await;
+    let answer = call(server.address, line, "host: localhost\r\n", "").await;
     answer.assert_refusal(405, "MethodNotAllowedException");
     let line = "POST /2015-03-31/functions HTTP/1.1";
-    let answer = call(desk.address, line, "host: localhost\r\n", "").await;
+    let answer = call(server.address, line, "host: localhost\r\n", "").await;
     answer.assert_refusal(404, "UnknownOperationException");
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_name_that_could_be_a_path_does_not_reach_the_handler() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     for (name, status) in [
         ("", 400),
         ("..", 400),
@@ -316,19 +317,19 @@ async fn a_name_that_could_be_a_path_does_not_reach_the_handler() {
         ("%ff", 400),
     ] {
         let line = format!("POST /2015-03-31/functions/{name}/invocations HTTP/1.1");
-        let answer = call(desk.address, &line, "host: localhost\r\n", "{}").await;
+        let answer = call(server.address, &line, "host: localhost\r\n", "{}").await;
         assert_eq!(answer.status, status, "{name}: {answer:?}");
         assert!(!answer.head.contains("x-injected"), "{answer:?}");
     }
     let line = format!("POST {PATH}?Qualifier=..%2f.. HTTP/1.1");
-    let answer = call(desk.address, &line, "host: localhost\r\n", "{}").await;
+    let answer = call(server.address, &line, "host: localhost\r\n", "{}").await;
     answer.assert_refusal(400, "InvalidParameterValueException");
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn no_header_of_an_answer_holds_what_the_client_sent() {
-    let desk = Desk::echo().await;
+    let server = LocalServer::echo().await;
     const MARK: &str = "zzmarkzz";
     let headers = format!(
         "host: localhost\r\nx-amzn-trace-id: {MARK}\r\nx-amz-tenant-id: {MARK}\r\n\
@@ -346,24 +347,24 @@ async fn no_header_of_an_answer_holds_what_the_client_sent() {
         let line =
             format!("POST /2015-03-31/functions/{MARK}/invocations?Qualifier={MARK} HTTP/1.1");
         let body = format!("\"{MARK}\\r\\nx: y\"");
-        let answer = call(desk.address, &line, &format!("{headers}{more}"), &body).await;
+        let answer = call(server.address, &line, &format!("{headers}{more}"), &body).await;
         assert_eq!(answer.status, status, "{more}: {answer:?}");
         assert!(!answer.head.contains(MARK), "{more}: {answer:?}");
     }
     let answer = call(
-        desk.address,
+        server.address,
         &format!("{MARK} /{MARK} HTTP/1.1"),
         &headers,
         "",
     )
     .await;
     assert!(!answer.head.contains(MARK), "{answer:?}");
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_host_that_is_not_this_servers_is_403() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     for host in [
         "evil.example",
         "evil.example:9000",
@@ -372,39 +373,39 @@ async fn a_host_that_is_not_this_servers_is_403() {
         "",
     ] {
         let headers = format!("host: {host}\r\n");
-        let answer = post(desk.address, &headers, "{}").await;
+        let answer = post(server.address, &headers, "{}").await;
         answer.assert_refusal(403, "AccessDeniedException");
     }
     // The target counts too, whatever the header says.
     for headers in ["host: localhost\r\n", "host: evil.example\r\n"] {
         let line = format!("POST http://evil.example{PATH} HTTP/1.1");
-        let answer = call(desk.address, &line, headers, "{}").await;
+        let answer = call(server.address, &line, headers, "{}").await;
         answer.assert_refusal(403, "AccessDeniedException");
     }
     for headers in ["", "host: localhost\r\nhost: localhost\r\n"] {
-        let answer = post(desk.address, headers, "{}").await;
+        let answer = post(server.address, headers, "{}").await;
         answer.assert_refusal(400, "InvalidRequestContentException");
     }
-    desk.end().await;
+    server.end().await;
 
-    let desk = Desk::echo().await;
+    let server = LocalServer::echo().await;
     for host in ["localhost", "127.0.0.1:9000", "[::1]", "orders.localhost"] {
-        let answer = post(desk.address, &format!("host: {host}\r\n"), "7").await;
+        let answer = post(server.address, &format!("host: {host}\r\n"), "7").await;
         assert_answered(&answer, "7");
     }
-    let line = format!("POST http://{}{PATH} HTTP/1.1", desk.address);
+    let line = format!("POST http://{}{PATH} HTTP/1.1", server.address);
     assert_answered(
-        &call(desk.address, &line, "host: localhost\r\n", "7").await,
+        &call(server.address, &line, "host: localhost\r\n", "7").await,
         "7",
     );
     let line = format!("POST {PATH} HTTP/1.0");
-    assert_answered(&call(desk.address, &line, "", "7").await, "7");
-    desk.end().await;
+    assert_answered(&call(server.address, &line, "", "7").await, "7");
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_web_page_of_another_origin_is_403_and_told_nothing() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     for origin in [
         "http://evil.example",
         "http://localhost:3000",
@@ -419,19 +420,19 @@ async fn a_web_page_of_another_origin_is_403_and_told_nothing() {
                  access-control-request-private-network: true\r\n"
             );
             let line = format!("{method} {PATH} HTTP/1.1");
-            let answer = call(desk.address, &line, &headers, "{}").await;
+            let answer = call(server.address, &line, &headers, "{}").await;
             answer.assert_refusal(403, "AccessDeniedException");
             assert!(!answer.head.contains("access-control-"), "{answer:?}");
         }
     }
-    desk.end().await;
+    server.end().await;
 
-    let desk = Desk::echo().await;
+    let server = LocalServer::echo().await;
     let headers = "host: localhost:9000\r\norigin: http://localhost:9000\r\n";
-    let answer = post(desk.address, headers, "7").await;
+    let answer = post(server.address, headers, "7").await;
     assert_answered(&answer, "7");
     assert!(!answer.head.contains("access-control-"), "{answer:?}");
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
@@ -588,7 +589,7 @@ async fn a_server_out_of_sockets_closes_the_idle_ones_and_goes_on() {
 async fn many_slow_clients_do_not_hold_a_good_one_up() {
     let entered = Arc::<AtomicUsize>::default();
     let count = Arc::clone(&entered);
-    let desk = Desk::serve(move |event: Value, _: Context, callback: Callback| {
+    let server = LocalServer::serve(move |event: Value, _: Context, callback: Callback| {
         count.fetch_add(1, Ordering::Relaxed);
         callback.succeed(event);
     })
@@ -604,30 +605,30 @@ async fn many_slow_clients_do_not_hold_a_good_one_up() {
     ];
     let mut slow = Vec::new();
     for start in starts.iter().cycle().take(200) {
-        slow.push(send(desk.address, start).await);
+        slow.push(send(server.address, start).await);
     }
     for _ in 0..10 {
-        assert_good_call(desk.address).await;
+        assert_good_call(server.address).await;
     }
     assert!(slow.iter().all(is_open));
     assert_eq!(entered.load(Ordering::Relaxed), 10);
     drop(slow);
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_hundred_clients_that_reset_do_no_harm() {
-    let desk = Desk::echo().await;
+    let server = LocalServer::echo().await;
     for n in 0..100 {
         let request = format!(
             "POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\n[{}",
             &"7]"[..n % 3]
         );
-        let stream = send(desk.address, request).await;
+        let stream = send(server.address, request).await;
         stream.set_zero_linger().unwrap();
     }
-    assert_good_call(desk.address).await;
-    desk.end().await;
+    assert_good_call(server.address).await;
+    server.end().await;
 }
 
 #[tokio::test]
@@ -640,16 +641,16 @@ async fn more_invocations_than_aws_runs_at_a_time_are_429() {
             callback.succeed(Value::Null);
         });
     };
-    let desk = Desk::run(Runtime::new(waits).timeout(Duration::ZERO)).await;
+    let server = LocalServer::run(Runtime::new(waits).local_timeout(Duration::ZERO)).await;
     let line = format!("POST {PATH} HTTP/1.1");
     let event = "host: localhost\r\nx-amz-invocation-type: Event\r\n";
     for _ in 0..1_000 {
-        assert_eq!(call(desk.address, &line, event, "{}").await.status, 202);
+        assert_eq!(call(server.address, &line, event, "{}").await.status, 202);
     }
-    let answer = call(desk.address, &line, "host: localhost\r\n", "{}").await;
+    let answer = call(server.address, &line, "host: localhost\r\n", "{}").await;
     answer.assert_refusal(429, "TooManyRequestsException");
-    let answer = call(desk.address, "GET / HTTP/1.1", "host: localhost\r\n", "").await;
+    let answer = call(server.address, "GET / HTTP/1.1", "host: localhost\r\n", "").await;
     answer.assert_refusal(429, "TooManyRequestsException");
     drop(release);
-    desk.end().await;
+    server.end().await;
 }

@@ -1,4 +1,4 @@
-//! Tower layers round the invocations: on Lambda, at the desk and in a test.
+//! Tower layers round the invocations: on Lambda, locally and in a test.
 
 mod support;
 
@@ -212,8 +212,8 @@ async fn the_last_layer_is_outermost_on_lambda() {
     assert_eq!(saw.collect::<Vec<_>>(), ORDER);
 }
 
-/// Calls a function that is served at the desk, and gives what it answered.
-async fn at_the_desk(runtime: Runtime, event: &Value) -> Value {
+/// Calls a function that is served locally, and gives what it answered.
+async fn locally(runtime: Runtime, event: &Value) -> Value {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -227,12 +227,12 @@ async fn at_the_desk(runtime: Runtime, event: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_last_layer_is_outermost_at_the_desk() {
+async fn the_last_layer_is_outermost_locally() {
     let seen = Seen::default();
-    assert_eq!(at_the_desk(ordered(&seen), &json!(7)).await, 7);
+    assert_eq!(locally(ordered(&seen), &json!(7)).await, 7);
     let mut saw = seen.all();
     for line in &mut saw {
-        // The desk makes up the request id.
+        // The local server makes up the request id.
         if let Some((name, _)) = line.split_once(" in ") {
             *line = format!("{name} in 1");
         }
@@ -254,9 +254,9 @@ async fn a_layer_that_does_not_run_the_handler_is_the_failure() {
     let error = skips().invoke((), context("1")).await.result.unwrap_err();
     assert_eq!(error.error_type(), not_invoked);
 
-    let answer = at_the_desk(fails(), &json!({})).await;
+    let answer = locally(fails(), &json!({})).await;
     assert_eq!(answer["errorMessage"], "closed today");
-    let answer = at_the_desk(skips(), &json!({})).await;
+    let answer = locally(skips(), &json!({})).await;
     assert_eq!(answer["errorType"], not_invoked);
 
     for (name, member, expected) in [
@@ -283,7 +283,7 @@ async fn a_layer_that_fails_after_the_answer_alters_nothing() {
     let runtime = || Runtime::new(echo).layer(failing_after());
     let outcome = runtime().invoke(json!(7), context("1")).await;
     assert_eq!(outcome.result.unwrap(), 7);
-    assert_eq!(at_the_desk(runtime(), &json!(7)).await, 7);
+    assert_eq!(locally(runtime(), &json!(7)).await, 7);
 }
 
 #[tokio::test]
@@ -305,7 +305,7 @@ async fn a_timeout_layer_cuts_off_on_lambda_too_and_names_what() {
     hung_up(line.accept().await.unwrap().0).await;
     assert_eq!(api.invoke(event("2", &json!(7))).await.json(), 7);
     let log = function.log();
-    let name = "\t1\tWARN\tcut off with its invocation: the task spawned at tests/layers.rs:";
+    let name = "\t1\tWARN\taborted with its invocation: the task spawned at tests/layers.rs:";
     assert_eq!(log.matches(name).count(), 1, "{log}");
 }
 
@@ -351,7 +351,7 @@ async fn no_layer_cuts_off_what_follows_the_answer() {
     let runtime = Runtime::new(handler).layer(TimeoutLayer::new(Duration::from_millis(300)));
     let outcome = runtime.invoke((), context("1")).await;
     assert_eq!(outcome.result.unwrap(), "answered");
-    assert!(outcome.leftover.is_empty() && *done.lock().unwrap());
+    assert!(outcome.unfinished_tasks.is_empty() && *done.lock().unwrap());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The desk under load: 64 clients at a time with good, failing, panicking and slow handlers. Each
+//! The local server under load: 64 clients at a time with good, failing, panicking and slow handlers. Each
 //! answer is the right one for its request, and the memory of the server stays as it is.
 //!
 //! `NODEBACK_FULL=1` has it go on for 60 s, and `NODEBACK_SEED` repeats the requests of a run.
@@ -56,7 +56,7 @@ fn handler(event: Value, context: Context, callback: Callback) -> Result<(), Err
                 callback.succeed(event);
             });
         }
-        // Drops the callback.
+        // LastDrop the callback.
         _ => {}
     }
     Ok(())

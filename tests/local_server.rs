@@ -1,4 +1,4 @@
-//! The desk: the command line of a function's binary, and its Invoke API through a real client.
+//! The local server: the command line of a function's binary, and its Invoke API through a real client.
 
 mod support;
 
@@ -15,13 +15,13 @@ use tokio::{
 const LIMIT: usize = 6 * 1024 * 1024;
 
 /// A served handler; ending it waits for what is in flight.
-struct Desk {
+struct LocalServer {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     served: JoinHandle<nodeback::Result<()>>,
 }
 
-impl Desk {
+impl LocalServer {
     async fn serve<M: 'static>(handler: impl Handler<M>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -30,7 +30,7 @@ impl Desk {
         // A type without the handler's marker can be spawned.
         let served: futures::future::BoxFuture<'static, _> =
             Box::pin(Runtime::new(handler).serve(listener, shutdown));
-        Desk {
+        LocalServer {
             address,
             stop,
             served: tokio::spawn(served),
@@ -72,9 +72,9 @@ struct Gate {
 }
 
 impl Gate {
-    async fn serve(self: &Arc<Self>) -> Desk {
+    async fn serve(self: &Arc<Self>) -> LocalServer {
         let gate = Arc::clone(self);
-        Desk::serve(move |event: Value, _: Context, callback: Callback| {
+        LocalServer::serve(move |event: Value, _: Context, callback: Callback| {
             let gate = Arc::clone(&gate);
             async move {
                 gate.entered.notify_one();
@@ -113,8 +113,8 @@ fn about(_: Value, context: Context, callback: Callback) {
 
 #[tokio::test]
 async fn a_good_call_is_answered_with_the_response() {
-    let desk = Desk::serve(echo).await;
-    let response = desk.invoke(json!({ "b": 1, "a": "ż" })).await;
+    let server = LocalServer::serve(echo).await;
+    let response = server.invoke(json!({ "b": 1, "a": "ż" })).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(header(&response, "content-type"), "application/json");
     assert_eq!(header(&response, "x-amz-executed-version"), "$LATEST");
@@ -125,8 +125,8 @@ async fn a_good_call_is_answered_with_the_response() {
 
 #[tokio::test]
 async fn a_failure_is_http_200_with_its_header_and_nodes_body() {
-    let desk = Desk::serve(async |_: Value| Err::<(), _>("Unauthorized")).await;
-    let response = desk.invoke(json!({})).await;
+    let server = LocalServer::serve(async |_: Value| Err::<(), _>("Unauthorized")).await;
+    let response = server.invoke(json!({})).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(header(&response, "x-amz-function-error"), "Unhandled");
     let body = r#"{"errorType":"string","errorMessage":"Unauthorized","trace":[]}"#;
@@ -139,8 +139,8 @@ async fn a_panic_fails_its_invocation_and_no_other() {
         assert_eq!(event, json!({}), "an event that it does not like");
         callback.succeed(json!("fine"));
     };
-    let desk = Desk::serve(handler).await;
-    let response = desk.invoke(json!(1)).await;
+    let server = LocalServer::serve(handler).await;
+    let response = server.invoke(json!(1)).await;
     assert_eq!(header(&response, "x-amz-function-error"), "Unhandled");
     let body: Value = response.json().await.unwrap();
     assert_eq!(body["errorType"], "Runtime.Panic");
@@ -151,15 +151,15 @@ async fn a_panic_fails_its_invocation_and_no_other() {
             .contains("an event that it does not like")
     );
     assert_eq!(
-        desk.invoke(json!({})).await.text().await.unwrap(),
+        server.invoke(json!({})).await.text().await.unwrap(),
         r#""fine""#
     );
 }
 
 #[tokio::test]
 async fn no_body_at_all_is_an_empty_event() {
-    let desk = Desk::serve(echo).await;
-    let response = desk.call("f").send().await.unwrap();
+    let server = LocalServer::serve(echo).await;
+    let response = server.call("f").send().await.unwrap();
     assert_eq!(response.text().await.unwrap(), "{}");
 }
 
@@ -175,7 +175,7 @@ async fn refusal(response: Response, status: u16, error_type: &str) -> String {
 
 #[tokio::test]
 async fn what_is_no_json_is_refused_before_the_handler() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     for body in [
         b"{".as_slice(),
         b"{} {}",
@@ -183,24 +183,24 @@ async fn what_is_no_json_is_refused_before_the_handler() {
         b"\"\xff\"",
         b"\xef\xbb\xbf{}",
     ] {
-        let response = desk.call("f").body(body).send().await.unwrap();
+        let response = server.call("f").body(body).send().await.unwrap();
         let message = refusal(response, 400, "InvalidRequestContentException").await;
         assert!(
             message.starts_with("Could not parse request body into json: "),
             "{message}"
         );
     }
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn an_event_of_six_megabytes_is_taken_and_one_byte_more_is_not() {
     let size = async |event: Value| Ok::<_, Error>(event.as_str().map(str::len));
-    let desk = Desk::serve(size).await;
+    let server = LocalServer::serve(size).await;
     let largest = format!("\"{}\"", "x".repeat(LIMIT - 2));
-    let response = desk.call("f").body(largest.clone()).send().await.unwrap();
+    let response = server.call("f").body(largest.clone()).send().await.unwrap();
     assert_eq!(response.text().await.unwrap(), (LIMIT - 2).to_string());
-    let response = desk
+    let response = server
         .call("f")
         .body(format!("{largest} "))
         .send()
@@ -216,11 +216,11 @@ async fn an_event_of_six_megabytes_is_taken_and_one_byte_more_is_not() {
 #[tokio::test]
 async fn a_response_over_the_limit_is_a_failure() {
     let sized = async |bytes: usize| Ok::<_, Error>(Bytes::from(vec![b'1'; bytes]));
-    let desk = Desk::serve(sized).await;
-    let response = desk.invoke(json!(LIMIT + 100)).await;
+    let server = LocalServer::serve(sized).await;
+    let response = server.invoke(json!(LIMIT + 100)).await;
     assert_eq!(header(&response, "x-amz-function-error"), "");
     assert_eq!(response.bytes().await.unwrap().len(), LIMIT + 100);
-    let response = desk.invoke(json!(LIMIT + 101)).await;
+    let response = server.invoke(json!(LIMIT + 101)).await;
     assert_eq!(header(&response, "x-amz-function-error"), "Unhandled");
     let body: Value = response.json().await.unwrap();
     assert_eq!(body["errorType"], "Function.ResponseSizeTooLarge");
@@ -233,8 +233,8 @@ async fn a_response_over_the_limit_is_a_failure() {
 #[tokio::test]
 async fn an_asynchronous_call_is_accepted_before_it_has_ended() {
     let gate = Arc::<Gate>::default();
-    let desk = gate.serve().await;
-    let call = desk
+    let server = gate.serve().await;
+    let call = server
         .call("f")
         .header("X-Amz-Invocation-Type", "Event")
         .body("7");
@@ -244,14 +244,15 @@ async fn an_asynchronous_call_is_accepted_before_it_has_ended() {
     assert_eq!(response.text().await.unwrap(), "");
     gate.go.notify_one();
     gate.ended.notified().await;
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_dry_run_checks_and_does_not_invoke() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     let call = |body: &'static str| {
-        desk.call("f")
+        server
+            .call("f")
             .header("X-Amz-Invocation-Type", "DryRun")
             .body(body)
     };
@@ -265,7 +266,7 @@ async fn a_dry_run_checks_and_does_not_invoke() {
 
 #[tokio::test]
 async fn an_unknown_invocation_or_log_type_says_what_there_is() {
-    let desk = Desk::serve(echo).await;
+    let server = LocalServer::serve(echo).await;
     for (name, expected) in [
         (
             "X-Amz-Invocation-Type",
@@ -273,7 +274,7 @@ async fn an_unknown_invocation_or_log_type_says_what_there_is() {
         ),
         ("X-Amz-Log-Type", "expected None or Tail"),
     ] {
-        let response = desk.call("f").header(name, "Later").send().await.unwrap();
+        let response = server.call("f").header(name, "Later").send().await.unwrap();
         let message = refusal(response, 400, "InvalidParameterValueException").await;
         assert!(message.contains(expected), "{message}");
     }
@@ -281,8 +282,8 @@ async fn an_unknown_invocation_or_log_type_says_what_there_is() {
 
 #[tokio::test]
 async fn the_context_has_what_the_call_said() {
-    let desk = Desk::serve(about).await;
-    let call = desk.call_path("orders/invocations?Qualifier=live");
+    let server = LocalServer::serve(about).await;
+    let call = server.call_path("orders/invocations?Qualifier=live");
     let call = call
         .header("X-Amz-Client-Context", "eyJjdXN0b20iOnsiayI6InYifX0=")
         .header("X-Amz-Tenant-Id", "tenant-1")
@@ -308,14 +309,14 @@ async fn the_context_has_what_the_call_said() {
 
 #[tokio::test]
 async fn any_function_name_or_arn_reaches_the_handler() {
-    let desk = Desk::serve(about).await;
+    let server = LocalServer::serve(about).await;
     for name in [
         "f",
         "f:7",
         "arn:aws:lambda:eu-west-1:123456789012:function:f",
         "arn%3Aaws%3Alambda%3Aeu-west-1%3A1%3Afunction%3Af",
     ] {
-        let response = desk.call(name).send().await.unwrap();
+        let response = server.call(name).send().await.unwrap();
         assert_eq!(
             response.json::<Value>().await.unwrap()["name"],
             "f",
@@ -326,7 +327,7 @@ async fn any_function_name_or_arn_reaches_the_handler() {
 
 #[tokio::test]
 async fn a_client_context_that_is_none_is_refused() {
-    let desk = Desk::serve(about).await;
+    let server = LocalServer::serve(about).await;
     for (context, message) in [
         (
             "%%%".to_owned(),
@@ -341,7 +342,7 @@ async fn a_client_context_that_is_none_is_refused() {
             "Client context must be no longer than 3583 bytes.",
         ),
     ] {
-        let response = desk
+        let response = server
             .call("f")
             .header("X-Amz-Client-Context", context)
             .send()
@@ -356,9 +357,9 @@ async fn a_client_context_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn other_paths_and_methods_say_what_there_is() {
-    let desk = Desk::serve(echo).await;
+    let server = LocalServer::serve(echo).await;
     let client = Client::new();
-    let url = format!("http://{}", desk.address);
+    let url = format!("http://{}", server.address);
     let expected = "expected POST /2015-03-31/functions/{name}/invocations";
     let functions = format!("{url}/2015-03-31/functions");
     let response = client.get(&functions).send().await.unwrap();
@@ -376,9 +377,9 @@ async fn other_paths_and_methods_say_what_there_is() {
 
 #[tokio::test]
 async fn a_name_or_a_query_that_cannot_be_read_is_refused() {
-    let desk = Desk::serve(never_entered).await;
+    let server = LocalServer::serve(never_entered).await;
     for path in ["%ff/invocations", "f/invocations?Qualifier=a&Qualifier=b"] {
-        let response = desk.call_path(path).send().await.unwrap();
+        let response = server.call_path(path).send().await.unwrap();
         refusal(response, 400, "InvalidParameterValueException").await;
     }
 }
@@ -393,8 +394,8 @@ async fn overlapping_calls_run_side_by_side() {
             callback.succeed(event);
         }
     };
-    let desk = Desk::serve(handler).await;
-    let (one, two) = tokio::join!(desk.invoke(json!(1)), desk.invoke(json!(2)));
+    let server = LocalServer::serve(handler).await;
+    let (one, two) = tokio::join!(server.invoke(json!(1)), server.invoke(json!(2)));
     assert_eq!(
         (one.text().await.unwrap(), two.text().await.unwrap()),
         ("1".into(), "2".into())
@@ -404,23 +405,23 @@ async fn overlapping_calls_run_side_by_side() {
 #[tokio::test]
 async fn a_client_that_goes_does_not_end_its_invocation() {
     let gate = Arc::<Gate>::default();
-    let desk = gate.serve().await;
-    let call = tokio::spawn(desk.call("f").send());
+    let server = gate.serve().await;
+    let call = tokio::spawn(server.call("f").send());
     gate.entered.notified().await;
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
     gate.go.notify_one();
     gate.ended.notified().await;
-    desk.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn shutting_down_answers_what_is_in_flight() {
     let gate = Arc::<Gate>::default();
-    let desk = gate.serve().await;
-    let call = tokio::spawn(desk.call("f").body("7").send());
+    let server = gate.serve().await;
+    let call = tokio::spawn(server.call("f").body("7").send());
     gate.entered.notified().await;
-    let ended = tokio::spawn(desk.end());
+    let ended = tokio::spawn(server.end());
     gate.go.notify_one();
     assert_eq!(call.await.unwrap().unwrap().text().await.unwrap(), "7");
     ended.await.unwrap();
@@ -428,8 +429,8 @@ async fn shutting_down_answers_what_is_in_flight() {
 
 #[tokio::test]
 async fn the_log_tail_has_the_lines_of_its_invocation() {
-    let desk = Desk::serve(echo).await;
-    let response = desk
+    let server = LocalServer::serve(echo).await;
+    let response = server
         .call("f")
         .header("X-Amz-Log-Type", "Tail")
         .send()
@@ -449,7 +450,7 @@ async fn the_log_tail_has_the_lines_of_its_invocation() {
         "{report}"
     );
     assert!(report.contains(" ms\tMemory Size: 128 MB"), "{report}");
-    let response = desk.call("f").send().await.unwrap();
+    let response = server.call("f").send().await.unwrap();
     assert_eq!(header(&response, "x-amz-log-result"), "");
 }
 
@@ -530,7 +531,7 @@ fn a_timeout_is_sandbox_timedout_in_aws_words() {
         "{message}"
     );
     assert!(
-        stderr.contains("cut off at the deadline: the task spawned at examples/timer.rs:"),
+        stderr.contains("aborted at the deadline: the task spawned at examples/timer.rs:"),
         "{stderr}"
     );
     assert_eq!(run.status.code(), Some(1));

@@ -345,13 +345,14 @@ async fn a_format_or_a_level_that_is_none_is_told_once_and_text_is_taken() {
 }
 
 #[tokio::test]
-async fn at_the_desk_the_platforms_lines_are_lambdas_in_json_too() {
-    let mut desk = example("hello");
-    desk.args(["--listen", "127.0.0.1:0"])
+async fn at_the_local_server_the_platforms_lines_are_lambdas_in_json_too() {
+    let mut server = example("hello");
+    server
+        .args(["--listen", "127.0.0.1:0"])
         .env("AWS_LAMBDA_LOG_FORMAT", "JSON");
-    let mut desk = Process::spawn(&mut desk);
+    let mut server = Process::spawn(&mut server);
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut desk.stdout(), &mut line).unwrap();
+    std::io::BufRead::read_line(&mut server.stdout(), &mut line).unwrap();
     let url = line.trim().strip_prefix("hello listens on ").unwrap();
     let url = format!("{url}/2015-03-31/functions/hello/invocations");
     let client = reqwest::Client::new();
@@ -359,8 +360,8 @@ async fn at_the_desk_the_platforms_lines_are_lambdas_in_json_too() {
         let response = client.post(&url).body(event).send().await.unwrap();
         assert_eq!(response.status(), 200);
     }
-    desk.signal("TERM");
-    let (log, _) = desk.end();
+    server.signal("TERM");
+    let (log, _) = server.end();
     let lines: Vec<_> = lines(&log)
         .into_iter()
         .filter(|line| !line.starts_with("finishing"))

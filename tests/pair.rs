@@ -9,7 +9,7 @@ use futures::{
     future::FusedFuture,
     task::{ArcWake, waker},
 };
-use nodeback::{Callback, Completion, Error, Place, Value, error, json};
+use nodeback::{CallSite, Callback, Completion, Error, Value, error, json};
 use std::{
     future::Future,
     io,
@@ -326,7 +326,7 @@ mod function_values {
         let done = callback.into_error_only();
         let made = line!() - 1;
         done("late");
-        assert!(log.warnings()[0].fields["again"].starts_with(&line(made)));
+        assert!(log.warnings()[0].fields["duplicate"].starts_with(&line(made)));
     }
 }
 
@@ -380,7 +380,7 @@ mod from_fn {
         let warnings = log.warnings();
         assert_eq!(warnings.len(), 1);
         assert!(warnings[0].fields["first"].starts_with(&line(first)));
-        assert!(warnings[0].fields["again"].starts_with(&line(first + 2)));
+        assert!(warnings[0].fields["duplicate"].starts_with(&line(first + 2)));
     }
 
     #[test]
@@ -517,18 +517,18 @@ mod completion {
     #[test]
     fn wait_timeout_gives_up_and_loses_nothing() {
         let (callback, mut completion) = nodeback::callback();
-        assert!(completion.wait_timeout(Duration::ZERO).is_none());
-        assert!(completion.wait_timeout(Duration::from_millis(1)).is_none());
+        assert!(completion.wait_for(Duration::ZERO).is_err());
+        assert!(completion.wait_for(Duration::from_millis(1)).is_err());
         callback.succeed(1);
-        assert_eq!(completion.wait_timeout(AMPLE).unwrap().unwrap(), Some(1));
-        assert!(completion.wait_timeout(Duration::ZERO).is_none());
+        assert_eq!(completion.wait_for(AMPLE).unwrap().unwrap(), Some(1));
+        assert!(completion.wait_for(Duration::ZERO).is_err());
     }
 
     #[test]
     fn wait_timeout_may_be_longer_than_any_clock() {
         let (callback, mut completion) = nodeback::callback();
         callback.succeed(1);
-        let outcome = completion.wait_timeout(Duration::MAX);
+        let outcome = completion.wait_for(Duration::MAX);
         assert_eq!(outcome.unwrap().unwrap(), Some(1));
     }
 
@@ -557,7 +557,7 @@ mod completion {
         drop(completion);
         assert!(callback.is_signalled());
         let refused = callback.try_settle(Ok::<_, Error>(1)).unwrap_err();
-        assert_eq!(refused.first(), Place::Closed);
+        assert_eq!(refused.first(), CallSite::Closed);
         assert_eq!(refused.into_inner().unwrap(), Some(1));
     }
 
@@ -568,7 +568,7 @@ mod completion {
         callback.succeed(1);
         drop(completion);
         let refused = clone.try_settle(Ok::<_, Error>(2)).unwrap_err();
-        assert!(matches!(refused.first(), Place::At(_)));
+        assert!(matches!(refused.first(), CallSite::Call { .. }));
     }
 }
 
@@ -663,7 +663,7 @@ mod refused {
         assert_eq!(warnings.len(), 8);
         for (warning, again) in warnings.iter().zip(first + 2..) {
             assert!(warning.fields["first"].starts_with(&line(first)));
-            assert!(warning.fields["again"].starts_with(&line(again)));
+            assert!(warning.fields["duplicate"].starts_with(&line(again)));
             assert!(warning.message.contains("signalled again"));
         }
     }
@@ -681,7 +681,7 @@ mod refused {
         outer(None, Some(call_inner()));
         let again = line!() - 1;
         assert_eq!(log.warnings().len(), 1);
-        assert!(log.warnings()[0].fields["again"].starts_with(&line(again)));
+        assert!(log.warnings()[0].fields["duplicate"].starts_with(&line(again)));
     }
 
     #[test]
@@ -698,7 +698,7 @@ mod refused {
         let warnings = log.warnings();
         assert_eq!(warnings.len(), again.len());
         for (warning, again) in warnings.iter().zip(again) {
-            assert!(warning.fields["again"].starts_with(&line(again)));
+            assert!(warning.fields["duplicate"].starts_with(&line(again)));
         }
     }
 
@@ -710,7 +710,7 @@ mod refused {
         let signal = log.recording(move || callback(None, Some(2)));
         let again = line!() - 1;
         thread::scope(|scope| scope.spawn(signal).join().unwrap());
-        assert!(log.warnings()[0].fields["again"].starts_with(&line(again)));
+        assert!(log.warnings()[0].fields["duplicate"].starts_with(&line(again)));
     }
 
     #[test]
@@ -719,7 +719,10 @@ mod refused {
         let (callback, completion) = nodeback::callback();
         drop(completion);
         callback.succeed(1);
-        assert_eq!(log.warnings()[0].fields["first"], Place::Closed.to_string());
+        assert_eq!(
+            log.warnings()[0].fields["first"],
+            CallSite::Closed.to_string()
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use futures::FutureExt;
 use nodeback::{
-    Callback, Context, Error, Place, Result, Value, callbackify, invoke, json, promisify,
+    CallSite, Callback, Context, Error, Result, Value, callbackify, invoke, json, promisify,
 };
 use std::{
     future::pending,
@@ -100,7 +100,7 @@ async fn a_promisified_call_that_nobody_awaits_any_more_is_signalled_in_vain() {
     drop(completion);
     assert!(done.is_signalled());
     let refused = done.try_settle(Ok::<_, io::Error>(7)).unwrap_err();
-    assert_eq!(refused.first(), Place::Closed);
+    assert_eq!(refused.first(), CallSite::Closed);
 }
 
 #[test]
@@ -169,13 +169,20 @@ async fn an_error_of_a_callbackified_task_after_another_signal_is_refused_with_i
     };
     let outcome = invoke(handler, json!({}), Context::default()).await;
     assert_eq!(outcome.result.unwrap(), "first");
-    let [refused] = &*outcome.refused else {
-        panic!("{:?}", outcome.refused)
+    let [refused] = &*outcome.duplicate_signals else {
+        panic!("{:?}", outcome.duplicate_signals)
     };
-    let Place::At(again) = refused.again else {
+    let CallSite::Call {
+        location: duplicate,
+        ..
+    } = refused.duplicate
+    else {
         panic!("{refused}")
     };
-    assert_eq!((again.file(), again.line()), (file!(), at.load(SeqCst)));
+    assert_eq!(
+        (duplicate.file(), duplicate.line()),
+        (file!(), at.load(SeqCst))
+    );
 }
 
 #[tokio::test]

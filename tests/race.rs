@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use futures::{FutureExt, future::FusedFuture, task::ArcWake};
-use nodeback::{Callback, Completion, Context, Error, Outcome, Place, Runtime, Value};
+use nodeback::{CallSite, Callback, Completion, Context, Error, Outcome, Runtime, Value};
 use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 use std::{
@@ -289,7 +289,11 @@ fn use_up(item: &Arc<Item>, callback: Callback<Payload>, random: &mut Random) {
             item.signal(token, || match callback.try_settle(outcome) {
                 Ok(()) => Some(true),
                 Err(refused) => {
-                    assert_ne!(refused.first(), Place::Lost, "this handle was not lost");
+                    assert_ne!(
+                        refused.first(),
+                        CallSite::Dropped,
+                        "this handle was not lost"
+                    );
                     assert_eq!(token_of(&refused.into_inner()), token, "given back");
                     Some(false)
                 }
@@ -363,12 +367,12 @@ fn wait(item: &Item, mut completion: Completion<Payload>, random: &mut Random) {
         }
         2 => loop {
             let timeout = Duration::from_nanos(random.below(2_000));
-            if let Some(outcome) = completion.wait_timeout(timeout) {
+            if let Ok(outcome) = completion.wait_for(timeout) {
                 break outcome;
             }
         },
         3 | 4 => polled(&mut completion),
-        _ => completion.wait_timeout(AMPLE).expect("lost, or a hang"),
+        _ => completion.wait_for(AMPLE).expect("lost, or a hang"),
     };
     item.outcome.set(token_of(&outcome));
     assert!(completion.is_terminated(), "after its outcome");
@@ -690,7 +694,7 @@ fn settle(item: &Item, outcome: Outcome) -> bool {
         Ok(token) => token.as_u64().unwrap(),
         Err(error) => token_of_error(error),
     };
-    let refused = outcome.refused_count;
+    let refused = outcome.duplicate_signal_count;
     assert!(
         refused <= item.refused.load(SeqCst) as usize,
         "counted twice"

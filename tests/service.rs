@@ -156,7 +156,7 @@ async fn settings_apply_to_a_service_too() {
     let forgets = |_: Value, _: Context, _: Callback| {};
     let error = call(nodeback::service(forgets)).await.unwrap_err();
     assert_eq!(error.error_type(), "Runtime.CallbackNotCalled");
-    let null = nodeback::service(forgets).unsignalled(nodeback::Unsignalled::Null);
+    let null = nodeback::service(forgets).never_called(nodeback::NeverCalled::Null);
     assert_eq!(call(null).await.unwrap().get(), "null");
 }
 
@@ -169,10 +169,10 @@ async fn a_service_can_fail_before_its_deadline() {
     let mut context = lambda_runtime::Context::default();
     let now = std::time::UNIX_EPOCH.elapsed().unwrap();
     context.deadline = u64::try_from((now + Duration::from_secs(10)).as_millis()).unwrap();
-    let service = nodeback::service(hangs).answer_before_deadline(Duration::from_secs(1));
+    let service = nodeback::service(hangs).fail_before_deadline(Duration::from_secs(1));
     let error = service
         .oneshot(LambdaEvent::new(json!({}), context))
         .await
         .unwrap_err();
-    assert_eq!(error.error_type(), "Runtime.NoAnswerBeforeDeadline");
+    assert_eq!(error.error_type(), "Runtime.NoResponseBeforeDeadline");
 }

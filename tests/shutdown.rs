@@ -183,7 +183,7 @@ async fn the_example_is_connected_again_after_it_was_restored() {
 }
 
 #[tokio::test]
-async fn without_snapstart_and_at_the_desk_nothing_lets_go() {
+async fn without_snapstart_and_at_the_local_server_nothing_lets_go() {
     let mut api = RuntimeApi::start().await;
     let function = start(&api);
     let function = registered(&mut api, function).await;
@@ -191,9 +191,9 @@ async fn without_snapstart_and_at_the_desk_nothing_lets_go() {
     assert_eq!(posted.json(), json!({ "connected": true }));
     assert_eq!(function.log(), "");
 
-    let mut desk = example("snapstart");
-    desk.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start");
-    let run = output(desk.arg("-"), "{}");
+    let mut server = example("snapstart");
+    server.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start");
+    let run = output(server.arg("-"), "{}");
     assert_eq!(run.stdout, b"{\"connected\":true}\n");
     assert_eq!(run.stderr, b"");
 }
@@ -259,13 +259,13 @@ async fn a_hook_that_cannot_be_registered_is_one_clear_error() {
 }
 
 #[test]
-fn at_the_desk_the_hook_runs_after_an_interrupt() {
+fn at_the_local_server_the_hook_runs_after_an_interrupt() {
     for signal in ["INT", "TERM"] {
-        let mut desk = Process::spawn(example("snapstart").args(["--listen", "127.0.0.1:0"]));
-        let listens = desk.stdout().lines().next();
+        let mut server = Process::spawn(example("snapstart").args(["--listen", "127.0.0.1:0"]));
+        let listens = server.stdout().lines().next();
         assert!(listens.unwrap().unwrap().starts_with("snapstart listens"));
-        desk.signal(signal);
-        let (log, code) = desk.end();
+        server.signal(signal);
+        let (log, code) = server.end();
         assert_eq!(
             log.matches("the connection is closed\n").count(),
             1,

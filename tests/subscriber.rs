@@ -37,7 +37,7 @@ impl io::Write for Lines {
 async fn a_subscriber_that_is_installed_during_init_is_the_programs() {
     let lines = Lines::default();
     let writer = lines.clone();
-    let runtime = Runtime::init(async move {
+    let runtime = Runtime::with_init(async move {
         tracing::info!("before there is a subscriber");
         tokio::task::yield_now().await;
         // It panics where there is a subscriber of the process already.
@@ -66,7 +66,7 @@ async fn a_subscriber_that_is_installed_during_init_is_the_programs() {
         }
         panic!("in init")
     };
-    let error = Runtime::init(panics).await.unwrap_err();
+    let error = Runtime::with_init(panics).await.unwrap_err();
     assert_eq!(
         (error.error_type(), error.message()),
         ("Runtime.Panic", "in init")

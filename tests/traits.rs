@@ -1,8 +1,9 @@
 //! What the public types are: where they can be sent, how large they are, what they implement.
 
 use nodeback::{
-    AlreadySignalled, Callback, Completion, Context, ContextBuilder, Error, ErrorName, Identity,
-    Leftover, Members, Outcome, Place, Refused, Runtime, Task, Unsignalled, Value,
+    AlreadySignalled, CallSite, Callback, CognitoIdentity, Completion, Context, ContextBuilder,
+    ContextMembers, DuplicateSignal, Error, ErrorName, NeverCalled, Outcome, Runtime, Task,
+    UnfinishedTask, Value,
 };
 use std::{error, fmt::Debug, mem::size_of};
 
@@ -20,14 +21,14 @@ macro_rules! each {
 fn types_go_where_a_handler_takes_them() {
     each! {
         send_sync: Callback, Callback<String>, Completion<Value>, AlreadySignalled<Value>, Context,
-            ContextBuilder, Members, Identity, Error, ErrorName, Outcome, Refused, Leftover, Place,
-            Task, Unsignalled, Runtime;
-        clone: Callback, Context, ContextBuilder, Members, Identity, ErrorName, Refused, Leftover,
-            Place, Unsignalled;
+            ContextBuilder, ContextMembers, CognitoIdentity, Error, ErrorName, Outcome, DuplicateSignal, UnfinishedTask, CallSite,
+            Task, NeverCalled, Runtime;
+        clone: Callback, Context, ContextBuilder, ContextMembers, CognitoIdentity, ErrorName, DuplicateSignal, UnfinishedTask,
+            CallSite, NeverCalled;
         unpin: Callback, Completion<Value>, Context, Error, Task;
         debug: Callback, Completion<Value>, AlreadySignalled<Value>, Context, ContextBuilder,
-            Members, Identity, Error, ErrorName, Outcome, Refused, Leftover, Place, Task,
-            Unsignalled, Runtime;
+            ContextMembers, CognitoIdentity, Error, ErrorName, Outcome, DuplicateSignal, UnfinishedTask, CallSite, Task,
+            NeverCalled, Runtime;
         is_error: AlreadySignalled<Value>;
     }
 }

@@ -9,7 +9,7 @@ mod flavors;
 
 use flavors::on_every_flavor;
 use nodeback::{
-    Callback, Context, Error, Handler, IntoError, Outcome, Result, Runtime, Unsignalled, Value,
+    Callback, Context, Error, Handler, IntoError, NeverCalled, Outcome, Result, Runtime, Value,
     error, json, set_timeout,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -419,15 +419,18 @@ mod a_panic_after_a_signal {
                 panic!("after it")
             };
             let outcome = invoke(deferred).await;
-            assert_eq!(outcome.refused_count, 0);
+            assert_eq!(outcome.duplicate_signal_count, 0);
             assert_eq!(failure(outcome), "Runtime.Panic: after it");
             let at_once = |_: Value, context: Context, _: Callback| {
                 context.succeed("at once");
                 panic!("after it")
             };
             let outcome = invoke(at_once).await;
-            assert_eq!(outcome.refused_count, 1);
-            assert_eq!(outcome.refused[0].first, nodeback::Place::Closed);
+            assert_eq!(outcome.duplicate_signal_count, 1);
+            assert_eq!(
+                outcome.duplicate_signals[0].first,
+                nodeback::CallSite::Closed
+            );
             assert_eq!(failure(outcome), "Runtime.Panic: after it");
         });
     }
@@ -534,7 +537,7 @@ mod a_wrapper {
                 throws(event, context, wrap(callback))
             };
             let outcome = invoke(passes).await;
-            assert_eq!(outcome.refused_count, 0);
+            assert_eq!(outcome.duplicate_signal_count, 0);
             assert_eq!(failure(outcome), "TypeError: thrown");
 
             let twice = |event: Value, context: Context, callback: Callback| {
@@ -542,7 +545,7 @@ mod a_wrapper {
             };
             let outcome = invoke(twice).await;
             assert_eq!(
-                (outcome.refused_count, failure(outcome)),
+                (outcome.duplicate_signal_count, failure(outcome)),
                 (0, "TypeError: thrown".into())
             );
 
@@ -553,7 +556,7 @@ mod a_wrapper {
             };
             let outcome = invoke(catches).await;
             assert_eq!(
-                (outcome.refused_count, failure(outcome)),
+                (outcome.duplicate_signal_count, failure(outcome)),
                 (0, "Caught: thrown".into())
             );
 
@@ -563,7 +566,7 @@ mod a_wrapper {
             };
             let outcome = invoke(awaits).await;
             assert_eq!(
-                (outcome.refused_count, failure(outcome)),
+                (outcome.duplicate_signal_count, failure(outcome)),
                 (0, "TypeError: thrown".into())
             );
 
@@ -579,7 +582,7 @@ mod a_wrapper {
             };
             let outcome = invoke(answers).await;
             assert_eq!(
-                (outcome.refused_count, failure(outcome)),
+                (outcome.duplicate_signal_count, failure(outcome)),
                 (0, "TypeError: thrown".into())
             );
         });
@@ -597,7 +600,7 @@ mod a_wrapper {
             assert!(message.starts_with(start), "{message}");
 
             // As without the wrapper, and as in Node.
-            let null = Runtime::new(passes_on).unsignalled(Unsignalled::Null);
+            let null = Runtime::new(passes_on).never_called(NeverCalled::Null);
             let outcome = null.invoke((), Context::default()).await;
             assert_eq!(outcome.result.unwrap(), Value::Null);
 
@@ -643,7 +646,7 @@ mod never_called {
                 drop(other);
                 callback.settle(completion.await.map(Option::unwrap_or_default));
             };
-            let null = Runtime::new(explicit).unsignalled(Unsignalled::Null);
+            let null = Runtime::new(explicit).never_called(NeverCalled::Null);
             let outcome = null.invoke((), Context::default()).await;
             assert!(failure(outcome).starts_with("Runtime.CallbackNotCalled: "));
 
@@ -651,7 +654,7 @@ mod never_called {
                 nodeback::promisify(|other: Callback| drop(other)).await?;
                 Ok::<_, Error>(())
             };
-            let null = Runtime::new(thrown).unsignalled(Unsignalled::Null);
+            let null = Runtime::new(thrown).never_called(NeverCalled::Null);
             let outcome = null.invoke((), Context::default()).await;
             assert!(failure(outcome).starts_with("Runtime.CallbackNotCalled: "));
 
@@ -661,7 +664,7 @@ mod never_called {
                     Ok::<_, Error>(())
                 });
             };
-            let null = Runtime::new(in_a_task).unsignalled(Unsignalled::Null);
+            let null = Runtime::new(in_a_task).never_called(NeverCalled::Null);
             let outcome = null.invoke((), Context::default()).await;
             assert!(failure(outcome).starts_with("Runtime.CallbackNotCalled: "));
         });
@@ -677,7 +680,7 @@ mod never_called {
                     });
                 });
             };
-            let null = Runtime::new(forgets).unsignalled(Unsignalled::Null);
+            let null = Runtime::new(forgets).never_called(NeverCalled::Null);
             let outcome = null.invoke((), Context::default()).await;
             assert_eq!(failure(outcome), "Error: after all");
         });

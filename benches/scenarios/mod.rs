@@ -214,7 +214,7 @@ pub(crate) fn signalled_from_a_thread<P: Peer>() {
     let _ = thread.join();
 }
 
-pub(crate) fn lost<P: Peer>() {
+pub(crate) fn never_called<P: Peer>() {
     let (signaller, mut waiter) = P::pair();
     drop(signaller);
     black_box(P::future(&mut waiter).now_or_never());
@@ -272,10 +272,10 @@ pub(crate) const SCENARIOS: &[Scenario] = {
         ("with 2 clones", "by hand", with_clones_by_hand::<2>),
         ("with 8 clones", "nodeback", with_clones::<8>),
         ("with 8 clones", "by hand", with_clones_by_hand::<8>),
-        ("lost", "nodeback", lost::<Nodeback>),
-        ("lost", "tokio oneshot", lost::<Tokio>),
-        ("lost", "futures oneshot", lost::<Futures>),
-        ("lost", "oneshot crate", lost::<Oneshot>),
+        ("never called", "nodeback", never_called::<Nodeback>),
+        ("never called", "tokio oneshot", never_called::<Tokio>),
+        ("never called", "futures oneshot", never_called::<Futures>),
+        ("never called", "oneshot crate", never_called::<Oneshot>),
         ("refused", "nodeback", refused),
     ]
 };

@@ -42,7 +42,7 @@ impl Stock {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    Runtime::init(async {
+    Runtime::with_init(async {
         let stock = Arc::new(Stock::connect()?);
         Ok(move |event: Value, context: Context, callback: Callback| {
             let stock = Arc::clone(&stock);

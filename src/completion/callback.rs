@@ -1,25 +1,22 @@
 //! The half that a handler holds.
 
 use super::{
-    Completion,
-    place::{Origin, Place},
+    call_site::{CallSite, Origin},
+    completion::Completion,
+    literal::{self, Literal},
     responder::Responder,
-    slot,
-    target::{Encode, Function, Target},
-    tracker::Tracker,
+    slot::slot,
+    target::{Encode, Target, Wrapper},
+    tracker::{AlreadySignalled, CompletionTracker},
 };
-use crate::error::{Error, IntoError};
+use crate::error::{Error, IntoError, Result};
 use serde_json::Value;
 use std::{
-    cell::Cell,
     fmt,
     ops::Deref,
     panic::Location,
     sync::{Arc, OnceLock},
 };
-
-/// The type of a literal call, `callback(error, result)`.
-type Literal<R> = dyn Fn(Option<Error>, Option<R>) + Send + Sync;
 
 /// Node's `callback(error, result)`: signals one completion, once.
 ///
@@ -29,7 +26,7 @@ type Literal<R> = dyn Fn(Option<Error>, Option<R>) + Send + Sync;
 /// same completion, from any task or thread, without blocking and without an async runtime.
 ///
 /// Whichever signal comes first wins. A later one changes nothing, and is logged at WARN with
-/// both places. When the last clone is dropped without a signal, the completion ends at once with
+/// both call sites. When the last clone is dropped without a signal, the completion ends at once with
 /// `Runtime.CallbackNotCalled`.
 ///
 /// ```
@@ -65,37 +62,9 @@ pub struct Callback<R: Send + 'static = Value> {
 /// ```
 #[inline]
 pub fn callback<R: Send + 'static>() -> (Callback<R>, Completion<R>) {
-    let (signaller, waiter) = slot::slot(Tracker::default());
-    (
-        Callback::new(Target::Typed(signaller)),
-        Completion { waiter },
-    )
-}
-
-thread_local! {
-    /// The latest dereferences on this thread that no call has followed yet, the last one first.
-    /// A literal call dereferences, evaluates its arguments (which may hold further calls), then
-    /// calls; and an `Fn` cannot ask for its caller.
-    static DEREFS: Cell<[Dereference; 4]> = const { Cell::new([None; 4]) };
-}
-
-/// Of which completion, and where.
-type Dereference = Option<(*const (), &'static Location<'static>)>;
-
-fn dereferenced(key: *const (), at: &'static Location<'static>) {
-    let mut derefs = DEREFS.get();
-    derefs.rotate_right(1);
-    derefs[0] = Some((key, at));
-    DEREFS.set(derefs);
-}
-
-/// Where the callback that is now called was dereferenced.
-fn called(key: *const ()) -> Option<&'static Location<'static>> {
-    let mut derefs = DEREFS.get();
-    let mut places = derefs.iter_mut();
-    let (_, place) = places.find_map(|deref| deref.take_if(|(of, _)| *of == key))?;
-    DEREFS.set(derefs);
-    Some(place)
+    let (signaller, waiter) = slot(CompletionTracker::default());
+    let callback = Callback::new(Target::Typed(signaller));
+    (callback, Completion::new(waiter))
 }
 
 impl<R: Send + 'static> Callback<R> {
@@ -107,16 +76,16 @@ impl<R: Send + 'static> Callback<R> {
     }
 
     #[inline(always)]
-    fn signal(self, outcome: Result<Option<R>, Error>, place: Place) {
+    fn signal(self, outcome: Result<Option<R>>, call_site: CallSite) {
         match self.target {
             // The only handle that is left takes a way of its own. It is not where there is a
             // `literal`, which holds another one.
             Target::Typed(signaller) => {
                 if let Err((signaller, outcome)) = signaller.settle(outcome) {
-                    signal_beside(&Target::Typed(signaller), outcome, place);
+                    signal_beside(&Target::Typed(signaller), outcome, call_site);
                 }
             }
-            target => signal_beside(&target, outcome, place),
+            target => signal_beside(&target, outcome, call_site),
         }
     }
 
@@ -144,7 +113,7 @@ impl<R: Send + 'static> Callback<R> {
     where
         F: FnOnce(Option<Error>, Option<R>) + Send + 'static,
     {
-        Callback::new(Target::Function(Arc::new(Function::new(Box::new(f)))))
+        Callback::new(Target::Wrapper(Arc::new(Wrapper::new(Box::new(f)))))
     }
 
     /// Node's `callback(null, result)`.
@@ -215,15 +184,15 @@ impl<R: Send + 'static> Callback<R> {
         self.signal(error.map_or(Ok(result), Err), at());
     }
 
-    /// Succeeds or fails, for who wants to know whether that counted: gives the refused value
-    /// back. It counts as a refused signal, but is not logged.
+    /// Succeeds or fails, and gives the value back if another signal came first. Such a signal counts as a
+    /// duplicate, but it is not logged.
     ///
     /// ```
     /// let (callback, completion) = nodeback::callback();
     /// let clone = callback.clone();
     /// callback.succeed(1);
-    /// let refused = clone.try_settle(Ok::<_, nodeback::Error>(2)).unwrap_err();
-    /// assert_eq!(refused.into_inner().unwrap(), Some(2));
+    /// let rejected = clone.try_settle(Ok::<_, nodeback::Error>(2)).unwrap_err();
+    /// assert_eq!(rejected.into_inner().unwrap(), Some(2));
     /// assert_eq!(completion.wait().unwrap(), Some(1));
     /// ```
     ///
@@ -240,7 +209,7 @@ impl<R: Send + 'static> Callback<R> {
         self.target
             .try_signal(outcome, at())
             .map_err(|(outcome, first)| {
-                self.target.refuse(first, at(), true);
+                self.target.reject(first, at(), true);
                 AlreadySignalled { outcome, first }
             })
     }
@@ -271,9 +240,9 @@ impl<R: Send + 'static> Callback<R> {
     where
         E: IntoError<M>,
     {
-        let place = at();
+        let call_site = at();
         move |result: Result<R, E>| {
-            self.signal(result.map(Some).map_err(IntoError::into_error), place);
+            self.signal(result.map(Some).map_err(IntoError::into_error), call_site);
         }
     }
 
@@ -291,10 +260,10 @@ impl<R: Send + 'static> Callback<R> {
     where
         E: IntoError<M>,
     {
-        let place = at();
+        let call_site = at();
         move |error: Option<E>, result| {
             let error = error.map(IntoError::into_error);
-            self.signal(error.map_or(Ok(result), Err), place);
+            self.signal(error.map_or(Ok(result), Err), call_site);
         }
     }
 
@@ -311,33 +280,34 @@ impl<R: Send + 'static> Callback<R> {
     where
         E: IntoError<M>,
     {
-        let place = at();
-        move |error: E| self.signal(Err(error.into_error()), place)
+        let call_site = at();
+        move |error: E| self.signal(Err(error.into_error()), call_site)
     }
 
     /// Signals what a handler returned, which is sent at once, as in Node. A result without content
     /// says nothing that a signal before it has not said: it is not reported.
     pub(crate) fn returned(mut self, result: Result<R, Error>) {
-        if let Target::Invocation(responder, _) = &mut self.target {
+        if let Target::Invocation { responder, .. } = &mut self.target {
             responder.at_once = true;
         }
         if size_of::<R>() == 0 && result.is_ok() && self.is_signalled() {
             return;
         }
-        self.signal(result.map(Some), Place::Returned);
+        self.signal(result.map(Some), CallSite::Returned);
     }
 }
 
-impl Responder {
-    /// A callback through this, whose results `encode` makes JSON of.
-    pub(crate) fn into_callback<R: Send + 'static>(self, encode: Encode<R>) -> Callback<R> {
-        Callback::new(Target::Invocation(self, encode))
-    }
+/// A callback that signals an invocation. `encode` makes JSON of its results.
+pub(crate) fn into_callback<R: Send + 'static>(
+    responder: Responder,
+    encode: Encode<R>,
+) -> Callback<R> {
+    Callback::new(Target::Invocation { responder, encode })
 }
 
-/// Drops a handle that the handler never had, so that its loss is not named.
+/// LastDrop a handle that the handler never had, so that its loss is not named.
 pub(crate) fn unused<R: Send + 'static>(mut callback: Callback<R>) {
-    if let Target::Invocation(responder, _) = &mut callback.target {
+    if let Target::Invocation { responder, .. } = &mut callback.target {
         *responder.origin() = Origin::CONTEXT;
     }
 }
@@ -346,21 +316,23 @@ pub(crate) fn unused<R: Send + 'static>(mut callback: Callback<R>) {
 #[inline(never)]
 fn signal_beside<R: Send + 'static>(
     target: &Target<R>,
-    outcome: Result<Option<R>, Error>,
-    place: Place,
+    outcome: Result<Option<R>>,
+    call_site: CallSite,
 ) {
-    target.signal(outcome, place);
+    target.signal(outcome, call_site);
 }
 
 #[inline(always)]
 #[track_caller]
-fn at() -> Place {
-    Place::At(Location::caller())
+fn at() -> CallSite {
+    CallSite::Call {
+        location: Location::caller(),
+    }
 }
 
 impl<R: Send + 'static> Clone for Callback<R> {
     /// Another handle to the same completion. If it turns out to be the last one, and is dropped
-    /// without a signal, the error names the place where it was cloned.
+    /// without a signal, the error names where it was cloned.
     #[track_caller]
     fn clone(&self) -> Self {
         Callback::new(self.target.clone_as(Origin::clone_here()))
@@ -370,18 +342,13 @@ impl<R: Send + 'static> Clone for Callback<R> {
 impl<R: Send + 'static> Deref for Callback<R> {
     type Target = Literal<R>;
 
-    /// What makes `callback(error, result)` compile.
+    /// Makes the literal call `callback(error, result)` compile.
     #[track_caller]
     fn deref(&self) -> &Self::Target {
         let here = Location::caller();
-        dereferenced(self.target.key(), here);
-        self.literal.get_or_init(|| {
-            let target = self.target.share();
-            Box::new(move |error, result| {
-                let place = called(target.key()).unwrap_or(here);
-                target.signal(error.map_or(Ok(result), Err), Place::At(place));
-            })
-        })
+        literal::record_dereference(self.target.key(), here);
+        let make = || literal::boxed(self.target.share(), here);
+        self.literal.get_or_init(make)
     }
 }
 
@@ -392,51 +359,3 @@ impl<R: Send + 'static> fmt::Debug for Callback<R> {
             .finish()
     }
 }
-
-/// The completion had its signal already: gives back what was refused.
-///
-/// ```
-/// let (callback, completion) = nodeback::callback();
-/// let clone = callback.clone();
-/// callback.succeed("first");
-/// let refused = clone.try_settle(Ok::<_, nodeback::Error>("second")).unwrap_err();
-/// println!("the first was at {}", refused.first()); // src/main.rs:3:10
-/// assert_eq!(refused.into_inner().unwrap(), Some("second"));
-/// assert_eq!(completion.wait().unwrap(), Some("first"));
-/// ```
-pub struct AlreadySignalled<R> {
-    outcome: Result<Option<R>, Error>,
-    first: Place,
-}
-
-impl<R> AlreadySignalled<R> {
-    /// What was refused.
-    ///
-    /// # Errors
-    ///
-    /// The error that was refused.
-    pub fn into_inner(self) -> Result<Option<R>, Error> {
-        self.outcome
-    }
-
-    /// Where the first signal came from.
-    pub fn first(&self) -> Place {
-        self.first
-    }
-}
-
-impl<R> fmt::Display for AlreadySignalled<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the callback was already signalled at {}", self.first)
-    }
-}
-
-impl<R> fmt::Debug for AlreadySignalled<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AlreadySignalled")
-            .field("first", &self.first)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<R> std::error::Error for AlreadySignalled<R> {}

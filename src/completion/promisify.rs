@@ -1,6 +1,9 @@
 //! Between callbacks and futures: the twins of Node's `util.promisify` and `util.callbackify`.
 
-use super::{Callback, Completion, callback};
+use super::{
+    callback::{Callback, callback},
+    completion::Completion,
+};
 use crate::error::IntoError;
 use std::future::Future;
 
@@ -51,7 +54,7 @@ use std::future::Future;
 /// # Cancel safety
 ///
 /// That of [`Completion`]: awaited by reference in a `select!` it loses nothing. Dropping it does not
-/// stop the work; what that signals later is refused.
+/// stop the work; what that signals later is rejected.
 pub fn promisify<R: Send + 'static, T>(call: impl FnOnce(Callback<R>) -> T) -> Completion<R> {
     let (callback, completion) = callback();
     call(callback);
@@ -90,7 +93,7 @@ pub fn promisify<R: Send + 'static, T>(call: impl FnOnce(Callback<R>) -> T) -> C
 /// # Errors
 ///
 /// An `Err` of the future goes to the callback, and is no failure of the task: after another signal
-/// it is refused, as any later signal is. Its place is the call of `callbackify`.
+/// it is rejected, as any later signal is. Its call site is the call of `callbackify`.
 ///
 /// # Panics
 ///

@@ -1,26 +1,26 @@
 //! What a callback of an invocation signals.
 
 use super::{
-    lost::{Drops, Lost},
+    call_site::{CallSite, Origin},
+    never_called::{DroppedHandle, LastDrop},
     notice,
-    place::{Attached, Origin, Place},
-    slot::{Signaller, Waiter, slot},
-    tracker::Tracker,
+    slot::{Attached, Signaller, Waiter, slot},
+    tracker::CompletionTracker,
 };
-use crate::error::Error;
+use crate::error::{Error, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Span;
 
-/// What was not accepted, and where the first signal came from.
-pub(super) type Refusal<R> = (Result<Option<R>, Error>, Place);
+/// A signal that was not accepted, and where the first signal came from.
+pub(super) type Rejected<R> = (Result<Option<R>>, CallSite);
 
 /// The one signal of an invocation.
 #[derive(Debug)]
 pub(crate) enum Signal {
     Outcome {
-        outcome: Result<Option<Bytes>, Error>,
+        outcome: Result<Option<Bytes>>,
         /// Whether a success waits for the invocation's tasks.
         waits: bool,
     },
@@ -30,36 +30,36 @@ pub(crate) enum Signal {
 
 /// What all the handles of one invocation share beside its slot.
 #[derive(Debug)]
-pub(crate) struct Invoked {
-    pub(crate) tracker: Tracker,
+pub(crate) struct InvocationShared {
+    pub(crate) tracker: CompletionTracker,
     /// Node's `callbackWaitsForEmptyEventLoop`.
     waits: AtomicBool,
     /// Of the invocation, for what is logged from any thread.
     span: Span,
     /// The callback that was dropped last.
-    dropped: Mutex<Option<Drops>>,
+    dropped: Mutex<Option<LastDrop>>,
 }
 
-impl Attached<Signal> for Invoked {
-    fn lost(&self, origin: Origin) -> Signal {
-        // The context and the event loop keep handles of their own, which go last: what was lost is
-        // the callback before them.
+impl Attached<Signal> for InvocationShared {
+    fn never_called(&self, origin: Origin) -> Signal {
+        // The context and the event loop keep handles of their own, which are dropped last. The handle to
+        // name is the callback that was dropped before them.
         let dropped = (origin == Origin::CONTEXT).then(|| self.dropped.lock().take());
         let dropped = dropped.flatten();
         Signal::NeverCalled(match dropped {
-            Some(Drops::Handle(lost)) => lost.error(),
-            Some(Drops::Notice(error)) => error,
-            None => Lost::here(origin).error(),
+            Some(LastDrop::Handle(lost)) => lost.error(),
+            Some(LastDrop::Notice(error)) => error,
+            None => DroppedHandle::here(origin).error(),
         })
     }
 }
 
 /// Waits for the signal of an invocation.
-pub(crate) type InvocationWaiter = Waiter<Signal, Invoked>;
+pub(crate) type InvocationWaiter = Waiter<Signal, InvocationShared>;
 
 /// Signals an invocation, with results that are JSON already.
 pub(crate) struct Responder {
-    signaller: Signaller<Signal, Invoked>,
+    signaller: Signaller<Signal, InvocationShared>,
     /// Whether its signals never wait for the invocation's tasks, as with Node's `context.done`.
     pub(super) at_once: bool,
 }
@@ -67,8 +67,8 @@ pub(crate) struct Responder {
 impl Responder {
     /// A responder, and what waits for its signal. Lines about it are logged in `span`.
     pub(crate) fn new(span: Span) -> (Self, InvocationWaiter) {
-        let (mut signaller, waiter) = slot(Invoked {
-            tracker: Tracker::default(),
+        let (mut signaller, waiter) = slot(InvocationShared {
+            tracker: CompletionTracker::default(),
             waits: AtomicBool::new(true),
             span,
             dropped: Mutex::new(None),
@@ -99,7 +99,7 @@ impl Responder {
         self.clone_as(Origin::CONTEXT, false)
     }
 
-    pub(super) fn first(&self) -> Option<Place> {
+    pub(super) fn first(&self) -> Option<CallSite> {
         self.signaller.0.first.get()
     }
 
@@ -118,28 +118,28 @@ impl Responder {
 
     pub(super) fn signal(
         &self,
-        outcome: Result<Option<Bytes>, Error>,
-        place: Place,
-    ) -> Result<(), Refusal<Bytes>> {
+        outcome: Result<Option<Bytes>>,
+        call_site: CallSite,
+    ) -> Result<(), Rejected<Bytes>> {
         let waits = !self.at_once && self.waits();
         let lost = |signal| match signal {
             Signal::Outcome { outcome, .. } => outcome,
             Signal::NeverCalled(error) => Err(error),
         };
         self.signaller
-            .signal(Signal::Outcome { outcome, waits }, place)
+            .signal(Signal::Outcome { outcome, waits }, call_site)
             .map_err(|(signal, first)| (lost(signal), first))
     }
 
     /// Takes the notice of a wrapper, that it was never called, for the drop of this callback that it
     /// would be without the wrapper.
-    pub(super) fn passes_on(&self, outcome: &Result<Option<impl Sized>, Error>) -> bool {
+    pub(super) fn passes_on(&self, outcome: &Result<Option<impl Sized>>) -> bool {
         let Err(error) = outcome else { return false };
         if !error.is_never_called() || !notice::is_being_given() {
             return false;
         }
         let notice = Error::never_called(error.message().into());
-        *self.signaller.0.attached.dropped.lock() = Some(Drops::Notice(notice));
+        *self.signaller.0.attached.dropped.lock() = Some(LastDrop::Notice(notice));
         true
     }
 
@@ -156,18 +156,18 @@ impl Responder {
         flag.store(waits, Ordering::Release);
     }
 
-    pub(super) fn refuse(&self, first: Place, again: Place, caller_is_told: bool) {
+    pub(super) fn reject(&self, first: CallSite, duplicate: CallSite, caller_is_told: bool) {
         self.signaller
             .0
             .attached
-            .refuse(first, again, caller_is_told);
+            .reject(first, duplicate, caller_is_told);
     }
 }
 
-impl Invoked {
-    pub(crate) fn refuse(&self, first: Place, again: Place, caller_is_told: bool) {
-        let refuse = || self.tracker.refuse(first, again, caller_is_told);
-        self.span.in_scope(refuse);
+impl InvocationShared {
+    pub(crate) fn reject(&self, first: CallSite, duplicate: CallSite, caller_is_told: bool) {
+        let reject = || self.tracker.reject(first, duplicate, caller_is_told);
+        self.span.in_scope(reject);
     }
 }
 
@@ -177,8 +177,8 @@ impl Drop for Responder {
         if *origin != Origin::CONTEXT && slot.first.get().is_none() {
             let mut dropped = slot.attached.dropped.lock();
             // A callback that its wrapper's notice came through is dropped right after.
-            if !(notice::is_being_given() && matches!(*dropped, Some(Drops::Notice(_)))) {
-                *dropped = Some(Drops::Handle(Lost::here(*origin)));
+            if !(notice::is_being_given() && matches!(*dropped, Some(LastDrop::Notice(_)))) {
+                *dropped = Some(LastDrop::Handle(DroppedHandle::here(*origin)));
             }
         }
     }

@@ -39,7 +39,7 @@
 //! and three signallers with a number of preemptions that it states.
 #![allow(unsafe_code, reason = "the one place for it")]
 
-use super::place::{Attached, Origin, Place};
+use super::call_site::{CallSite, Origin};
 use super::sync::{AtomicUsize, First, UnsafeCell};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -59,6 +59,12 @@ pub(crate) struct Shared<T, A> {
     waker: UnsafeCell<MaybeUninit<Waker>>,
     value: UnsafeCell<MaybeUninit<T>>,
     pub(crate) attached: A,
+}
+
+/// What all ends of a slot share beside its value.
+pub(crate) trait Attached<T> {
+    /// The value to signal when the last signaller, which is this one, is dropped without a signal.
+    fn never_called(&self, origin: Origin) -> T;
 }
 
 /// Initializes a cell.
@@ -163,7 +169,7 @@ pub(crate) fn slot<T, A: Attached<T>>(attached: A) -> (Signaller<T, A>, Waiter<T
 }
 
 /// A handle that can signal, and which one it is. Dropping the last one without a signal is a signal,
-/// too: the value of [`Attached::lost`].
+/// too: the value of [`Attached::never_called`].
 pub(crate) struct Signaller<T, A: Attached<T>>(pub(crate) Handle<T, A>, pub(crate) Origin);
 
 impl<T, A: Attached<T>> Signaller<T, A> {
@@ -179,10 +185,10 @@ impl<T, A: Attached<T>> Signaller<T, A> {
     }
 
     /// Signals. If another signal was first, or the waiter has closed the slot, gives the value back
-    /// with the place of what was first.
+    /// with the call site of the first signal.
     #[inline]
-    pub(crate) fn signal(&self, value: T, place: Place) -> Result<(), (T, Place)> {
-        if let Err(first) = self.0.first.claim(place) {
+    pub(crate) fn signal(&self, value: T, call_site: CallSite) -> Result<(), (T, CallSite)> {
+        if let Err(first) = self.0.first.claim(call_site) {
             return Err((value, first));
         }
         // SAFETY: `first` is claimed once, so no other `signal` writes the cell. A `settle` on another
@@ -193,7 +199,7 @@ impl<T, A: Attached<T>> Signaller<T, A> {
         unsafe { put(&self.0.value, value) };
         // SAFETY: this is the winner, the value was written in the line before, and a second call
         // returns at the claim above.
-        unsafe { self.0.fill() }.map_err(|value| (value, Place::Closed))
+        unsafe { self.0.fill() }.map_err(|value| (value, CallSite::Closed))
     }
 
     fn is_last_at(&self, state: usize) -> bool {
@@ -247,7 +253,7 @@ impl<T, A: Attached<T>> Drop for Signaller<T, A> {
             Ok(_) => {}
             Err(_) => {
                 // The last one, without any signal. `settle` takes over the count of this handle.
-                let lost = self.0.attached.lost(self.1);
+                let lost = self.0.attached.never_called(self.1);
                 let _ = Signaller(Handle(self.0.0), self.1).settle(lost);
             }
         }
@@ -321,7 +327,7 @@ impl<T, A: Attached<T>> Waiter<T, A> {
             return None;
         }
         self.done = true;
-        let _ = self.slot.first.claim(Place::Closed);
+        let _ = self.slot.first.claim(CallSite::Closed);
         // ORDERING: Acquire pairs with the winner's Release of `FULL`: the value is visible. Release
         // orders what this waiter did with the waker cell before the handle that frees the slot.
         let before = self.slot.state.fetch_add(CLOSED, AcqRel);
@@ -337,8 +343,8 @@ impl<T, A: Attached<T>> Waiter<T, A> {
 
     /// Closes the slot, unless a signal was first: that is waited for, if it is still being stored.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match self.slot.first.claim(Place::Closed) {
-            Err(first) if first != Place::Closed && !self.done => self.poll(cx).map(Some),
+        match self.slot.first.claim(CallSite::Closed) {
+            Err(first) if first != CallSite::Closed && !self.done => self.poll(cx).map(Some),
             _ => Poll::Ready(self.close()),
         }
     }

@@ -1,28 +1,28 @@
 //! What `slot.rs` is built from; `tests/loom.rs` gives it loom's instead.
 
-use super::place::Place;
+use super::call_site::CallSite;
 use once_cell::race::OnceRef;
 use std::panic::Location;
 
 pub(crate) use std::sync::atomic::AtomicUsize;
 
-/// The place that was swapped in first.
+/// The call site that was swapped in first.
 #[derive(Debug, Default)]
 pub(crate) struct First(OnceRef<'static, Location<'static>>);
 
 impl First {
     #[inline]
-    pub(crate) fn claim(&self, place: Place) -> Result<(), Place> {
+    pub(crate) fn claim(&self, call_site: CallSite) -> Result<(), CallSite> {
         // Once there, it stays.
-        match self.0.set(place.location()) {
+        match self.0.set(call_site.location()) {
             Ok(()) => Ok(()),
-            Err(()) => Err(self.get().unwrap_or(place)),
+            Err(()) => Err(self.get().unwrap_or(call_site)),
         }
     }
 
     #[inline]
-    pub(crate) fn get(&self) -> Option<Place> {
-        self.0.get().map(Place::of)
+    pub(crate) fn get(&self) -> Option<CallSite> {
+        self.0.get().map(CallSite::of)
     }
 }
 

@@ -1,15 +1,14 @@
 //! What a callback signals.
 
 use super::{
-    Outcome,
-    lost::Lost,
+    call_site::{CallSite, Origin},
+    never_called::DroppedHandle,
     notice,
-    place::{Origin, Place},
-    responder::{Refusal, Responder},
+    responder::{Rejected, Responder},
     slot::Signaller,
-    tracker::Tracker,
+    tracker::CompletionTracker,
 };
-use crate::error::Error;
+use crate::error::{Error, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
@@ -19,52 +18,58 @@ use std::{
 use tracing::Span;
 
 /// Makes the JSON of a result. It never panics.
-pub(crate) type Encode<R> = fn(&R) -> Result<Bytes, Error>;
+pub(crate) type Encode<R> = fn(&R) -> Result<Bytes>;
 
 /// Where a callback's signal goes.
 pub(super) enum Target<R: Send + 'static> {
     /// To a completion of the same type.
-    Typed(Signaller<Outcome<R>, Tracker>),
+    Typed(Signaller<Result<Option<R>>, CompletionTracker>),
     /// To an invocation, whose response is JSON.
-    Invocation(Responder, Encode<R>),
-    /// To a function.
-    Function(Arc<Function<R>>),
+    Invocation {
+        responder: Responder,
+        encode: Encode<R>,
+    },
+    /// To a function of the user's, which wraps a handler or another callback.
+    Wrapper(Arc<Wrapper<R>>),
 }
 
-pub(super) struct Function<R: 'static> {
+pub(super) struct Wrapper<R: 'static> {
     f: Mutex<Option<BoxedOnce<R>>>,
-    first: OnceLock<Place>,
-    tracker: Tracker,
+    first: OnceLock<CallSite>,
+    tracker: CompletionTracker,
     span: Span,
 }
 
 type BoxedOnce<R> = Box<dyn FnOnce(Option<Error>, Option<R>) + Send>;
 
-impl<R: 'static> Function<R> {
+impl<R: 'static> Wrapper<R> {
     pub(super) fn new(f: BoxedOnce<R>) -> Self {
-        Function {
+        Wrapper {
             f: Mutex::new(Some(f)),
             first: OnceLock::new(),
-            tracker: Tracker::default(),
+            tracker: CompletionTracker::default(),
             span: Span::current(),
         }
     }
 
     pub(super) fn signal(
         &self,
-        outcome: Result<Option<R>, Error>,
-        place: Place,
-    ) -> Result<(), Refusal<R>> {
-        // The place is set under the lock, so that whoever finds `f` taken finds it.
+        outcome: Result<Option<R>>,
+        call_site: CallSite,
+    ) -> Result<(), Rejected<R>> {
+        // The call site is set under the lock, so that whoever finds `f` taken finds it.
         let f = {
             let mut f = self.f.lock();
             if f.is_some() {
-                let _ = self.first.set(place);
+                let _ = self.first.set(call_site);
             }
             f.take()
         };
         match (f, outcome) {
-            (None, outcome) => Err((outcome, self.first.get().copied().unwrap_or(Place::Closed))),
+            (None, outcome) => Err((
+                outcome,
+                self.first.get().copied().unwrap_or(CallSite::Closed),
+            )),
             (Some(f), Ok(result)) => {
                 f(None, result);
                 Ok(())
@@ -77,10 +82,10 @@ impl<R: 'static> Function<R> {
     }
 }
 
-impl<R: 'static> Drop for Function<R> {
+impl<R: 'static> Drop for Wrapper<R> {
     fn drop(&mut self) {
         if let Some(f) = self.f.get_mut().take() {
-            let lost = Lost::here(Origin::FIRST);
+            let lost = DroppedHandle::here(Origin::FIRST);
             notice::give(move || {
                 let error = lost.error_of("the last callback of a wrapper was dropped");
                 f(Some(error), None);
@@ -93,10 +98,11 @@ impl<R: Send + 'static> Target<R> {
     pub(super) fn clone_as(&self, origin: Origin) -> Self {
         match self {
             Target::Typed(signaller) => Target::Typed(signaller.clone_as(origin)),
-            Target::Invocation(responder, encode) => {
-                Target::Invocation(responder.clone_as(origin, responder.at_once), *encode)
-            }
-            Target::Function(function) => Target::Function(Arc::clone(function)),
+            Target::Invocation { responder, encode } => Target::Invocation {
+                responder: responder.clone_as(origin, responder.at_once),
+                encode: *encode,
+            },
+            Target::Wrapper(wrapper) => Target::Wrapper(Arc::clone(wrapper)),
         }
     }
 
@@ -104,10 +110,11 @@ impl<R: Send + 'static> Target<R> {
     pub(super) fn share(&self) -> Self {
         match self {
             Target::Typed(signaller) => Target::Typed(signaller.clone_as(signaller.1)),
-            Target::Invocation(responder, encode) => {
-                Target::Invocation(responder.another(), *encode)
-            }
-            Target::Function(function) => Target::Function(Arc::clone(function)),
+            Target::Invocation { responder, encode } => Target::Invocation {
+                responder: responder.another(),
+                encode: *encode,
+            },
+            Target::Wrapper(wrapper) => Target::Wrapper(Arc::clone(wrapper)),
         }
     }
 
@@ -115,45 +122,50 @@ impl<R: Send + 'static> Target<R> {
     pub(super) fn key(&self) -> *const () {
         match self {
             Target::Typed(signaller) => ptr::from_ref(&signaller.0.first).cast(),
-            Target::Invocation(responder, _) => responder.key(),
-            Target::Function(function) => Arc::as_ptr(function).cast(),
+            Target::Invocation { responder, .. } => responder.key(),
+            Target::Wrapper(wrapper) => Arc::as_ptr(wrapper).cast(),
         }
     }
 
     /// Where the first signal came from, if there was one.
-    pub(super) fn signalled(&self) -> Option<Place> {
+    pub(super) fn signalled(&self) -> Option<CallSite> {
         match self {
             Target::Typed(signaller) => signaller.0.first.get(),
-            Target::Invocation(responder, _) => responder.first(),
-            Target::Function(function) => function.first.get().copied(),
+            Target::Invocation { responder, .. } => responder.first(),
+            Target::Wrapper(wrapper) => wrapper.first.get().copied(),
         }
     }
 
     /// Counts a signal that was not accepted, and reports it unless its caller is told.
     #[cold]
-    pub(super) fn refuse(&self, first: Place, again: Place, caller_is_told: bool) {
+    pub(super) fn reject(&self, first: CallSite, duplicate: CallSite, caller_is_told: bool) {
         match self {
             Target::Typed(signaller) => {
-                signaller.0.attached.refuse(first, again, caller_is_told);
+                signaller
+                    .0
+                    .attached
+                    .reject(first, duplicate, caller_is_told);
             }
-            Target::Invocation(responder, _) => responder.refuse(first, again, caller_is_told),
-            Target::Function(function) => {
-                let refuse = || function.tracker.refuse(first, again, caller_is_told);
-                function.span.in_scope(refuse);
+            Target::Invocation { responder, .. } => {
+                responder.reject(first, duplicate, caller_is_told)
+            }
+            Target::Wrapper(wrapper) => {
+                let reject = || wrapper.tracker.reject(first, duplicate, caller_is_told);
+                wrapper.span.in_scope(reject);
             }
         }
     }
 
     pub(super) fn try_signal(
         &self,
-        outcome: Result<Option<R>, Error>,
-        place: Place,
-    ) -> Result<(), Refusal<R>> {
+        outcome: Result<Option<R>>,
+        call_site: CallSite,
+    ) -> Result<(), Rejected<R>> {
         match self {
-            Target::Function(function) => function.signal(outcome, place),
-            Target::Typed(signaller) => signaller.signal(outcome, place),
-            Target::Invocation(responder, encode) => {
-                // No work for a result that will be refused.
+            Target::Wrapper(wrapper) => wrapper.signal(outcome, call_site),
+            Target::Typed(signaller) => signaller.signal(outcome, call_site),
+            Target::Invocation { responder, encode } => {
+                // No work for a result that will be rejected.
                 if let Some(first) = responder.first() {
                     return Err((outcome, first));
                 }
@@ -163,25 +175,25 @@ impl<R: Send + 'static> Target<R> {
                 let Ok(Some(result)) = outcome else {
                     let outcome = outcome.map(|_| None);
                     return responder
-                        .signal(outcome, place)
+                        .signal(outcome, call_site)
                         .map_err(|(outcome, first)| (outcome.map(|_| None), first));
                 };
                 responder
-                    .signal(encode(&result).map(Some), place)
+                    .signal(encode(&result).map(Some), call_site)
                     .map_err(|(_, first)| (Ok(Some(result)), first))
             }
         }
     }
 
-    pub(super) fn signal(&self, outcome: Result<Option<R>, Error>, place: Place) {
+    pub(super) fn signal(&self, outcome: Result<Option<R>>, call_site: CallSite) {
         // JavaScript gives no such notice, so passing it on does not count as a duplicate signal.
-        let is_notice = |outcome: &Result<_, Error>| {
+        let is_notice = |outcome: &Result<_>| {
             notice::is_being_given() || outcome.as_ref().is_err_and(Error::is_never_called)
         };
-        if let Err((outcome, first)) = self.try_signal(outcome, place)
+        if let Err((outcome, first)) = self.try_signal(outcome, call_site)
             && !is_notice(&outcome)
         {
-            self.refuse(first, place, false);
+            self.reject(first, call_site, false);
         }
     }
 }

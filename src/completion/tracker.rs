@@ -1,6 +1,7 @@
-//! What enforces exactly-once towards people: every signal after the first one is counted and told.
+//! The completion tracker: it counts every signal after the first, and reports it.
 
-use super::place::Place;
+use super::call_site::CallSite;
+use crate::error::Result;
 use parking_lot::Mutex;
 use std::fmt;
 
@@ -16,64 +17,118 @@ use std::fmt;
 ///     callback(None, Some(json!(2)));
 /// };
 /// let outcome = nodeback::invoke(twice, json!({}), Context::default()).await;
-/// assert_eq!(outcome.refused.len(), 1);
-/// println!("{}", outcome.refused[0]); // signalled again at src/main.rs:6:5, after src/main.rs:5:5
+/// assert_eq!(outcome.duplicate_signals.len(), 1);
+/// println!("{}", outcome.duplicate_signals[0]); // signalled again at src/main.rs:6:5, after src/main.rs:5:5
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Refused {
+pub struct DuplicateSignal {
     /// Where the first signal came from.
-    pub first: Place,
+    pub first: CallSite,
     /// Where this one came from.
-    pub again: Place,
+    pub duplicate: CallSite,
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for DuplicateSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "signalled again at {}, after {}", self.again, self.first)
+        write!(
+            f,
+            "signalled again at {}, after {}",
+            self.duplicate, self.first
+        )
     }
 }
 
-/// The refused signals of one completion.
+/// Lets exactly one signal of a completion count: the slot decides which, and what comes after that is
+/// counted and reported here.
 #[derive(Debug, Default)]
-pub(crate) struct Tracker(Mutex<Option<Box<List>>>);
+pub(crate) struct CompletionTracker(Mutex<Option<Box<Duplicates>>>);
 
 #[derive(Clone, Debug, Default)]
-struct List {
-    refused: Vec<Refused>,
+struct Duplicates {
+    kept: Vec<DuplicateSignal>,
     count: usize,
 }
 
-/// Refused signals beyond so many are counted, and neither kept nor logged: a handler that calls
-/// its callback in a loop does not fill memory or the log.
-const REFUSED_KEPT: usize = 16;
+/// Duplicate signals beyond this number are counted, and neither kept nor logged: a handler that calls
+/// its callback in a loop fills neither memory nor the log.
+const DUPLICATES_KEPT: usize = 16;
 
-impl Tracker {
-    /// Counts a refused signal, and reports it unless its caller is told.
-    pub(crate) fn refuse(&self, first: Place, again: Place, caller_is_told: bool) {
+impl CompletionTracker {
+    /// Counts a duplicate signal, and logs it unless its caller is told.
+    pub(crate) fn reject(&self, first: CallSite, duplicate: CallSite, caller_is_told: bool) {
         let earlier = {
-            let mut list = self.0.lock();
-            let list = list.get_or_insert_default();
-            list.count += 1;
-            if list.count <= REFUSED_KEPT {
-                list.refused.push(Refused { first, again });
+            let mut duplicates = self.0.lock();
+            let duplicates = duplicates.get_or_insert_default();
+            duplicates.count += 1;
+            if duplicates.count <= DUPLICATES_KEPT {
+                duplicates.kept.push(DuplicateSignal { first, duplicate });
             }
-            list.count - 1
+            duplicates.count - 1
         };
         if caller_is_told {
             return;
         }
-        if earlier < REFUSED_KEPT {
-            tracing::warn!(%first, %again, "callback signalled again: ignored");
-        } else if earlier == REFUSED_KEPT {
+        if earlier < DUPLICATES_KEPT {
+            tracing::warn!(%first, %duplicate, "callback signalled again: ignored");
+        } else if earlier == DUPLICATES_KEPT {
             tracing::warn!("further signals of this callback are ignored and only counted");
         }
     }
 
-    /// The refused signals so far, the first few of them, and how many there were.
-    pub(crate) fn refused(&self) -> (Vec<Refused>, usize) {
-        let list = self.0.lock().as_deref().cloned().unwrap_or_default();
-        (list.refused, list.count)
+    /// The first duplicate signals so far, and how many there were in all.
+    pub(crate) fn duplicates(&self) -> (Vec<DuplicateSignal>, usize) {
+        let duplicates = self.0.lock().as_deref().cloned().unwrap_or_default();
+        (duplicates.kept, duplicates.count)
     }
 }
+
+/// The error of [`Callback::try_settle`](crate::Callback::try_settle) when another signal came first. It gives
+/// the rejected value back.
+///
+/// ```
+/// let (callback, completion) = nodeback::callback();
+/// let clone = callback.clone();
+/// callback.succeed("first");
+/// let rejected = clone.try_settle(Ok::<_, nodeback::Error>("second")).unwrap_err();
+/// println!("the first was at {}", rejected.first()); // src/main.rs:3:10
+/// assert_eq!(rejected.into_inner().unwrap(), Some("second"));
+/// assert_eq!(completion.wait().unwrap(), Some("first"));
+/// ```
+pub struct AlreadySignalled<R> {
+    pub(super) outcome: Result<Option<R>>,
+    pub(super) first: CallSite,
+}
+
+impl<R> AlreadySignalled<R> {
+    /// What was rejected.
+    ///
+    /// # Errors
+    ///
+    /// The error that was rejected.
+    pub fn into_inner(self) -> Result<Option<R>> {
+        self.outcome
+    }
+
+    /// Where the first signal came from.
+    pub fn first(&self) -> CallSite {
+        self.first
+    }
+}
+
+impl<R> fmt::Display for AlreadySignalled<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the callback was already signalled at {}", self.first)
+    }
+}
+
+impl<R> fmt::Debug for AlreadySignalled<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AlreadySignalled")
+            .field("first", &self.first)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R> std::error::Error for AlreadySignalled<R> {}

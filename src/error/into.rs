@@ -24,7 +24,7 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
 /// an `Error` to Node, and so it is here.
 ///
 /// The parameter `M` keeps these apart for the compiler, which always finds it by itself: it can
-/// be ignored.
+/// be ignored. The trait is sealed: other types implement [`std::error::Error`] instead.
 ///
 /// ```
 /// use nodeback::{IntoError, json};
@@ -42,10 +42,19 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
     label = "not something that can be given as an error",
     note = "an error may be a `nodeback::Error`, any `std::error::Error + Send + Sync + 'static`, an `anyhow::Error`, a `Box<dyn std::error::Error + Send + Sync>`, a text, a number, a bool or a `nodeback::Value`"
 )]
-pub trait IntoError<M> {
+pub trait IntoError<M>: Sealed<M> {
     /// The error that goes into the answer.
     fn into_error(self) -> Error;
 }
+
+/// Keeps other crates from implementing [`IntoError`].
+pub trait Sealed<M> {}
+
+impl Sealed<marker::Itself> for Error {}
+impl<E: StdError + Send + Sync + 'static> Sealed<marker::Std> for E {}
+impl Sealed<marker::Boxed> for Box<dyn StdError + Send + Sync> {}
+impl Sealed<marker::Anyhow> for anyhow::Error {}
+impl Sealed<marker::Js> for Value {}
 
 /// One for each kind of error.
 mod marker {
@@ -142,6 +151,8 @@ impl IntoError<marker::Js> for Value {
 
 macro_rules! into_error {
     ($type_of:literal: $($type:ty),+ => $text:expr) => {$(
+        impl Sealed<marker::Js> for $type {}
+
         impl IntoError<marker::Js> for $type {
             fn into_error(self) -> Error {
                 let text: fn($type) -> String = $text;

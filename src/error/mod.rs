@@ -1,10 +1,10 @@
 //! What a failed invocation answers with, in Node's shape.
 
+mod format;
 mod into;
 mod js;
 mod logged;
 mod short_name;
-mod show;
 
 #[cfg(any(feature = "lambda", feature = "local"))]
 pub(crate) use logged::Logged;
@@ -13,6 +13,16 @@ pub use into::{ErrorName, IntoError};
 
 use crate::guard::{self, Panic};
 use std::{backtrace::Backtrace, borrow::Cow, error::Error as StdError, mem, panic::Location};
+
+/// A result whose error is an [`Error`].
+///
+/// ```
+/// fn parse(text: &str) -> nodeback::Result<u32> {
+///     Ok(text.parse()?)
+/// }
+/// assert_eq!(parse("many").unwrap_err().error_type(), "ParseIntError");
+/// ```
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 type Boxed = Box<dyn StdError + Send + Sync>;
 
@@ -65,8 +75,8 @@ struct Inner {
     message: String,
     kind: Kind,
     cause: Cause,
-    /// Where it was made, where that is in the handler's code.
-    place: Option<&'static Location<'static>>,
+    /// Where it was made, if that is in the user's code.
+    location: Option<&'static Location<'static>>,
     backtrace: Backtrace,
 }
 
@@ -225,7 +235,7 @@ impl Error {
         message: String,
         kind: Kind,
         cause: Cause,
-        place: Option<&'static Location<'static>>,
+        location: Option<&'static Location<'static>>,
     ) -> Self {
         let backtrace = Backtrace::capture();
         Error(Box::new(Inner {
@@ -233,14 +243,14 @@ impl Error {
             message,
             kind,
             cause,
-            place,
+            location,
             backtrace,
         }))
     }
 
     fn from_std<E: StdError + Send + Sync + 'static>(
         error: E,
-        place: Option<&'static Location<'static>>,
+        location: Option<&'static Location<'static>>,
     ) -> Self {
         let (name, message) = (short_name::of::<E>(), guard::text(&error));
         Self::make(
@@ -248,7 +258,7 @@ impl Error {
             message,
             Kind::Error,
             Cause::Same(Box::new(error)),
-            place,
+            location,
         )
     }
 
@@ -279,10 +289,10 @@ impl Error {
         matches!(self.0.kind, Kind::NeverCalled)
     }
 
-    /// Where it was made, where that is in the handler's code.
+    /// Where it was made, if that is in the user's code.
     #[cfg(feature = "lambda")]
-    pub(crate) fn place(&self) -> Option<&'static Location<'static>> {
-        self.0.place
+    pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
+        self.0.location
     }
 
     pub(crate) fn panic(Panic(message): Panic) -> Self {

@@ -1,13 +1,12 @@
 //! The invocation whose code is running, so that a helper needs no context passed to it.
 
 use super::{
-    queue::TaskFuture,
-    state::Invocation,
-    task::{Leftover, Task, TaskOutput},
+    queue::TaskFuture, state::Invocation, task::Task, task_output::TaskOutput,
+    unfinished::UnfinishedTask,
 };
 use crate::completion::Responder;
 use futures::FutureExt;
-use std::{cell::Cell, future::Future, panic::Location, sync::Arc, time::Duration};
+use std::{cell::Cell, future::Future, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 thread_local! {
@@ -69,7 +68,7 @@ pub fn spawn<F, M>(future: F) -> Task
 where
     F: Future<Output: TaskOutput<M>> + Send + 'static,
 {
-    let name = Leftover::Task(Location::caller());
+    let name = UnfinishedTask::spawned();
     add(name, Box::pin(future.map(|output| output.into_failure())))
 }
 
@@ -107,14 +106,14 @@ pub fn set_timeout<T, M>(delay: Duration, f: impl FnOnce() -> T + Send + 'static
 where
     T: TaskOutput<M>,
 {
-    let name = Leftover::Timeout(Location::caller());
+    let name = UnfinishedTask::timeout();
     invocation_or_nobody().set_timeout(name, delay, f, None)
 }
 
 impl Invocation {
     pub(super) fn set_timeout<T, M>(
         self: &Arc<Self>,
-        name: Leftover,
+        name: UnfinishedTask,
         delay: Duration,
         f: impl FnOnce() -> T + Send + 'static,
         keep: Option<&Responder>,
@@ -162,11 +161,11 @@ pub fn set_immediate<T, M>(f: impl FnOnce() -> T + Send + 'static) -> Task
 where
     T: TaskOutput<M>,
 {
-    let name = Leftover::Immediate(Location::caller());
+    let name = UnfinishedTask::immediate();
     add(name, Box::pin(async move { f().into_failure() }))
 }
 
-fn add(name: Leftover, future: TaskFuture) -> Task {
+fn add(name: UnfinishedTask, future: TaskFuture) -> Task {
     invocation_or_nobody().add(name, future, None)
 }
 

@@ -1,45 +1,21 @@
 //! The one driver of an invocation, wherever it runs: layers, handler, outcome, sending, and what may
-//! follow that. Each place has a [`Sink`] for the outcome, and nothing else of its own.
+//! follow that.
 
-#[cfg(feature = "lambda")]
-use super::{Settings, handler::Work, state::Invocation};
 use super::{
-    context::{Context, ContextBuilder},
-    function::Function,
-    running::Running,
-    state::AnsweredBy,
-    task::Leftover,
-    watchdog::watch,
+    context::Context, context_builder::ContextBuilder, function::Function, running::Running,
+    sink::Sink, state::AnsweredBy, unfinished::UnfinishedTask, watchdog::watch,
 };
+#[cfg(feature = "lambda")]
+use super::{handler::Work, settings::InvocationSettings, state::Invocation};
+#[cfg(feature = "lambda")]
+use crate::error::Error;
 use crate::{
-    completion::{InvocationWaiter, Refused},
-    error::Error,
+    completion::{DuplicateSignal, InvocationWaiter},
+    error::Result,
 };
 use bytes::Bytes;
-use std::future::Future;
 #[cfg(feature = "lambda")]
 use std::sync::Arc;
-use tracing::Span;
-
-/// Where the outcome of an invocation goes: it is posted, sent, printed or returned.
-pub(crate) trait Sink: Clone + Send + Sync + 'static {
-    type Sent: Send + 'static;
-
-    /// Sends the outcome, and logs a failure. Lines about it belong into `span`. The tasks of the
-    /// invocation go on meanwhile.
-    fn send(
-        self,
-        outcome: Result<Bytes, Error>,
-        span: &Span,
-    ) -> impl Future<Output = Self::Sent> + Send;
-
-    /// Whether somebody could receive an outcome while the thread of the handler is blocked.
-    const WATCHED: bool;
-
-    /// Sends the error of an invocation whose handler blocks its thread beyond the deadline, from a
-    /// thread and a runtime of our own.
-    fn send_for_blocked(self, error: Error) -> impl Future<Output = ()> + Send;
-}
 
 /// What has become of an invocation.
 pub(crate) struct Driven<T> {
@@ -51,17 +27,17 @@ pub(crate) struct Driven<T> {
         allow(dead_code, reason = "only Lambda has workers")
     )]
     pub(crate) by_watchdog: bool,
-    pub(crate) refused: Vec<Refused>,
-    pub(crate) refused_count: usize,
+    pub(crate) duplicate_signals: Vec<DuplicateSignal>,
+    pub(crate) duplicate_signal_count: usize,
     /// What goes on beside the next invocation.
-    pub(crate) leftover: Vec<Leftover>,
+    pub(crate) unfinished_tasks: Vec<UnfinishedTask>,
 }
 
 impl Function {
     /// Runs an invocation to its end, within the layers. An event that could not be had fails it.
     pub(crate) async fn drive<S: Sink>(
         &self,
-        event: Result<Bytes, Error>,
+        event: Result<Bytes>,
         context: ContextBuilder,
         sink: S,
     ) -> Driven<S::Sent> {
@@ -84,7 +60,7 @@ impl Function {
 
     async fn run<S: Sink>(
         &self,
-        event: Result<Bytes, Error>,
+        event: Result<Bytes>,
         context: Context,
         waiter: InvocationWaiter,
         sink: S,
@@ -98,8 +74,8 @@ impl Function {
 /// An invocation of a handler whose event is parsed already, without layers.
 #[cfg(feature = "lambda")]
 pub(crate) async fn drive_parsed<S: Sink>(
-    enter: impl FnOnce(Context) -> Result<Work, Error>,
-    settings: Settings,
+    enter: impl FnOnce(Context) -> Result<Work>,
+    settings: InvocationSettings,
     context: ContextBuilder,
     sink: S,
 ) -> Driven<S::Sent> {
@@ -109,23 +85,23 @@ pub(crate) async fn drive_parsed<S: Sink>(
 
 async fn drive_on<S: Sink>(mut running: Running, sink: S) -> Driven<S::Sent> {
     let outcome = running.outcome().await;
-    let (mut sent, mut leftover) = (None, vec![]);
+    let (mut sent, mut unfinished_tasks) = (None, vec![]);
     if running.claim_answer() {
         let send = sink.send(outcome, &running.invocation.span);
         sent = Some(running.beside(send).await);
-        leftover = running.finish().await;
+        unfinished_tasks = running.finish().await;
     } else if let Err(error) = outcome {
         running.invocation.span.in_scope(|| {
             tracing::error!("the invocation failed after it was answered: {error:#}");
         });
     }
-    let (refused, refused_count) = running.refused();
+    let (duplicate_signals, duplicate_signal_count) = running.duplicates();
     Driven {
         sent,
         by_watchdog: running.invocation.is_answered_by(AnsweredBy::Watchdog),
-        refused,
-        refused_count,
-        leftover,
+        duplicate_signals,
+        duplicate_signal_count,
+        unfinished_tasks,
     }
 }
 
@@ -143,8 +119,8 @@ async fn failed_by_a_layer<S: Sink>(
     Driven {
         sent,
         by_watchdog: invocation.is_answered_by(AnsweredBy::Watchdog),
-        refused: vec![],
-        refused_count: 0,
-        leftover: vec![],
+        duplicate_signals: vec![],
+        duplicate_signal_count: 0,
+        unfinished_tasks: vec![],
     }
 }

@@ -3,74 +3,26 @@
 #[cfg(feature = "lambda")]
 use super::layers::Layers;
 use super::{
-    Unsignalled,
     context::Context,
     handler::{Handler, Work, enter},
     json,
+    settings::InvocationSettings,
 };
-use crate::error::{Error, IntoError};
+use crate::error::{Error, Result};
 use bytes::Bytes;
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
-
-/// What a handler is run with.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Settings {
-    pub(crate) unsignalled: Unsignalled,
-    /// How long before its deadline an invocation fails that has no answer, if before it.
-    pub(crate) answer_before_deadline: Option<Duration>,
-}
-
-impl Settings {
-    /// With what the environment says instead.
-    ///
-    /// # Errors
-    ///
-    /// What a variable has to be, and is not.
-    #[cfg(any(feature = "lambda", feature = "local"))]
-    pub(crate) fn overridden(
-        mut self,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Error> {
-        let mistake = |name, text, expected| {
-            let message = format!("{name} is `{text}`: expected {expected}");
-            Err(Error::ours("Runtime.InvalidEnvironment", message))
-        };
-        const UNSIGNALLED: &str = "NODEBACK_UNSIGNALLED";
-        match variable(UNSIGNALLED) {
-            None => {}
-            Some(text) if text.eq_ignore_ascii_case("fail") => {
-                self.unsignalled = Unsignalled::Fail;
-            }
-            Some(text) if text.eq_ignore_ascii_case("null") => {
-                self.unsignalled = Unsignalled::Null;
-            }
-            Some(text) => return mistake(UNSIGNALLED, text, "`fail` or `null`"),
-        }
-        const MARGIN: &str = "NODEBACK_ANSWER_BEFORE_DEADLINE";
-        if let Some(text) = variable(MARGIN) {
-            match text.trim().parse() {
-                Ok(0) => self.answer_before_deadline = None,
-                Ok(millis) => {
-                    self.answer_before_deadline = Some(Duration::from_millis(millis));
-                }
-                Err(_) => return mistake(MARGIN, text, "whole milliseconds, or 0 for off"),
-            }
-        }
-        Ok(self)
-    }
-}
+use std::{borrow::Cow, fmt, sync::Arc};
 
 /// A handler of whatever shape, with what it is run with.
 #[derive(Clone)]
 pub(crate) struct Function {
     pub(super) enter: Arc<Enter>,
-    pub(crate) settings: Settings,
+    pub(crate) settings: InvocationSettings,
     #[cfg(feature = "lambda")]
     pub(crate) layers: Option<Layers>,
 }
 
 /// Parses the event, and enters the handler.
-type Enter = dyn Fn(Bytes, Context) -> Result<Work, Error> + Send + Sync;
+type Enter = dyn Fn(Bytes, Context) -> Result<Work> + Send + Sync;
 
 impl Function {
     pub(crate) fn new<M>(handler: impl Handler<M>) -> Self {
@@ -79,7 +31,7 @@ impl Function {
             enter: Arc::new(move |event, context| {
                 enter(&handler, || json::from_json(event), context)
             }),
-            settings: Settings::default(),
+            settings: InvocationSettings::default(),
             #[cfg(feature = "lambda")]
             layers: None,
         }
@@ -133,8 +85,8 @@ pub(crate) struct NotExported {
     exported: Vec<String>,
 }
 
-impl IntoError<NotExported> for NotExported {
-    fn into_error(self) -> Error {
+impl NotExported {
+    pub(crate) fn into_error(self) -> Error {
         Error::ours("Runtime.HandlerNotFound", self.to_string())
     }
 }

@@ -2,16 +2,17 @@
 
 use super::state::Invocation;
 use crate::{
-    error::{Error, IntoError},
+    error::{Error, IntoError, Result},
     guard::Guarded,
 };
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::Response;
 use lambda_runtime::LambdaInvocation;
-use lambda_runtime_api_client::BoxError;
 use parking_lot::Mutex;
 use std::{
+    error::Error as StdError,
+    fmt,
     future::{Future, poll_fn},
     sync::Arc,
     task::{self, Poll},
@@ -19,27 +20,84 @@ use std::{
 use tokio::sync::oneshot;
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 
-/// An invocation as layers see it: lambda_runtime's own type, so that its layers fit too.
-pub(crate) type Boxed = BoxCloneSyncService<LambdaInvocation, (), BoxError>;
-
-/// The layers of a program, with what they are laid on.
+/// An invocation, as the service that a layer of [`Runtime::layer`](crate::Runtime::layer) is laid on. It takes
+/// lambda_runtime's type of an invocation, so that layers for lambda_runtime fit.
+///
+/// ```
+/// use nodeback::InvocationService;
+/// use tower::{Layer, ServiceExt, layer::layer_fn};
+///
+/// /// A layer that explains the errors of the layers within.
+/// fn explained() -> impl Layer<InvocationService, Service = InvocationService> {
+///     layer_fn(|inner: InvocationService| {
+///         InvocationService::new(inner.map_err(|error| format!("a layer: {error}")))
+///     })
+/// }
+///
+/// let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
+/// let runtime = nodeback::Runtime::new(handler).layer(explained());
+/// # drop(runtime);
+/// ```
 #[derive(Clone)]
-pub(crate) struct Layers(Arc<Boxed>);
+pub struct InvocationService(BoxCloneSyncService<LambdaInvocation, (), BoxError>);
 
-impl Default for Layers {
-    fn default() -> Self {
-        Layers(Arc::new(Boxed::new(Innermost)))
+impl InvocationService {
+    /// Erases the type of a service, so that a layer can name what it makes.
+    ///
+    /// See [`InvocationService`] for an example.
+    pub fn new<S>(service: S) -> Self
+    where
+        S: Service<LambdaInvocation, Response = (), Error: Into<BoxError>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        InvocationService(BoxCloneSyncService::new(service.map_err(Into::into)))
     }
 }
 
-/// What is done with the event's body when it has come through the layers. It travels in the
-/// extensions of the invocation.
+impl Service<LambdaInvocation> for InvocationService {
+    type Response = ();
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<(), BoxError>>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
+        self.0.call(invocation)
+    }
+}
+
+impl fmt::Debug for InvocationService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InvocationService").finish_non_exhaustive()
+    }
+}
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// The layers of a program, with what they are laid on.
 #[derive(Clone)]
-struct Work(Arc<Mutex<State>>);
+pub(crate) struct Layers(Arc<InvocationService>);
+
+impl Default for Layers {
+    fn default() -> Self {
+        Layers(Arc::new(InvocationService::new(Innermost)))
+    }
+}
+
+/// The part of an invocation that runs within the layers, once the event has come through them. It travels in
+/// the extensions of the invocation.
+#[derive(Clone)]
+struct Inner(Arc<Mutex<InnerState>>);
 
 type New = Box<dyn FnOnce(Bytes) -> BoxFuture<'static, ()> + Send>;
 
-enum State {
+enum InnerState {
     New(New),
     /// Here between two polls.
     Running(BoxFuture<'static, ()>),
@@ -50,7 +108,7 @@ impl Layers {
     /// Lays one more round those that are there.
     pub(crate) fn add<L>(self, layer: &L) -> Self
     where
-        L: Layer<Boxed>,
+        L: Layer<InvocationService>,
         L::Service: Service<LambdaInvocation, Response = (), Error: Into<BoxError>>
             + Clone
             + Send
@@ -59,7 +117,7 @@ impl Layers {
         <L::Service as Service<LambdaInvocation>>::Future: Send + 'static,
     {
         let inner = Arc::unwrap_or_clone(self.0);
-        Layers(Arc::new(Boxed::new(layer.layer(inner).map_err(Into::into))))
+        Layers(Arc::new(InvocationService::new(layer.layer(inner))))
     }
 
     /// Does the work through the layers. What they end with instead of doing it is the error. They may
@@ -70,7 +128,7 @@ impl Layers {
         invocation: &Invocation,
         body: Bytes,
         work: impl FnOnce(Bytes) -> F + Send + 'static,
-    ) -> Result<T, Error>
+    ) -> Result<T>
     where
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
@@ -82,13 +140,13 @@ impl Layers {
                 let _ = end.send(work(body).await);
             };
             let new: New = Box::new(|body| Box::pin(work(body)));
-            Work(Arc::new(Mutex::new(State::New(new))))
+            Inner(Arc::new(Mutex::new(InnerState::New(new))))
         };
         let seen = seen_by_layers(body, invocation, work.clone());
         let layers = Arc::clone(&self.0);
         // A layer's own code runs in here, and in nothing before: its `clone` as well.
         let called: BoxFuture<'_, _> =
-            Box::pin(async move { Boxed::clone(&layers).oneshot(seen).await });
+            Box::pin(async move { InvocationService::clone(&layers).oneshot(seen).await });
         let called = match Guarded::new(called).await {
             Ok(called) => called.map_err(of_layer),
             Err(panic) => Err(Error::panic(panic)),
@@ -100,7 +158,7 @@ impl Layers {
                     tracing::error!("a layer failed after the answer: {}", error.message());
                 });
             }
-            if let State::Running(rest) = rest {
+            if let InnerState::Running(rest) = rest {
                 rest.await;
             }
             // A layer may have given it to a task of its own.
@@ -119,19 +177,19 @@ impl Layers {
     }
 }
 
-impl Work {
-    fn take(&self) -> State {
-        std::mem::replace(&mut *self.0.lock(), State::Taken)
+impl Inner {
+    fn take(&self) -> InnerState {
+        std::mem::replace(&mut *self.0.lock(), InnerState::Taken)
     }
 
     /// Polls what runs, which is out of its place meanwhile: it is the handler's code.
     fn poll(&self, cx: &mut task::Context<'_>) -> Poll<Result<(), BoxError>> {
-        let State::Running(mut work) = self.take() else {
+        let InnerState::Running(mut work) = self.take() else {
             return Poll::Ready(Err("a layer goes on with what it has ended".into()));
         };
         let polled = work.as_mut().poll(cx);
         if polled.is_pending() {
-            *self.0.lock() = State::Running(work);
+            *self.0.lock() = InnerState::Running(work);
         }
         polled.map(Ok)
     }
@@ -147,7 +205,7 @@ fn of_layer(error: BoxError) -> Error {
     }
 }
 
-fn seen_by_layers(body: Bytes, invocation: &Invocation, work: Work) -> LambdaInvocation {
+fn seen_by_layers(body: Bytes, invocation: &Invocation, work: Inner) -> LambdaInvocation {
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.extensions.insert(work);
     LambdaInvocation {
@@ -171,12 +229,13 @@ impl Service<LambdaInvocation> for Innermost {
     }
 
     fn call(&mut self, mut invocation: LambdaInvocation) -> Self::Future {
-        let work = invocation.parts.extensions.remove::<Work>();
+        let work = invocation.parts.extensions.remove::<Inner>();
         Box::pin(async move {
-            let Some((work, State::New(new))) = work.map(|work| (work.clone(), work.take())) else {
+            let Some((work, InnerState::New(new))) = work.map(|work| (work.clone(), work.take()))
+            else {
                 return Err("an invocation was run twice, or made by a layer".into());
             };
-            *work.0.lock() = State::Running(new(invocation.body));
+            *work.0.lock() = InnerState::Running(new(invocation.body));
             poll_fn(|cx| work.poll(cx)).await
         })
     }

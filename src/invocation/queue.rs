@@ -1,7 +1,7 @@
 //! What is ready in an event loop, in which order it runs, and what has not ended: the part of
 //! `event_loop.rs` that is guarded by a lock. None of the user's code runs in here, not even a destructor.
 
-use super::task::Leftover;
+use super::unfinished::UnfinishedTask;
 use crate::{completion::Responder, error::Error, guard::Guarded};
 use futures::future::BoxFuture;
 use slab::Slab;
@@ -32,8 +32,8 @@ pub(super) struct Queue {
     timers: VecDeque<Key>,
     /// Of `set_immediate`: they run when no timer is due either.
     immediates: VecDeque<Key>,
-    /// How many tasks the response waits for.
-    pub(super) holding: usize,
+    /// How many tasks a deferred response waits for.
+    pub(super) deferring: usize,
     /// Whether a driver or `rest.rs` polls the loop. What is ready waits for it.
     pub(super) polled: bool,
     /// Whether it does so at this moment, so that it need not be woken. A turn that found something
@@ -104,7 +104,7 @@ pub(super) const HANDLER: Key = Key {
 
 pub(super) struct Entry {
     pub(super) serial: u64,
-    pub(super) name: Leftover,
+    pub(super) name: UnfinishedTask,
     /// Away while it is polled.
     pub(super) future: Option<(GuardedFuture, Waker)>,
     /// Whether it is on one of the lists of what is ready.
@@ -118,7 +118,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// A task that is on the list of what is ready.
-    pub(super) fn new(key: Key, name: Leftover, future: GuardedFuture, waker: Waker) -> Self {
+    pub(super) fn new(key: Key, name: UnfinishedTask, future: GuardedFuture, waker: Waker) -> Self {
         Entry {
             serial: key.serial,
             name,
@@ -166,10 +166,9 @@ impl Queue {
     /// that they set come with the next.
     pub(super) fn step(&mut self, immediates: &mut Option<usize>, cx: &Context<'_>) -> Step {
         self.turning = true;
-        if let Failure::First(_) = self.failure
-            && let Failure::First(error) = mem::take(&mut self.failure)
-        {
-            return Step::Failed(error);
+        match mem::take(&mut self.failure) {
+            Failure::First(error) => return Step::Failed(error),
+            other => self.failure = other,
         }
         let immediates = immediates.get_or_insert(self.immediates.len());
         loop {
@@ -210,16 +209,16 @@ impl Queue {
             .is_some_and(|waker| waker.will_wake(cx.waker()));
         let before = (!same).then(|| self.waker.replace(cx.waker().clone()));
         Step::Idle {
-            empty: self.holding == 0,
+            empty: self.deferring == 0,
             _waker: before.flatten(),
         }
     }
 
     /// Puts a task on the list that it runs from.
-    pub(super) fn push(&mut self, key: Key, name: Leftover) {
+    pub(super) fn push(&mut self, key: Key, name: UnfinishedTask) {
         match name {
-            Leftover::Timeout(_) => self.timers.push_back(key),
-            Leftover::Immediate(_) => self.immediates.push_back(key),
+            UnfinishedTask::Timeout { .. } => self.timers.push_back(key),
+            UnfinishedTask::Immediate { .. } => self.immediates.push_back(key),
             _ => self.ready.push_back(key),
         }
     }
@@ -290,8 +289,8 @@ impl Queue {
             HANDLER => self.handler.take(),
             key => self.tasks.try_remove(key.place),
         }?;
-        if entry.name.holds_the_response() {
-            self.holding -= 1;
+        if entry.name.defers_the_response() {
+            self.deferring -= 1;
         }
         Some(entry)
     }
@@ -307,7 +306,7 @@ impl Queue {
 }
 
 /// In the order in which they were spawned; the handler comes last.
-pub(super) fn in_order(mut names: Vec<(Key, Leftover)>) -> Vec<Leftover> {
+pub(super) fn in_order(mut names: Vec<(Key, UnfinishedTask)>) -> Vec<UnfinishedTask> {
     names.sort_by_key(|(key, _)| (*key == HANDLER, key.serial));
     names.into_iter().map(|(_, name)| name).collect()
 }

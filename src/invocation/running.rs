@@ -1,18 +1,19 @@
 //! One invocation, from entering its handler to the outcome, and what follows that.
 
 use super::{
-    Settings, Unsignalled,
     context::Context,
     current,
+    deadline::{before, no_response, timed_out},
     event_loop::Turn,
     handler::Work,
     queue::Left,
-    state::{AnsweredBy, Invocation, Time},
-    task::Leftover,
+    settings::{InvocationSettings, NeverCalled},
+    state::{AnsweredBy, Invocation},
+    unfinished::UnfinishedTask,
 };
 use crate::{
-    completion::{InvocationWaiter, Place, Refused, Signal, before_notices},
-    error::Error,
+    completion::{CallSite, DuplicateSignal, InvocationWaiter, Signal, before_notices},
+    error::{Error, Result},
 };
 use bytes::Bytes;
 use std::{
@@ -21,25 +22,14 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{self, Poll},
-    time::Duration,
 };
-use tokio::{
-    task::coop::unconstrained,
-    time::{self, Instant},
-};
-
-/// How much before its deadline an invocation ends its waits, so that the response is still taken. Of
-/// a timeout below half a second it is a tenth.
-pub(super) const GAP: Duration = Duration::from_millis(50);
-
-type Outcome = Result<Bytes, Error>;
 
 /// An invocation under way: [`start`](Self::start) enters the handler, [`outcome`](Self::outcome)
 /// waits for what is to be sent, [`finish`](Self::finish) for what may follow that.
 pub(super) struct Running {
     pub(super) invocation: Arc<Invocation>,
     waiter: InvocationWaiter,
-    settings: Settings,
+    settings: InvocationSettings,
     /// A failure that came before the handler could signal: a bad event, a panic on entry.
     failed: Option<Error>,
     /// The body of a success that waits for the tasks.
@@ -52,8 +42,8 @@ impl Running {
     pub(super) fn start(
         context: Context,
         waiter: InvocationWaiter,
-        settings: Settings,
-        enter: impl FnOnce(Context) -> Result<Work, Error>,
+        settings: InvocationSettings,
+        enter: impl FnOnce(Context) -> Result<Work>,
     ) -> Self {
         let invocation = Arc::clone(&context.invocation);
         // Up to where it first waits, the handler runs as one piece of code.
@@ -66,7 +56,7 @@ impl Running {
                     signal();
                     None
                 };
-                invocation.add_blocking(Leftover::Handler, f, signal, None);
+                invocation.add_blocking(UnfinishedTask::Handler, f, signal, None);
                 Ok(())
             }
         };
@@ -83,7 +73,7 @@ impl Running {
     }
 
     /// Waits for the outcome: the response's bytes, or the error.
-    pub(super) async fn outcome(&mut self) -> Outcome {
+    pub(super) async fn outcome(&mut self) -> Result<Bytes> {
         let outcome = match self.failed.take() {
             Some(error) => Err(error),
             None => match self.waiter.try_take().map(|signal| self.on_signal(signal)) {
@@ -107,12 +97,12 @@ impl Running {
         if let (Some(Signal::Outcome { outcome, waits }), Some(first)) = (closed, first)
             && !(waits && outcome.is_ok())
         {
-            let invoked = &self.waiter.slot.attached;
-            invoked.refuse(Place::Closed, first, false);
+            let shared = &self.waiter.slot.attached;
+            shared.reject(CallSite::Closed, first, false);
         }
     }
 
-    async fn signalled(&mut self) -> Outcome {
+    async fn signalled(&mut self) -> Result<Bytes> {
         let (settings, time) = (self.settings, self.invocation.time);
         let until = || match time.margin(settings) {
             Some(margin) => time.before_deadline(margin),
@@ -127,7 +117,7 @@ impl Running {
         if margin.is_none() {
             self.invocation.span.in_scope(|| {
                 for name in self.invocation.running() {
-                    tracing::warn!("to be cut off at the deadline: the {name}");
+                    tracing::warn!("to be aborted at the deadline: the {name}");
                 }
             });
             match before(|| time.deadline, poll_fn(|cx| self.poll_signal(cx))).await {
@@ -145,7 +135,7 @@ impl Running {
         }
         let cut_off = self.invocation.stop(|_| true);
         Err(match margin {
-            Some(margin) => no_answer(margin, &cut_off),
+            Some(margin) => no_response(margin, &cut_off),
             None => {
                 let allowed = time.allowed().unwrap_or_default();
                 timed_out(self.invocation.request_id(), allowed)
@@ -154,7 +144,7 @@ impl Running {
     }
 
     /// Waits for the tasks, with a response at hand.
-    async fn after_deferral(&mut self) -> Outcome {
+    async fn after_deferral(&mut self) -> Result<Bytes> {
         let time = self.invocation.time;
         match before(
             || time.end_of_waiting(),
@@ -167,18 +157,20 @@ impl Running {
         }
     }
 
-    fn cut_off_and_respond(&mut self) -> Outcome {
-        let cut_off = self.invocation.stop(|name| name.holds_the_response());
+    fn cut_off_and_respond(&mut self) -> Result<Bytes> {
+        let cut_off = self.invocation.stop(|name| name.defers_the_response());
         self.invocation.span.in_scope(|| {
             for name in cut_off {
-                tracing::warn!("cut off at the deadline, and answered without it: the {name}");
+                tracing::warn!(
+                    "aborted at the deadline, and the response was sent without it: the {name}"
+                );
             }
         });
         Ok(self.deferred.take().unwrap_or(NULL))
     }
 
     /// Ready with the outcome, or with `None` as soon as there is a success that waits for tasks.
-    fn poll_signal(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Outcome>> {
+    fn poll_signal(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Result<Bytes>>> {
         match self.poll_outcome(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
             Poll::Pending if self.deferred.is_some() => Poll::Ready(None),
@@ -187,7 +179,7 @@ impl Running {
     }
 
     /// Runs the event loop until there is an outcome.
-    fn poll_outcome(&mut self, cx: &mut task::Context<'_>) -> Poll<Outcome> {
+    fn poll_outcome(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Bytes>> {
         loop {
             let turned = self.invocation.turn(cx, || self.waiter.try_take());
             let signal = match turned {
@@ -212,13 +204,13 @@ impl Running {
     }
 
     /// The outcome, unless it is deferred until the tasks finish.
-    fn on_signal(&mut self, signal: Signal) -> Option<Outcome> {
+    fn on_signal(&mut self, signal: Signal) -> Option<Result<Bytes>> {
         let (outcome, waits) = match signal {
             Signal::Outcome { outcome, waits } => (outcome, waits),
             Signal::NeverCalled(error) => {
-                return Some(match self.settings.unsignalled {
-                    Unsignalled::Fail => Err(error),
-                    Unsignalled::Null => Ok(NULL),
+                return Some(match self.settings.never_called {
+                    NeverCalled::Fail => Err(error),
+                    NeverCalled::Null => Ok(NULL),
                 });
             }
         };
@@ -256,7 +248,7 @@ impl Running {
     }
 
     /// Waits for the work of `wait_until`, and returns what goes on after that.
-    pub(super) async fn finish(&self) -> Vec<Leftover> {
+    pub(super) async fn finish(&self) -> Vec<UnfinishedTask> {
         if self.left == Left::Nothing {
             return vec![];
         }
@@ -274,10 +266,10 @@ impl Running {
             .await
             .is_none()
         {
-            let cut_off = self.invocation.stop(|name| !name.holds_the_response());
+            let cut_off = self.invocation.stop(|name| !name.defers_the_response());
             self.invocation.span.in_scope(|| {
                 for name in cut_off {
-                    tracing::warn!("cut off at the deadline: the {name}");
+                    tracing::warn!("aborted at the deadline: the {name}");
                 }
             });
         }
@@ -285,8 +277,8 @@ impl Running {
     }
 
     /// The rejected signals, the first few of them, and how many there were.
-    pub(super) fn refused(&self) -> (Vec<Refused>, usize) {
-        self.waiter.slot.attached.tracker.refused()
+    pub(super) fn duplicates(&self) -> (Vec<DuplicateSignal>, usize) {
+        self.waiter.slot.attached.tracker.duplicates()
     }
 }
 
@@ -298,7 +290,7 @@ impl Drop for Running {
             let cut_off = self.invocation.stop(|_| true);
             self.invocation.span.in_scope(|| {
                 for name in cut_off {
-                    tracing::warn!("cut off with its invocation: the {name}");
+                    tracing::warn!("aborted with its invocation: the {name}");
                 }
             });
         }
@@ -309,62 +301,4 @@ impl Drop for Running {
     }
 }
 
-impl Time {
-    /// When it no longer waits for tasks, so that the response is still taken.
-    fn end_of_waiting(&self) -> Option<Instant> {
-        self.before_deadline(GAP.min(self.allowed()? / 10))
-    }
-
-    /// How long before the deadline it fails by itself, if it is set to: at most half of the time that
-    /// it has.
-    fn margin(&self, settings: Settings) -> Option<Duration> {
-        let margin = settings.answer_before_deadline?;
-        Some(margin.min(self.allowed()? / 2))
-    }
-
-    fn before_deadline(&self, margin: Duration) -> Option<Instant> {
-        let deadline = self.deadline?;
-        Some(deadline.checked_sub(margin).unwrap_or(deadline))
-    }
-}
-
 const NULL: Bytes = Bytes::from_static(b"null");
-
-/// AWS's error for an invocation without an answer at its deadline.
-pub(super) fn timed_out(request_id: &str, allowed: Duration) -> Error {
-    let seconds = allowed.as_secs_f64();
-    let message =
-        format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds");
-    Error::ours("Sandbox.Timedout", message)
-}
-
-/// Ours, for one that is to have it by then.
-fn no_answer(margin: Duration, running: &[Leftover]) -> Error {
-    let mut message = format!("no answer {} ms before the deadline", margin.as_millis());
-    for (n, name) in running.iter().enumerate() {
-        let before = if n == 0 { "; cut off: the " } else { ", the " };
-        message.push_str(&format!("{before}{name}"));
-    }
-    Error::ours("Runtime.NoAnswerBeforeDeadline", message)
-}
-
-/// The future's output, or `None` when the deadline comes first. Most never wait, and look at no clock.
-async fn before<F: Future>(
-    deadline: impl FnOnce() -> Option<Instant>,
-    future: F,
-) -> Option<F::Output> {
-    let (mut future, mut timer) = (pin!(future), pin!(None));
-    let mut deadline = Some(deadline);
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        if let Some(deadline) = deadline.take() {
-            // It goes off for a task that has used up its turn, too.
-            timer.set(deadline().map(|at| unconstrained(time::sleep_until(at))));
-        }
-        let timer = timer.as_mut().as_pin_mut();
-        timer.map_or(Poll::Pending, |timer| timer.poll(cx).map(|()| None))
-    })
-    .await
-}

@@ -1,23 +1,21 @@
 //! What everything that belongs to one invocation shares: its context, its tasks and its driver.
 
 use super::{
-    context::{Limit, Members},
+    deadline::{Limit, Time},
+    members::ContextMembers,
     queue::{Left, Queue},
 };
 use parking_lot::Mutex;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
 };
 use tokio::{runtime::Handle, time::Instant};
 use tracing::Span;
 
 /// One invocation.
 pub(crate) struct Invocation {
-    pub(super) members: Arc<Members>,
+    pub(super) members: Arc<ContextMembers>,
     pub(super) limit: Limit,
     pub(super) time: Time,
     /// Every line of the invocation is logged in it.
@@ -29,20 +27,6 @@ pub(crate) struct Invocation {
     /// Its event loop: see `event_loop.rs`.
     pub(super) queue: Mutex<Queue>,
     answered: AtomicU8,
-}
-
-/// When it started, and when it has to be over, if that is known.
-#[derive(Clone, Copy)]
-pub(super) struct Time {
-    pub(super) started: Instant,
-    pub(super) deadline: Option<Instant>,
-}
-
-impl Time {
-    /// How long it may take in all.
-    pub(super) fn allowed(&self) -> Option<Duration> {
-        Some(self.deadline?.saturating_duration_since(self.started))
-    }
 }
 
 /// The part of the crate that answered an invocation.
@@ -60,12 +44,17 @@ pub(super) enum AnsweredBy {
 
 impl Invocation {
     /// An invocation that starts now, on the current tokio runtime, if there is one.
-    pub(super) fn new(members: Arc<Members>, limit: Limit, span: Span, queue: Queue) -> Arc<Self> {
+    pub(super) fn new(
+        members: Arc<ContextMembers>,
+        limit: Limit,
+        span: Span,
+        queue: Queue,
+    ) -> Arc<Self> {
         Invocation::make(members, limit, span, queue, false)
     }
 
     fn make(
-        members: Arc<Members>,
+        members: Arc<ContextMembers>,
         limit: Limit,
         span: Span,
         queue: Queue,

@@ -1,112 +1,13 @@
-//! One task of an invocation, as the handler sees it.
+//! The handle of a task, as a handler holds it.
 
 use super::{queue::Key, state::Invocation};
-use crate::error::{Error, IntoError};
 use std::{
     fmt,
     future::Future,
-    panic::Location,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
-
-/// What a task spawned through the context may end with: nothing, or a `Result`, whose error
-/// fails the invocation as an unhandled rejection does in Node.
-///
-/// The parameter `M` keeps these apart for the compiler, which always finds it by itself.
-#[diagnostic::on_unimplemented(
-    message = "a task of an invocation cannot end with `{Self}`",
-    note = "it ends with `()`, or with a `Result` whose error can be given as one (see `nodeback::IntoError`)"
-)]
-pub trait TaskOutput<M> {
-    #[doc(hidden)]
-    fn into_failure(self) -> Option<Error>;
-}
-
-impl TaskOutput<()> for () {
-    fn into_failure(self) -> Option<Error> {
-        None
-    }
-}
-
-/// `async { loop { .. } }` ends with the never type.
-#[diagnostic::do_not_recommend]
-impl TaskOutput<std::convert::Infallible> for Never {
-    fn into_failure(self) -> Option<Error> {
-        self
-    }
-}
-
-/// The never type, which stable Rust cannot name directly.
-pub(super) type Never = <fn() -> ! as never::Returns>::Type;
-
-mod never {
-    pub trait Returns {
-        type Type;
-    }
-
-    impl<T> Returns for fn() -> T {
-        type Type = T;
-    }
-}
-
-impl<T, E: IntoError<M>, M> TaskOutput<(M,)> for Result<T, E> {
-    fn into_failure(self) -> Option<Error> {
-        self.err().map(IntoError::into_error)
-    }
-}
-
-/// A task that was still running: the place where it was spawned, which names it.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// use nodeback::{Callback, Context, Value, json};
-///
-/// let handler = |_: Value, context: Context, callback: Callback| {
-///     context.set_callback_waits_for_empty_event_loop(false);
-///     context.spawn(std::future::pending::<()>());
-///     callback.succeed(json!("sent at once"));
-/// };
-/// let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
-/// println!("left over: the {}", outcome.leftover[0]); // task spawned at src/main.rs:5:13
-/// # assert_eq!(outcome.leftover.len(), 1);
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Leftover {
-    /// A task spawned through the context, there.
-    Task(&'static Location<'static>),
-    /// A timer of [`set_timeout`](crate::set_timeout), set there.
-    Timeout(&'static Location<'static>),
-    /// A function given to [`set_immediate`](crate::set_immediate), there.
-    Immediate(&'static Location<'static>),
-    /// Work that was given to `context.wait_until`, there.
-    WaitUntil(&'static Location<'static>),
-    /// What the handler itself had still to do after the answer.
-    Handler,
-}
-
-impl Leftover {
-    /// Whether a deferred response waits for it.
-    pub(super) fn holds_the_response(self) -> bool {
-        !matches!(self, Leftover::WaitUntil(_))
-    }
-}
-
-impl fmt::Display for Leftover {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Leftover::Task(location) => write!(f, "task spawned at {location}"),
-            Leftover::Timeout(location) => write!(f, "timer set at {location}"),
-            Leftover::Immediate(location) => write!(f, "immediate set at {location}"),
-            Leftover::WaitUntil(location) => write!(f, "work passed to wait_until at {location}"),
-            Leftover::Handler => f.write_str("rest of the handler"),
-        }
-    }
-}
 
 /// A task of an invocation. Dropping it does not stop the task.
 ///
@@ -123,7 +24,7 @@ impl fmt::Display for Leftover {
 ///     callback.succeed(json!("not held up"));
 /// };
 /// let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
-/// assert!(outcome.leftover.is_empty());
+/// assert!(outcome.unfinished_tasks.is_empty());
 /// # }
 /// ```
 pub struct Task(Option<(Arc<Invocation>, Key)>);

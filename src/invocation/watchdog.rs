@@ -2,8 +2,8 @@
 //! within. Its thread has a tokio runtime of its own, since every thread of the user's may be blocked.
 
 use super::{
-    driver::Sink,
-    running::{GAP, timed_out},
+    deadline::{GAP, timed_out},
+    sink::Sink,
     state::{AnsweredBy, Invocation},
 };
 use crate::guard::{Guarded, discard, guarded};
@@ -23,7 +23,7 @@ use tracing::Instrument;
 pub(crate) type Late = BoxFuture<'static, ()>;
 
 /// When an invocation is over, and which one it is of those that are over then.
-type Key = (Instant, u64);
+type WatchKey = (Instant, u64);
 
 type Bark = Box<dyn FnOnce() -> Option<Late> + Send>;
 
@@ -36,7 +36,7 @@ struct Watchdog {
 
 #[derive(Default)]
 struct Watched {
-    barks: BTreeMap<Key, Bark>,
+    barks: BTreeMap<WatchKey, Bark>,
     count: u64,
     /// Until when the thread sleeps, at most.
     sleeps_until: Option<Instant>,
@@ -56,7 +56,7 @@ static WATCHDOG: LazyLock<&'static Watchdog> = LazyLock::new(|| {
 });
 
 /// Ends the watch when it is dropped.
-pub(super) struct Watch(Option<Key>);
+pub(super) struct Watch(Option<WatchKey>);
 
 impl Drop for Watch {
     fn drop(&mut self) {
@@ -84,7 +84,7 @@ pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
         // From here on nobody else answers, whatever a subscriber does.
         let _ = guarded(|| {
             span.in_scope(|| {
-                tracing::warn!("cut off at the deadline: the handler, which blocks its thread");
+                tracing::warn!("aborted at the deadline: the handler, which blocks its thread");
             });
         });
         Some(sink.send_for_blocked(error).instrument(span).boxed())
@@ -93,7 +93,7 @@ pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
 }
 
 impl Watchdog {
-    fn watch(&self, end: Instant, bark: Bark) -> Key {
+    fn watch(&self, end: Instant, bark: Bark) -> WatchKey {
         let mut watched = self.watched.lock();
         watched.count += 1;
         let key = (end, watched.count);

@@ -1,13 +1,13 @@
 //! The variables that Lambda sets.
 
 use crate::{
-    error::Error,
+    error::{Error, Result},
     invocation::{Context, ContextBuilder},
 };
 use http::Uri;
 use std::env;
 
-pub(super) struct Environment {
+pub(super) struct LambdaEnvironment {
     pub(super) endpoint: Uri,
     /// What the context of each invocation has.
     pub(super) context: ContextBuilder,
@@ -19,7 +19,7 @@ pub(super) struct Environment {
     pub(super) concurrency: usize,
 }
 
-pub(super) fn read() -> Result<Environment, Error> {
+pub(super) fn read() -> Result<LambdaEnvironment> {
     parse(|name| env::var(name).ok())
 }
 
@@ -32,7 +32,7 @@ pub(super) fn endpoint(variable: impl Fn(&str) -> Option<String>) -> Option<Uri>
     uri.authority().is_some().then_some(uri)
 }
 
-fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, Error> {
+fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<LambdaEnvironment> {
     let mut mistakes = Vec::new();
     let endpoint = endpoint(&variable);
     if endpoint.is_none() {
@@ -71,7 +71,7 @@ fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, Error
         }
     }
     match endpoint {
-        Some(endpoint) if mistakes.is_empty() => Ok(Environment {
+        Some(endpoint) if mistakes.is_empty() => Ok(LambdaEnvironment {
             endpoint,
             context,
             handler: text("_HANDLER"),
@@ -89,7 +89,7 @@ fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<Environment, Error
 mod tests {
     use super::*;
 
-    fn of(variables: &[(&str, &str)]) -> Result<Environment, Error> {
+    fn of(variables: &[(&str, &str)]) -> Result<LambdaEnvironment> {
         parse(|name| {
             variables
                 .iter()

@@ -13,26 +13,26 @@ pub(super) const INVOCATION_ID: HeaderName =
 
 /// Where its answer goes.
 #[derive(Clone)]
-pub(super) struct Posting(pub(super) Arc<Names>);
+pub(super) struct PostAddress(pub(super) Arc<InvocationIds>);
 
-pub(super) struct Names {
+pub(super) struct InvocationIds {
     pub(super) request_id: String,
     pub(super) invocation_id: Option<HeaderValue>,
 }
 
-pub(super) struct Event {
-    pub(super) posting: Posting,
+pub(super) struct PolledEvent {
+    pub(super) address: PostAddress,
     pub(super) context: ContextBuilder,
     /// The event's bytes, or why they did not come.
     pub(super) body: Result<Bytes, Error>,
     /// The headers that were left out of the context, and why.
-    pub(super) odd: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 /// How long a body may take that has begun to come: the Runtime API is on the same machine.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-impl Event {
+impl PolledEvent {
     /// Reads it to its end.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Event {
         B: BodyExt<Data = Bytes, Error: Display> + Unpin,
     {
         let (parts, body) = response.into_parts();
-        let mut event = Event::of_headers(&parts.headers, context.clone())?;
+        let mut event = PolledEvent::of_headers(&parts.headers, context.clone())?;
         event.body = read(body).await.map_err(|why| {
             Error::ours(
                 "Runtime.EventTruncated",
@@ -57,31 +57,34 @@ impl Event {
     }
 
     fn of_headers(headers: &HeaderMap, context: ContextBuilder) -> Result<Self, String> {
-        let mut odd = Vec::new();
+        let mut problems = Vec::new();
         let request_id = request_id(headers)?;
         let text = |name| {
             let value = headers.get(name).filter(|value| !value.is_empty())?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
         let arn = text("lambda-runtime-invoked-function-arn").unwrap_or_default();
-        let deadline = number(headers, "lambda-runtime-deadline-ms", &mut odd);
+        let deadline = number(headers, "lambda-runtime-deadline-ms", &mut problems);
         let context = context
             .aws_request_id(request_id.clone())
             .invoked_function_arn(arn)
-            // Unknown is better than none.
+            // A missing deadline is unknown rather than expired.
             .deadline_ms(deadline.unwrap_or(0))
-            .client_context(json(headers, "lambda-runtime-client-context", &mut odd))
-            .identity(json(headers, "lambda-runtime-cognito-identity", &mut odd))
-            .tenant_id(text("lambda-runtime-aws-tenant-id"))
-            .xray_trace_id(text("lambda-runtime-trace-id"));
-        Ok(Event {
-            posting: Posting(Arc::new(Names {
+            .optional(|members| {
+                members.client_context =
+                    json(headers, "lambda-runtime-client-context", &mut problems);
+                members.identity = json(headers, "lambda-runtime-cognito-identity", &mut problems);
+                members.tenant_id = text("lambda-runtime-aws-tenant-id");
+                members.xray_trace_id = text("lambda-runtime-trace-id");
+            });
+        Ok(PolledEvent {
+            address: PostAddress(Arc::new(InvocationIds {
                 request_id,
                 invocation_id: headers.get(&INVOCATION_ID).cloned(),
             })),
             context,
             body: Ok(Bytes::new()),
-            odd,
+            problems,
         })
     }
 }
@@ -101,28 +104,32 @@ fn request_id(headers: &HeaderMap) -> Result<String, String> {
     }
 }
 
-fn number(headers: &HeaderMap, name: &str, odd: &mut Vec<String>) -> Option<u64> {
+fn number(headers: &HeaderMap, name: &str, problems: &mut Vec<String>) -> Option<u64> {
     let Some(value) = headers.get(name) else {
-        odd.push(format!("`{name}` is missing: the deadline is unknown"));
+        problems.push(format!("`{name}` is missing: the deadline is unknown"));
         return None;
     };
     let text = value.to_str().unwrap_or_default();
     let number = u64::from_str(text.trim()).ok();
     if number.is_none() {
-        odd.push(format!(
+        problems.push(format!(
             "`{name}` is {value:?}: expected milliseconds since 1970"
         ));
     }
     number
 }
 
-fn json<T: DeserializeOwned>(headers: &HeaderMap, name: &str, odd: &mut Vec<String>) -> Option<T> {
+fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    name: &str,
+    problems: &mut Vec<String>,
+) -> Option<T> {
     let value = headers.get(name).filter(|value| !value.is_empty())?;
     match serde_json::from_slice(value.as_bytes()) {
         Ok(value) => Some(value),
         Err(error) => {
             let expected = type_name::<T>().rsplit("::").next().unwrap_or_default();
-            odd.push(format!(
+            problems.push(format!(
                 "`{name}` is left out: expected JSON of a {expected}: {error}"
             ));
             None

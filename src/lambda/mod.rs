@@ -1,23 +1,25 @@
-//! On AWS Lambda: asks the Runtime API for events, and posts the answers.
+//! On AWS Lambda: polls the Runtime API for events, and posts the outcomes.
 
-mod answer;
 mod backoff;
 mod environment;
 mod event;
 mod poll;
+mod post;
+mod service;
 mod snapstart;
 mod worker;
 
+pub use service::{HandlerService, service};
+
 use crate::{
-    Result,
-    error::{Error, IntoError},
+    error::{Error, Result},
     invocation::Functions,
 };
-use environment::Environment;
+use environment::LambdaEnvironment;
 use http::Uri;
 use lambda_runtime::SnapStartResource;
 use lambda_runtime_api_client::PooledClient;
-use poll::Poll;
+use poll::Poller;
 use std::{env, sync::Arc};
 use tokio::{runtime::Handle, sync::mpsc};
 use worker::Worker;
@@ -27,7 +29,7 @@ pub(crate) async fn run(
     functions: &Functions,
     resources: &[Arc<dyn SnapStartResource>],
 ) -> Result<()> {
-    let Environment {
+    let LambdaEnvironment {
         endpoint,
         context,
         handler,
@@ -45,7 +47,7 @@ pub(crate) async fn run(
         Ok(function) => function.clone(),
         Err(mistake) => {
             let error = mistake.into_error();
-            answer::init_error(&client, &error).await;
+            post::init_error(&client, &error).await;
             return Err(error);
         }
     };
@@ -57,7 +59,7 @@ pub(crate) async fn run(
         function,
         client: Arc::new(client),
         shares: concurrency > 1,
-        poll: Arc::new(Poll::default()),
+        poller: Arc::new(Poller::default()),
         context,
         runtime: Handle::current(),
         exit,
@@ -79,7 +81,7 @@ fn client(endpoint: Uri, connections: usize) -> PooledClient {
 /// Tells the Runtime API why the function cannot start, if its address is known.
 pub(crate) async fn failed_init(error: &Error) {
     if let Some(endpoint) = environment::endpoint(|name| env::var(name).ok()) {
-        answer::init_error(&client(endpoint, 1), error).await;
+        post::init_error(&client(endpoint, 1), error).await;
     }
 }
 

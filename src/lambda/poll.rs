@@ -1,12 +1,12 @@
-//! Asking the Runtime API for events.
+//! Polls the Runtime API for events.
 
 use super::{
-    answer::{self, API, describe, passes},
     backoff::Backoff,
-    event::Event,
+    event::PolledEvent,
+    post::{self, API, describe, is_transient},
     stopped,
 };
-use crate::{Result, invocation::ContextBuilder};
+use crate::{error::Result, invocation::ContextBuilder};
 use http::{Method, StatusCode};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use std::{
@@ -21,13 +21,13 @@ const NEVER_THERE: Duration = Duration::from_secs(3);
 
 /// Whether it has ever replied.
 #[derive(Debug, Default)]
-pub(super) struct Poll {
+pub(super) struct Poller {
     seen: AtomicBool,
 }
 
 /// What came of asking once.
-enum Asked {
-    Event(Box<Event>),
+enum Polled {
+    Event(Box<PolledEvent>),
     /// There was none in the time that the API waits, as some emulators say.
     None,
     /// It may be there again in a moment.
@@ -36,7 +36,7 @@ enum Asked {
     Stop(String),
 }
 
-impl Poll {
+impl Poller {
     /// The next event, however long that takes.
     ///
     /// # Errors
@@ -46,11 +46,11 @@ impl Poll {
         &self,
         client: &PooledClient,
         context: &ContextBuilder,
-    ) -> Result<Event> {
+    ) -> Result<PolledEvent> {
         let mut backoff = Backoff::new();
         loop {
-            match ask(client, context).await {
-                Asked::Event(event) => {
+            match poll(client, context).await {
+                Polled::Event(event) => {
                     self.seen.store(true, Ordering::Relaxed);
                     if backoff.attempts > 0 {
                         tracing::info!(
@@ -60,13 +60,13 @@ impl Poll {
                     }
                     return Ok(*event);
                 }
-                Asked::None => {
+                Polled::None => {
                     self.seen.store(true, Ordering::Relaxed);
                     backoff = Backoff::new();
                     backoff.pause(OUTAGE).await;
                 }
-                Asked::Stop(why) => return Err(stopped(why)),
-                Asked::Failed(why) => {
+                Polled::Stop(why) => return Err(stopped(why)),
+                Polled::Failed(why) => {
                     if backoff.attempts == 0 {
                         tracing::warn!("no event, which is asked for again: {why}");
                     }
@@ -81,7 +81,7 @@ impl Poll {
     }
 }
 
-async fn ask(client: &PooledClient, context: &ContextBuilder) -> Asked {
+async fn poll(client: &PooledClient, context: &ContextBuilder) -> Polled {
     let request = build_request()
         .method(Method::GET)
         .uri(format!("{API}/invocation/next"))
@@ -93,23 +93,23 @@ async fn ask(client: &PooledClient, context: &ContextBuilder) -> Asked {
     };
     let reply = match reply {
         Ok(reply) => reply,
-        Err(error) => return Asked::Failed(describe(&*error)),
+        Err(error) => return Polled::Failed(describe(&*error)),
     };
     match reply.status() {
-        StatusCode::OK => match Event::read(reply, context).await {
-            Ok(event) => Asked::Event(Box::new(event)),
-            Err(why) => Asked::Failed(why),
+        StatusCode::OK => match PolledEvent::read(reply, context).await {
+            Ok(event) => Polled::Event(Box::new(event)),
+            Err(why) => Polled::Failed(why),
         },
-        StatusCode::NO_CONTENT => Asked::None,
+        StatusCode::NO_CONTENT => Polled::None,
         status => {
-            let why = match answer::said(reply).await {
+            let why = match post::read_reply(reply).await {
                 Ok((_, why)) => why,
                 Err(error) => format!("the Runtime API answered {status}, then: {error}"),
             };
-            if passes(status) {
-                Asked::Failed(why)
+            if is_transient(status) {
+                Polled::Failed(why)
             } else {
-                Asked::Stop(why)
+                Polled::Stop(why)
             }
         }
     }

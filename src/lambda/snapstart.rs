@@ -1,12 +1,11 @@
 //! SnapStart: what happens between the end of the initialisation and the first event.
 
 use super::{
-    answer::{self, API, describe},
+    post::{self, API, describe},
     stopped,
 };
 use crate::{
-    Result,
-    error::Error,
+    error::{Error, Result},
     guard::{Guarded, guarded},
 };
 use http::Method;
@@ -25,14 +24,14 @@ pub(super) async fn restored(
     resources: &[Arc<dyn SnapStartResource>],
 ) -> Result<()> {
     if let Err(error) = until_restored(client, resources).await {
-        answer::init_error(client, &error).await;
+        post::init_error(client, &error).await;
         return Err(error);
     }
     // Connections do not survive a snapshot.
     client.reset_pool();
     for resource in resources {
         if let Err(error) = hook(|| resource.after_restore(), "Runtime.AfterRestoreError").await {
-            answer::restore_error(client, &error).await;
+            post::restore_error(client, &error).await;
             return Err(error);
         }
     }
@@ -57,18 +56,18 @@ async fn until_restored(
 }
 
 /// It is held until the snapshot is restored, so it has no time limit.
-async fn next(client: &PooledClient) -> std::result::Result<(http::StatusCode, String), BoxError> {
+async fn next(client: &PooledClient) -> Result<(http::StatusCode, String), BoxError> {
     let request = build_request()
         .method(Method::GET)
         .uri(format!("{API}/restore/next"))
         .body(Body::empty())?;
-    answer::said(client.call(request).await?).await
+    post::read_reply(client.call(request).await?).await
 }
 
 /// Runs a resource's hook, which may panic.
 async fn hook<F, E>(hook: impl FnOnce() -> F, error_type: &'static str) -> Result<()>
 where
-    F: Future<Output = std::result::Result<(), E>>,
+    F: Future<Output = Result<(), E>>,
     E: Into<BoxError>,
 {
     let future = guarded(hook).map_err(Error::panic)?;

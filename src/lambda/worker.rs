@@ -1,12 +1,11 @@
-//! What answers one event after the other.
+//! Runs one invocation after the other.
 
 use super::{
-    event::{Event, Posting},
-    poll::Poll,
+    event::{PolledEvent, PostAddress},
+    poll::Poller,
 };
 use crate::{
-    Result,
-    error::Error,
+    error::{Error, Result},
     guard::{Panic, guarded},
     invocation::{ContextBuilder, Function, Sink},
 };
@@ -24,7 +23,7 @@ pub(super) struct Worker {
     pub(super) client: Arc<PooledClient>,
     /// Whether others use that too.
     pub(super) shares: bool,
-    pub(super) poll: Arc<Poll>,
+    pub(super) poller: Arc<Poller>,
     /// What the context of each invocation has.
     pub(super) context: ContextBuilder,
     /// Where the handlers run.
@@ -33,11 +32,11 @@ pub(super) struct Worker {
     pub(super) exit: mpsc::UnboundedSender<Error>,
 }
 
-/// Whether the worker goes on.
-enum Ended {
-    Answered,
-    /// Another one goes on in its place, since the watchdog has answered instead.
-    Replaced,
+/// What a worker does after an invocation.
+enum Next {
+    Poll,
+    /// Nothing: the watchdog has responded, and started another worker in its place.
+    Stop,
 }
 
 impl Worker {
@@ -46,10 +45,10 @@ impl Worker {
         runtime.spawn(async move {
             loop {
                 // What panics here is no handler's and no layer's: nobody knows what it left.
-                let answered = AssertUnwindSafe(self.answer_one()).catch_unwind().await;
-                match answered.unwrap_or_else(|panic| Err(Error::panic(Panic::of(panic)))) {
-                    Ok(Ended::Answered) => {}
-                    Ok(Ended::Replaced) => return,
+                let ran = AssertUnwindSafe(self.run_one()).catch_unwind().await;
+                match ran.unwrap_or_else(|panic| Err(Error::panic(Panic::of(panic)))) {
+                    Ok(Next::Poll) => {}
+                    Ok(Next::Stop) => return,
                     Err(error) => {
                         // Another one may have said so before.
                         let _ = self.exit.send(error);
@@ -60,34 +59,34 @@ impl Worker {
         });
     }
 
-    async fn answer_one(&self) -> Result<Ended> {
-        let Event {
-            posting,
+    async fn run_one(&self) -> Result<Next> {
+        let PolledEvent {
+            address,
             context,
             body,
-            odd,
-        } = self.poll.next(&self.client, &self.context).await?;
+            problems,
+        } = self.poller.next(&self.client, &self.context).await?;
         if self.shares {
             // Lets the connection's task go first: behind a handler that blocks it would hang too,
             // and another worker with it.
             tokio::task::yield_now().await;
         }
-        if !odd.is_empty() {
+        if !problems.is_empty() {
             context.span().in_scope(|| {
-                for odd in odd {
-                    tracing::warn!("{odd}");
+                for problem in problems {
+                    tracing::warn!("{problem}");
                 }
             });
         }
         let sink = Post {
             worker: self.clone(),
-            posting,
+            address,
         };
         let driven = self.function.drive(body, context, sink).await;
         match driven.sent {
-            Some(posted) => posted.map(|()| Ended::Answered),
-            None if driven.by_watchdog => Ok(Ended::Replaced),
-            None => Ok(Ended::Answered),
+            Some(posted) => posted.map(|()| Next::Poll),
+            None if driven.by_watchdog => Ok(Next::Stop),
+            None => Ok(Next::Poll),
         }
     }
 }
@@ -96,7 +95,7 @@ impl Worker {
 #[derive(Clone)]
 struct Post {
     worker: Worker,
-    posting: Posting,
+    address: PostAddress,
 }
 
 impl Sink for Post {
@@ -107,21 +106,21 @@ impl Sink for Post {
         if let Err(error) = &outcome {
             span.in_scope(|| error.log());
         }
-        let post = self.posting.post(&self.worker.client, outcome);
+        let post = self.address.post(&self.worker.client, outcome);
         post.instrument(span.clone()).await
     }
 
     async fn send_for_blocked(self, error: Error) {
         let Post {
             mut worker,
-            posting,
+            address,
         } = self;
         // A subscriber that panics keeps nobody from being told.
         let _ = guarded(|| error.log());
         // What drives the worker's own connections may be stuck behind the handler. Each runtime has
         // a client of its own.
         let client = || super::client(worker.client.base.clone(), 1);
-        let posted = posting.post(&client(), Err(error)).await;
+        let posted = address.post(&client(), Err(error)).await;
         match posted {
             Ok(()) => {
                 worker.client = Arc::new(client());

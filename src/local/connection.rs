@@ -1,9 +1,9 @@
 //! The connections: how many, and how long a client may take.
 
 use super::{
-    environment::new_id,
+    configuration::new_id,
     limits::{DRAINED, Limits},
-    response::Refusal,
+    refusal::Refusal,
 };
 use axum::Router;
 use futures::future::{Either, select};
@@ -28,7 +28,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Where hyper stops to read headers. What is less and still too much gets AWS's answer.
-const HEADERS: usize = 4 * super::guard::HEADERS;
+const HEADERS: usize = 4 * super::origin::HEADERS;
 
 /// Accepts connections until `shutdown` ends, then waits for the requests that are under way.
 pub(super) async fn serve(

@@ -1,4 +1,4 @@
-//! What the desk bears of its clients.
+//! What the settings bears of its clients.
 
 use std::time::Duration;
 

@@ -1,14 +1,16 @@
 //! What is served: the Invoke API, and function URLs.
 
 use super::{
-    Desk, connection,
-    environment::{Environment, new_id},
-    guard::Guard,
-    http,
-    response::Refusal,
-    server::{Server, invoke},
+    configuration::{FunctionConfiguration, LocalSettings, new_id},
+    connection, function_url,
+    invoke::{Server, invoke},
+    origin::OriginCheck,
+    refusal::Refusal,
 };
-use crate::{Result, error::IntoError, invocation::Functions};
+use crate::{
+    error::{IntoError, Result},
+    invocation::Functions,
+};
 use axum::{
     Router,
     body::Body,
@@ -30,19 +32,19 @@ use tracing::{Dispatch, dispatcher, subscriber::NoSubscriber};
 /// Serves until `shutdown` ends, then answers what is in flight.
 pub(crate) async fn serve(
     functions: Functions,
-    desk: Desk,
+    settings: LocalSettings,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     let at = listener.local_addr()?;
-    let guard = Guard::new(at);
-    if !guard.is_local() {
+    let origin = OriginCheck::new(at);
+    if !origin.is_local() {
         tracing::warn!("reachable from the network: whoever can connect to {at} can invoke");
     }
     let server = Arc::new(Server {
         functions,
-        environment: Environment::read(&desk)?,
-        guard,
+        configuration: FunctionConfiguration::read(&settings)?,
+        origin,
         limits: Arc::default(),
         runtime: Handle::current(),
         invocations: TaskTracker::new(),
@@ -109,10 +111,10 @@ fn app(server: Arc<Server>) -> Router {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowedException")
         })
         .fallback(async move |server, request: Request<Body>| {
-            if http::is_api(request.uri().path()) {
+            if function_url::is_api(request.uri().path()) {
                 refuse(StatusCode::NOT_FOUND, "UnknownOperationException").await
             } else {
-                http::answer(server, request).await
+                function_url::respond(server, request).await
             }
         })
         // The limit is Lambda's, with Lambda's answer.
@@ -126,7 +128,7 @@ async fn guard(
     request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
-    match server.guard.check(&request) {
+    match server.origin.check(&request) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.respond(&new_id()),
     }

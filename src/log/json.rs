@@ -1,6 +1,6 @@
 //! A line of JSON, with the members that Node's runtime gives it.
 
-use super::Invocation;
+use super::SpanFields;
 use crate::{error::Logged, guard};
 use serde_json::{Map, Number, Value, json};
 use std::{error::Error as StdError, fmt};
@@ -12,7 +12,7 @@ use tracing::{
 /// The members that are ours.
 const OWN: [&str; 5] = ["timestamp", "level", "requestId", "tenantId", "message"];
 
-pub(super) fn line(time: &str, of: &Invocation, level: &str, event: &Event<'_>) -> String {
+pub(super) fn line(time: &str, of: &SpanFields, level: &str, event: &Event<'_>) -> String {
     let mut members = Members(Map::new());
     members.own("timestamp", time.into());
     members.own("level", level.into());

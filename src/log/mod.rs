@@ -10,7 +10,7 @@ mod text;
 #[cfg(feature = "local")]
 pub(crate) use tail::Tail;
 
-use settings::{Format, Settings};
+use settings::{Format, LogSettings};
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -74,7 +74,7 @@ static INSTALLED: AtomicBool = AtomicBool::new(false);
 /// Whether `during` has made `tracing` say that a subscriber has been set.
 static STOOD_IN: AtomicBool = AtomicBool::new(false);
 
-static SETTINGS: LazyLock<Settings> = LazyLock::new(Settings::read);
+static SETTINGS: LazyLock<LogSettings> = LazyLock::new(LogSettings::read);
 
 /// Writes one line as it stands. On a terminal it looks as `painted` has it.
 fn write(request_id: &str, mut line: String, painted: impl FnOnce(&str) -> String) {
@@ -89,11 +89,11 @@ fn write(request_id: &str, mut line: String, painted: impl FnOnce(&str) -> Strin
 }
 
 /// Writes an event as a line of the format that is set.
-struct Lines(&'static Settings);
+struct Lines(&'static LogSettings);
 
 /// What a span says of its invocation.
 #[derive(Clone, Default)]
-struct Invocation {
+struct SpanFields {
     request_id: Arc<str>,
     tenant_id: Option<Arc<str>>,
 }
@@ -116,7 +116,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let mut found = Found::default();
         attributes.record(&mut found);
         if let (Some(request_id), Some(span)) = (found.request_id, cx.span(id)) {
-            span.extensions_mut().insert(Invocation {
+            span.extensions_mut().insert(SpanFields {
                 request_id,
                 tenant_id: found.tenant_id,
             });
@@ -125,7 +125,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
         let invocation = cx.event_scope(event).and_then(|mut spans| {
-            spans.find_map(|span| span.extensions().get::<Invocation>().cloned())
+            spans.find_map(|span| span.extensions().get::<SpanFields>().cloned())
         });
         let invocation = invocation.unwrap_or_default();
         let level = level_name(*event.metadata().level());

@@ -14,7 +14,7 @@ pub(super) enum Format {
 }
 
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(super) struct LogSettings {
     pub(super) format: Format,
     pub(super) level: LevelFilter,
     /// Whether a person reads along.
@@ -23,9 +23,9 @@ pub(super) struct Settings {
     pub(super) mistakes: Vec<String>,
 }
 
-impl Settings {
+impl LogSettings {
     pub(super) fn read() -> Self {
-        Settings::parse(|name| env::var(name).ok(), io::stderr().is_terminal())
+        LogSettings::parse(|name| env::var(name).ok(), io::stderr().is_terminal())
     }
 
     fn parse(variable: impl Fn(&str) -> Option<String>, terminal: bool) -> Self {
@@ -54,7 +54,7 @@ impl Settings {
         };
         let on_lambda = variable("AWS_LAMBDA_RUNTIME_API").is_some() || !cfg!(feature = "local");
         let no_colour = variable("NO_COLOR").is_some_and(|text| !text.is_empty());
-        Settings {
+        LogSettings {
             format,
             level,
             colour: terminal && !on_lambda && !no_colour && format == Format::Text,
@@ -78,12 +78,12 @@ fn level(text: &str) -> Option<LevelFilter> {
 mod tests {
     use super::*;
 
-    fn of(variables: &[(&str, &str)], terminal: bool) -> Settings {
+    fn of(variables: &[(&str, &str)], terminal: bool) -> LogSettings {
         let variable = |name: &str| {
             let found = variables.iter().find(|(key, _)| *key == name)?;
             Some(found.1.to_owned())
         };
-        Settings::parse(variable, terminal)
+        LogSettings::parse(variable, terminal)
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "local")]
-    fn there_is_colour_where_a_person_at_the_desk_reads_text() {
+    fn there_is_colour_where_a_person_reads_text() {
         assert!(of(&[], true).colour);
         assert!(of(&[("NO_COLOR", "")], true).colour);
         assert!(!of(&[], false).colour);

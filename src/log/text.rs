@@ -1,6 +1,6 @@
 //! A line of text: time, request id, level and message, with tabs between.
 
-use super::Invocation;
+use super::SpanFields;
 use crate::error::Logged;
 use std::{
     error::Error as StdError,
@@ -11,7 +11,7 @@ use tracing::{
     field::{Field, Visit},
 };
 
-pub(super) fn line(time: &str, of: &Invocation, level: &str, event: &Event<'_>) -> String {
+pub(super) fn line(time: &str, of: &SpanFields, level: &str, event: &Event<'_>) -> String {
     let mut fields = Fields::default();
     event.record(&mut fields);
     let Fields { message, rest } = fields;

@@ -29,7 +29,7 @@ const fn row(
     }
 }
 
-const LOST: &str = "a lost callback is a bug, and ends its invocation at once; `Unsignalled::Null` \
+const LOST: &str = "a lost callback is a bug, and ends its invocation at once; `NeverCalled::Null` \
     answers as Node";
 const UNCAUGHT: &str = "an uncaught exception ends Node's process; here it fails its invocation";
 const REJECTION: &str = "Node packs what nobody caught; here it answers under its own name";

@@ -28,7 +28,7 @@ mod support;
 
 use deliberate::{DELIBERATE, Row};
 use futures::StreamExt;
-use nodeback::{RawValue, Runtime, Unsignalled, Value};
+use nodeback::{NeverCalled, RawValue, Runtime, Value};
 use play::{Case, Seen, Side, Step, differences, play};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -38,7 +38,7 @@ use std::{
     io::Write as _,
 };
 
-const RECORDED: &str = "tests/cases/recorded.json";
+const RECORDED: &str = "cases/recorded.json";
 
 #[tokio::test]
 #[ignore = "needs to be started by the other tests, as the process of a function"]
@@ -52,7 +52,7 @@ async fn function() {
         Some((file, _)) => ported::run(file).await,
         None => {
             let runtime = Runtime::new(handlers::never_called);
-            runtime.unsignalled(Unsignalled::Null).run().await
+            runtime.never_called(NeverCalled::Null).run().await
         }
     };
     ran.unwrap();
@@ -77,7 +77,7 @@ struct Answer {
 }
 
 fn the_63() -> Vec<(Case, Vec<Seen>)> {
-    let cases = fs::read_to_string("tests/cases/cases.json").unwrap();
+    let cases = fs::read_to_string("cases/cases.json").unwrap();
     let cases: Vec<Recorded> = serde_json::from_str(&cases).unwrap();
     assert_eq!(cases.len(), 63);
     assert!(
@@ -273,7 +273,7 @@ async fn the_other_recorded_answers_are_given() {
 async fn a_callback_that_is_never_called_answers_as_node_where_that_is_asked_for() {
     let case = Case {
         folder: "tests/cases",
-        handler: "never_called with Unsignalled::Null".into(),
+        handler: "never_called with NeverCalled::Null".into(),
         steps: vec![Step::Invoke("{}".into())],
     };
     let seen = play(Side::Rust, &case, None).await;

@@ -1,6 +1,6 @@
 //! The functions of `examples/ported`, each with its original in JavaScript and its events.
 
-use crate::play::{Case, Step};
+use crate::play::{Case, Step, root};
 use futures::FutureExt;
 use nodeback::Value;
 use std::fs;
@@ -38,7 +38,8 @@ functions! {
 /// One process each, which is sent all the events of its file in turn.
 pub(crate) fn cases() -> impl Iterator<Item = Case> {
     NAMES.iter().map(|name| {
-        let events = fs::read_to_string(format!("examples/ported/{name}.json")).unwrap();
+        let events =
+            fs::read_to_string(root().join(format!("examples/ported/{name}.json"))).unwrap();
         let events: Vec<Value> = serde_json::from_str(&events).unwrap();
         Case {
             folder: "examples/ported",

@@ -41,7 +41,7 @@ fn error(rng: &mut Rng) -> Error {
 }
 
 fn check(error: &Error) {
-    let wire: Value = serde_json::from_str(&error.to_wire()).expect("JSON");
+    let wire: Value = serde_json::from_str(&error.to_json()).expect("JSON");
     let keys: Vec<_> = wire.as_object().expect("an object").keys().collect();
     assert_eq!(keys, ["errorType", "errorMessage", "trace"]);
     assert_eq!(&wire["errorType"], error.error_type());

@@ -1,9 +1,9 @@
 //! Any headers of the Runtime API: they make a context that holds what they hold.
 
-use super::Event;
+use super::PolledEvent;
 use crate::{
     inputs::{bytes, for_each_seed, json_bytes, pick, several, text},
-    invocation::{Context, Identity},
+    invocation::{CognitoIdentity, Context},
 };
 use fastrand::Rng;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -58,18 +58,27 @@ fn header(rng: &mut Rng) -> (&'static str, Vec<u8>) {
         2..5 => (pick(rng, &[CLIENT, IDENTITY]), json(rng)),
         5..7 => {
             let name = pick(rng, &[TENANT, DEADLINE, ID, "x-other"]);
-            (name, if rng.bool() { bytes(rng) } else { text(rng).into() })
+            (
+                name,
+                if rng.bool() {
+                    bytes(rng)
+                } else {
+                    text(rng).into()
+                },
+            )
         }
         _ => (ID, pick(rng, &IDS).into()),
     }
 }
 
 fn headers(rng: &mut Rng) -> HeaderMap {
-    let valid = several(rng, 6, header).into_iter().filter_map(|(name, value)| {
-        // An HTTP client rejects the other values.
-        let value = HeaderValue::from_bytes(&value).ok()?;
-        Some((HeaderName::from_static(name), value))
-    });
+    let valid = several(rng, 6, header)
+        .into_iter()
+        .filter_map(|(name, value)| {
+            // An HTTP client rejects the other values.
+            let value = HeaderValue::from_bytes(&value).ok()?;
+            Some((HeaderName::from_static(name), value))
+        });
     valid.collect()
 }
 
@@ -87,7 +96,7 @@ fn check(context: &Context, headers: &HeaderMap) {
     };
     let client: Option<Value> = serde_json::from_slice(json(CLIENT)).ok();
     assert_eq!(&context.client_context, &client);
-    let identity: Option<Identity> = serde_json::from_slice(json(IDENTITY)).ok();
+    let identity: Option<CognitoIdentity> = serde_json::from_slice(json(IDENTITY)).ok();
     assert_eq!(&context.identity, &identity);
     assert_eq!(&context.tenant_id, &text_of(headers, TENANT));
     // A deadline that is long past, or none, is unknown: never an instant timeout.
@@ -101,12 +110,12 @@ fn check(context: &Context, headers: &HeaderMap) {
 fn any_headers_make_the_context_that_they_describe() {
     for_each_seed(5_000, |rng| {
         let headers = headers(rng);
-        let event = match Event::of_headers(&headers, Context::builder()) {
+        let event = match PolledEvent::of_headers(&headers, Context::builder()) {
             Ok(event) => event,
             Err(why) => return assert!(why.contains(ID), "{why}"),
         };
         // It becomes a segment of the path that the response is posted to.
-        let id = event.posting.0.request_id.clone();
+        let id = event.address.0.request_id.clone();
         let path = format!("/invocation/{id}/response").parse::<http::Uri>();
         assert!(
             path.is_ok_and(|path| path.path().split('/').count() == 4),

@@ -5,7 +5,7 @@
 #[path = "raw.rs"]
 mod raw;
 
-use super::{Environment, Guard, Server, app, connection};
+use super::{FunctionConfiguration, LocalSettings, OriginCheck, Server, app, connection};
 use crate::{
     Bytes, Callback, Context, Error, Value,
     invocation::{Function, Functions, Handler},
@@ -22,13 +22,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A served handler; ending it waits for what is in flight.
-struct Desk {
+struct LocalServer {
     address: SocketAddr,
     stop: CancellationToken,
     served: JoinHandle<()>,
 }
 
-impl Desk {
+impl LocalServer {
     async fn serve<M>(handler: impl Handler<M>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -36,15 +36,15 @@ impl Desk {
         functions.export(None, Function::new(handler));
         let server = Arc::new(Server {
             functions,
-            environment: Environment::read(&super::Desk::default()).unwrap(),
-            guard: Guard::new(address),
+            configuration: FunctionConfiguration::read(&LocalSettings::default()).unwrap(),
+            origin: OriginCheck::new(address),
             limits: Arc::default(),
             runtime: Handle::current(),
             invocations: TaskTracker::new(),
         });
         let (stop, limits) = (CancellationToken::new(), Arc::clone(&server.limits));
         let stopped = stop.clone().cancelled_owned();
-        Desk {
+        LocalServer {
             address,
             stop,
             served: tokio::spawn(connection::serve(listener, app(server), limits, stopped)),
@@ -52,7 +52,8 @@ impl Desk {
     }
 
     async fn echo() -> Self {
-        Desk::serve(|event: Value, _: Context, callback: Callback| callback.succeed(event)).await
+        LocalServer::serve(|event: Value, _: Context, callback: Callback| callback.succeed(event))
+            .await
     }
 
     async fn end(self) {
@@ -96,9 +97,9 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
 async fn headers_that_trickle_are_cut_off_after_30_seconds() {
-    let desk = Desk::echo().await;
+    let server = LocalServer::echo().await;
     let start = format!("POST {PATH} HTTP/1.1\r\nx-slow: ");
-    let (answer, took) = trickle(desk.address, &start, b"y", SECOND).await;
+    let (answer, took) = trickle(server.address, &start, b"y", SECOND).await;
     Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
     assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     assert_about(took, 30);
@@ -106,27 +107,27 @@ async fn headers_that_trickle_are_cut_off_after_30_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_trickles_is_cut_off_after_60_seconds() {
-    let desk = Desk::echo().await;
+    let server = LocalServer::echo().await;
     let start = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n");
-    let (answer, took) = trickle(desk.address, &start, b" ", SECOND).await;
+    let (answer, took) = trickle(server.address, &start, b" ", SECOND).await;
     Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
     assert!(answer.contains("The body of the request"), "{answer}");
     assert_about(took, 60);
 
     let chunked =
         format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
-    let (answer, took) = trickle(desk.address, &chunked, b"1\r\n \r\n", SECOND).await;
+    let (answer, took) = trickle(server.address, &chunked, b"1\r\n \r\n", SECOND).await;
     Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
     assert_about(took, 60);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stops_is_cut_off_after_10_seconds() {
-    let desk = Desk::echo().await;
+    let server = LocalServer::echo().await;
     let began = Instant::now();
     let request =
         format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{{");
-    let answer = raw(desk.address, request).await;
+    let answer = raw(server.address, request).await;
     Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
     assert!(answer.contains("next piece of the body"), "{answer}");
     assert_about(began.elapsed(), 10);
@@ -134,15 +135,15 @@ async fn a_body_that_stops_is_cut_off_after_10_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_is_closed_after_30_seconds_without_a_word() {
-    let desk = Desk::echo().await;
+    let server = LocalServer::echo().await;
     let began = Instant::now();
-    assert_eq!(raw(desk.address, "").await, "");
+    assert_eq!(raw(server.address, "").await, "");
     assert_about(began.elapsed(), 30);
 
     // The same after an answer.
     let began = Instant::now();
     let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n7");
-    let answers = raw(desk.address, request).await;
+    let answers = raw(server.address, request).await;
     assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
     assert_answered(&Answer::parse(&answers), "7");
     assert_about(began.elapsed(), 30);
@@ -151,14 +152,14 @@ async fn an_idle_connection_is_closed_after_30_seconds_without_a_word() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_its_answer_is_cut_off() {
     let large = async |_: Value| Ok::<_, Error>(Bytes::from(vec![b'1'; 6_000_000]));
-    let desk = Desk::serve(large).await;
+    let server = LocalServer::serve(large).await;
     let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
-    let mut client = send(desk.address, request).await;
+    let mut client = send(server.address, request).await;
     let mut first = [0];
     client.read_exact(&mut first).await.unwrap();
     let began = Instant::now();
     // It waits for the connection to end.
-    time::timeout(60 * SECOND, desk.end())
+    time::timeout(60 * SECOND, server.end())
         .await
         .expect("the client is cut off");
     assert_about(began.elapsed(), 30);
@@ -166,13 +167,13 @@ async fn a_client_that_does_not_read_its_answer_is_cut_off() {
 
 #[tokio::test(start_paused = true)]
 async fn shutting_down_waits_for_slow_headers_no_longer_than_they_may_take() {
-    let desk = Desk::echo().await;
-    let _idle = send(desk.address, "").await;
-    let half = send(desk.address, format!("POST {PATH} HTTP/1.1\r\n")).await;
+    let server = LocalServer::echo().await;
+    let _idle = send(server.address, "").await;
+    let half = send(server.address, format!("POST {PATH} HTTP/1.1\r\n")).await;
     // Both are accepted when a later one is.
-    assert_ne!(raw(desk.address, "?\r\n\r\n").await, "");
+    assert_ne!(raw(server.address, "?\r\n\r\n").await, "");
     let began = Instant::now();
-    desk.end().await;
+    server.end().await;
     assert!(began.elapsed() <= 33 * SECOND, "{:?}", began.elapsed());
     drop(half);
 }

@@ -2,8 +2,8 @@
 //! lost, every signal either received or rejected, no value or waker dropped twice or never, and no
 //! memory leaked.
 //!
-//! It is `src/completion/slot.rs` itself, put together with loom's atomics instead of those of std.
-//! `cargo test --release --test loom` checks every interleaving of one signaller and the waiter, and of
+//! The models run `src/completion/slot.rs` itself, put together with loom's atomics instead of those of std.
+//! `cargo test --release -p nodeback-loom` checks every interleaving of one signaller and the waiter, and of
 //! two signallers that are both dropped. For other things that two signallers do, it checks the
 //! interleavings in which threads are preempted three times at most, since all of them take minutes for
 //! each pair; for three signallers, once at most. `cargo test` preempts once where there are two.
@@ -11,15 +11,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[allow(dead_code, unreachable_pub, reason = "the crate uses the rest")]
-#[path = "../../src/completion/place.rs"]
-mod place;
+#[path = "../../src/completion/call_site.rs"]
+mod call_site;
 #[allow(dead_code, reason = "the crate uses the rest")]
 #[path = "../../src/completion/slot.rs"]
 mod slot;
 
 /// In place of `src/completion/sync.rs`.
 mod sync {
-    use crate::place::Place;
+    use crate::call_site::CallSite;
     use loom::sync::atomic::AtomicPtr;
     use std::{panic::Location, ptr, sync::atomic::Ordering::Relaxed};
 
@@ -34,7 +34,7 @@ mod sync {
     }
 
     impl First {
-        pub(crate) fn claim(&self, place: Place) -> Result<(), Place> {
+        pub(crate) fn claim(&self, place: CallSite) -> Result<(), CallSite> {
             let new = ptr::from_ref(place.location()).cast_mut();
             // Weaker than once_cell's, which only makes more interleavings.
             match (self.0).compare_exchange(ptr::null_mut(), new, Relaxed, Relaxed) {
@@ -43,22 +43,22 @@ mod sync {
             }
         }
 
-        pub(crate) fn get(&self) -> Option<Place> {
+        pub(crate) fn get(&self) -> Option<CallSite> {
             at(self.0.load(Relaxed))
         }
     }
 
     #[allow(unsafe_code, reason = "as in once_cell")]
-    fn at(place: *mut Location<'static>) -> Option<Place> {
+    fn at(place: *mut Location<'static>) -> Option<CallSite> {
         // SAFETY: null, or out of the reference in `claim`.
-        unsafe { place.as_ref() }.map(Place::of)
+        unsafe { place.as_ref() }.map(CallSite::of)
     }
 }
 
+use call_site::{CallSite, Origin};
 use futures::task::{ArcWake, waker};
 use loom::{cell::UnsafeCell, model::Builder, thread};
-use place::{Attached, Origin, Place};
-use slot::{Signaller, Waiter, slot};
+use slot::{Attached, Signaller, Waiter, slot};
 use std::{
     panic::Location,
     sync::{
@@ -134,12 +134,12 @@ impl Count {
 
 struct Value {
     /// Where it was signalled.
-    from: Place,
+    from: CallSite,
     ledger: Arc<Ledger>,
 }
 
 impl Value {
-    fn new(from: Place, ledger: &Arc<Ledger>) -> Self {
+    fn new(from: CallSite, ledger: &Arc<Ledger>) -> Self {
         ledger.values.made.fetch_add(1, SeqCst);
         Value {
             from,
@@ -175,9 +175,9 @@ impl Drop for Shared {
 }
 
 impl Attached<Value> for Shared {
-    fn lost(&self, _: Origin) -> Value {
+    fn never_called(&self, _: Origin) -> Value {
         self.0.lost.fetch_add(1, SeqCst);
-        Value::new(Place::Lost, &self.0)
+        Value::new(CallSite::Dropped, &self.0)
     }
 }
 
@@ -210,17 +210,19 @@ impl ArcWake for Wakes {
 }
 
 #[track_caller]
-fn here() -> Place {
-    Place::At(Location::caller())
+fn here() -> CallSite {
+    CallSite::Call {
+        location: Location::caller(),
+    }
 }
 
 /// Does it, and says whether it was refused, and for whom.
 fn act(
     act: Act,
-    place: Place,
+    place: CallSite,
     handle: Signaller<Value, Shared>,
     ledger: &Arc<Ledger>,
-) -> Option<Result<Place, Place>> {
+) -> Option<Result<CallSite, CallSite>> {
     handle.0.attached.look();
     let value = || Value::new(place, ledger);
     let signalled = match act {
@@ -336,10 +338,10 @@ fn at_once(acts: &[Act], how: Wait) {
     match won.first() {
         Some(first) => assert!(rejected.iter().all(|by| by == first), "{rejected:?}"),
         // The one that came before the others may itself have lost against the close.
-        None => assert!(rejected.is_empty() || rejected.contains(&Place::Closed)),
+        None => assert!(rejected.is_empty() || rejected.contains(&CallSite::Closed)),
     }
     if let Some(value) = &got {
-        let from = won.first().copied().unwrap_or(Place::Lost);
+        let from = won.first().copied().unwrap_or(CallSite::Dropped);
         assert_eq!(value.from, from);
     }
     // What was accepted is received, unless nobody looks: at the end of a wait, at a close, at a

@@ -24,7 +24,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// An example as cargo built it for this test run.
+/// The root of the repository.
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// An example as cargo built it for this test run, to run in the root of the repository.
 pub fn example(name: &str) -> Command {
     let mut path = std::env::current_exe().expect("the path of the test");
     path.pop();
@@ -36,6 +39,7 @@ pub fn example(name: &str) -> Command {
         path.display()
     );
     let mut command = Command::new(path);
+    command.current_dir(ROOT);
     for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         command.env_remove(variable);
     }
@@ -193,9 +197,7 @@ impl Drop for Process {
 
 /// What `tests/live/python.sh` has put there.
 pub fn live(path: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("target/live")
-        .join(path);
+    let path = Path::new(ROOT).join("target/live").join(path);
     assert!(
         path.exists(),
         "{} is missing: run tests/live/python.sh",

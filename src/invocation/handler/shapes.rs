@@ -2,7 +2,7 @@ use super::{Handler, Returned, Work};
 use crate::{
     completion::{Callback, unused},
     error::{Error, IntoError},
-    invocation::{context::Context, task::Never},
+    invocation::{context::Context, task_output::Never},
 };
 use futures::FutureExt;
 use serde::{Serialize, de::DeserializeOwned};

@@ -1,27 +1,27 @@
 //! A request as the event of a function URL, which is API Gateway's payload format 2.0.
 
-use axum::{
-    extract::{ConnectInfo, Query},
-    http::{HeaderMap, Version, header, request::Parts},
-};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use http::{HeaderMap, Version, header, request::Parts};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::{net::SocketAddr, str};
+use std::{
+    str,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// A request, but for its body.
-pub(super) struct Http<'a> {
-    pub(super) parts: &'a Parts,
+pub(crate) struct UrlRequest<'a> {
+    pub(crate) parts: &'a Parts,
     /// The path below the function's URL.
-    pub(super) path: String,
-    pub(super) function: &'a str,
-    pub(super) request_id: &'a str,
+    pub(crate) path: String,
+    pub(crate) function: &'a str,
+    pub(crate) request_id: &'a str,
 }
 
 /// The types of `aws_lambda_events` leave out members of it or add others.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct UrlEvent<'a> {
     version: &'static str,
     route_key: &'static str,
     raw_path: &'a str,
@@ -49,7 +49,7 @@ struct RequestContext<'a> {
     route_key: &'static str,
     stage: &'static str,
     time: String,
-    time_epoch: i64,
+    time_epoch: u128,
 }
 
 #[derive(Serialize)]
@@ -64,18 +64,17 @@ struct RequestLine<'a> {
 
 const DEFAULT: &str = "$default";
 
-impl Http<'_> {
+impl UrlRequest<'_> {
     /// The event as JSON.
-    pub(super) fn event(&self, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn event(&self, body: &[u8]) -> Vec<u8> {
         let Parts { headers, uri, .. } = self.parts;
-        let now = jiff::Timestamp::now();
+        let now = SystemTime::now();
         let (body, is_base64_encoded) = match text(headers, body) {
             _ if body.is_empty() => (None, false),
             Some(text) => (Some(text.into()), false),
             None => (Some(BASE64.encode(body)), true),
         };
-        let peer = self.parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let event = Event {
+        let event = UrlEvent {
             version: "2.0",
             route_key: DEFAULT,
             raw_path: &self.path,
@@ -86,9 +85,8 @@ impl Http<'_> {
                 kept.then(|| (name.to_string(), lossy(value.as_bytes())))
             })),
             query_string_parameters: joined(
-                Query::<Vec<(String, String)>>::try_from_uri(uri)
-                    .map(|Query(parameters)| parameters)
-                    .unwrap_or_default(),
+                form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+                    .map(|(name, value)| (name.into_owned(), value.into_owned())),
             ),
             request_context: RequestContext {
                 account_id: "anonymous",
@@ -99,14 +97,14 @@ impl Http<'_> {
                     method: self.parts.method.as_str(),
                     path: &self.path,
                     protocol: protocol(self.parts.version),
-                    source_ip: peer.map_or("127.0.0.1".into(), |peer| peer.0.ip().to_string()),
+                    source_ip: source_ip(self.parts),
                     user_agent: one(headers, header::USER_AGENT),
                 },
                 request_id: self.request_id,
                 route_key: DEFAULT,
                 stage: DEFAULT,
-                time: now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
-                time_epoch: now.as_millisecond(),
+                time: common_log_time(now),
+                time_epoch: since_1970(now).as_millis(),
             },
             body,
             is_base64_encoded,
@@ -114,6 +112,44 @@ impl Http<'_> {
         // Strings as keys and finite numbers: there is nothing that could not be written.
         serde_json::to_vec(&event).unwrap_or_default()
     }
+}
+
+/// The address that the request came from, if the server that took it recorded that.
+fn source_ip(parts: &Parts) -> String {
+    #[cfg(feature = "local")]
+    {
+        use axum::extract::ConnectInfo;
+        use std::net::SocketAddr;
+        if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+            return peer.ip().to_string();
+        }
+    }
+    #[cfg(not(feature = "local"))]
+    let _ = parts;
+    "127.0.0.1".into()
+}
+
+fn since_1970(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The time as an access log has it: `12/Mar/2020:19:03:58 +0000`.
+fn common_log_time(time: SystemTime) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    // 2020-03-12T19:03:58Z
+    let text = humantime::format_rfc3339_seconds(time).to_string();
+    let part = |range| text.get(range).unwrap_or_default();
+    let month = part(5..7).parse::<usize>().ok();
+    let month = month.and_then(|month| MONTHS.get(month.checked_sub(1)?));
+    format!(
+        "{}/{}/{}:{} +0000",
+        part(8..10),
+        month.unwrap_or(&""),
+        part(0..4),
+        part(11..19)
+    )
 }
 
 /// The body, if AWS gives that on as text: a form is none there, nor is a body of no type.

@@ -1,13 +1,9 @@
-//! A handler as a tower service, for who has a stack of his own.
+//! A handler as a tower service, for programs with a stack of their own.
 
-#[cfg(feature = "local")]
-use crate::invocation::{ContextBuilder, json};
 use crate::{
-    error::Error,
-    invocation::{self, Handler, Settings, Unsignalled},
+    error::{Error, Result},
+    invocation::{self, Handler, InvocationSettings, NeverCalled},
 };
-#[cfg(feature = "local")]
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::value::RawValue;
@@ -50,7 +46,7 @@ use tower::Service;
 pub fn service<M, H: Handler<M>>(handler: H) -> HandlerService<H, M> {
     HandlerService {
         handler: Arc::new(handler),
-        settings: Settings::default(),
+        settings: InvocationSettings::default(),
         shape: PhantomData,
     }
 }
@@ -74,17 +70,17 @@ pub fn service<M, H: Handler<M>>(handler: H) -> HandlerService<H, M> {
 /// ```
 pub struct HandlerService<H, M> {
     handler: Arc<H>,
-    settings: Settings,
+    settings: InvocationSettings,
     shape: PhantomData<fn() -> M>,
 }
 
 impl<M, H: Handler<M>> Service<LambdaEvent<H::Event>> for HandlerService<H, M> {
     type Response = Box<RawValue>;
     type Error = Error;
-    type Future = BoxFuture<'static, Result<Box<RawValue>, Error>>;
+    type Future = BoxFuture<'static, Result<Box<RawValue>>>;
 
     /// Always ready.
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<()>> {
         Poll::Ready(Ok(()))
     }
 
@@ -99,53 +95,40 @@ impl<M, H: Handler<M>> Service<LambdaEvent<H::Event>> for HandlerService<H, M> {
 }
 
 impl<H, M> HandlerService<H, M> {
-    /// See [`Runtime::unsignalled`](crate::Runtime::unsignalled). `NODEBACK_UNSIGNALLED` in the
+    /// See [`Runtime::never_called`](crate::Runtime::never_called). `NODEBACK_NEVER_CALLED` in the
     /// environment overrides it.
     ///
     /// ```
-    /// use nodeback::{Callback, Context, Unsignalled, Value};
+    /// use nodeback::{Callback, Context, NeverCalled, Value};
     ///
     /// let forgetful = |_: Value, _: Context, _: Callback| {};
-    /// let service = nodeback::service(forgetful).unsignalled(Unsignalled::Null);
+    /// let service = nodeback::service(forgetful).never_called(NeverCalled::Null);
     /// # drop(service);
     /// ```
     #[must_use]
-    pub fn unsignalled(mut self, unsignalled: Unsignalled) -> Self {
-        self.settings.unsignalled = unsignalled;
+    pub fn never_called(mut self, never_called: NeverCalled) -> Self {
+        self.settings.never_called = never_called;
         self
     }
 
-    /// See [`Runtime::answer_before_deadline`](crate::Runtime::answer_before_deadline).
-    /// `NODEBACK_ANSWER_BEFORE_DEADLINE` in the environment overrides it.
+    /// See [`Runtime::fail_before_deadline`](crate::Runtime::fail_before_deadline).
+    /// `NODEBACK_FAIL_BEFORE_DEADLINE` in the environment overrides it.
     ///
     /// ```
     /// use std::time::Duration;
     ///
     /// let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
-    /// let service = nodeback::service(handler).answer_before_deadline(Duration::from_millis(200));
+    /// let service = nodeback::service(handler).fail_before_deadline(Duration::from_millis(200));
     /// # drop(service);
     /// ```
     #[must_use]
-    pub fn answer_before_deadline(mut self, margin: Duration) -> Self {
-        self.settings.answer_before_deadline = Some(margin);
+    pub fn fail_before_deadline(mut self, margin: Duration) -> Self {
+        self.settings.fail_before_deadline = Some(margin);
         self
     }
 
-    fn settings(&self) -> Result<Settings, Error> {
+    fn settings(&self) -> Result<InvocationSettings> {
         self.settings.overridden(|name| std::env::var(name).ok())
-    }
-}
-
-impl<M, H: Handler<M>> HandlerService<H, M> {
-    /// Runs one invocation from the event's bytes to the answer's.
-    #[cfg(feature = "local")]
-    pub(crate) async fn answer(
-        &self,
-        event: Bytes,
-        context: ContextBuilder,
-    ) -> Result<Bytes, Error> {
-        let event = || json::from_json(event);
-        invocation::parsed(&self.handler, event, self.settings()?, context).await
     }
 }
 

@@ -1,9 +1,9 @@
-//! The members of a context, which only tell.
+//! The members of a context.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The members of a [`Context`](super::Context), which are reached through it.
+/// The members of a [`Context`](crate::Context), which are reached through it.
 ///
 /// | here | in Node |
 /// | --- | --- |
@@ -16,9 +16,9 @@ use serde_json::Value;
 /// | `identity`, `client_context` | `identity`, `clientContext` |
 /// | `tenant_id` | `tenantId` |
 /// | `xray_trace_id` | `process.env._X_AMZN_TRACE_ID` |
-/// | [`get_remaining_time_in_millis()`](super::Context::get_remaining_time_in_millis) | `getRemainingTimeInMillis()` |
-/// | [`callback_waits_for_empty_event_loop()`](super::Context::callback_waits_for_empty_event_loop) | `callbackWaitsForEmptyEventLoop` |
-/// | [`succeed`](super::Context::succeed), [`fail`](super::Context::fail), [`done`](super::Context::done) | the same |
+/// | [`get_remaining_time_in_millis()`](crate::Context::get_remaining_time_in_millis) | `getRemainingTimeInMillis()` |
+/// | [`callback_waits_for_empty_event_loop()`](crate::Context::callback_waits_for_empty_event_loop) | `callbackWaitsForEmptyEventLoop` |
+/// | [`succeed`](crate::Context::succeed), [`fail`](crate::Context::fail), [`done`](crate::Context::done) | the same |
 ///
 /// ```
 /// let context = nodeback::Context::builder().function_name("orders").build();
@@ -28,7 +28,7 @@ use serde_json::Value;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Members {
+pub struct ContextMembers {
     /// The name of the function.
     pub function_name: String,
     /// The version that runs, such as `$LATEST` or `7`.
@@ -44,7 +44,7 @@ pub struct Members {
     /// The CloudWatch log stream of this environment.
     pub log_stream_name: String,
     /// The Cognito identity of a mobile caller, if there is one.
-    pub identity: Option<Identity>,
+    pub identity: Option<CognitoIdentity>,
     /// What the caller sent as its client context, if it did.
     pub client_context: Option<Value>,
     /// The tenant, on a function with tenant isolation.
@@ -56,23 +56,23 @@ pub struct Members {
 /// The Cognito identity that invoked the function. Its JSON is Node's.
 ///
 /// ```
-/// let identity: nodeback::Identity =
+/// let identity: nodeback::CognitoIdentity =
 ///     serde_json::from_str(r#"{"cognitoIdentityId":"id","cognitoIdentityPoolId":"pool"}"#).unwrap();
 /// assert_eq!(identity.cognito_identity_pool_id, "pool");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
-pub struct Identity {
+pub struct CognitoIdentity {
     /// The id of the authenticated identity.
     pub cognito_identity_id: String,
     /// The identity pool that authenticated it.
     pub cognito_identity_pool_id: String,
 }
 
-impl Default for Members {
+impl Default for ContextMembers {
     fn default() -> Self {
-        Members {
+        ContextMembers {
             function_name: "function".into(),
             function_version: "$LATEST".into(),
             invoked_function_arn: "arn:aws:lambda:us-east-1:123456789012:function:function".into(),

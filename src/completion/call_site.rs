@@ -1,44 +1,50 @@
+//! Where a signal came from, and which handle gave it.
+
 use std::{fmt, panic::Location, ptr};
 
 /// Where a completion was signalled from.
 ///
 /// ```
-/// use nodeback::{Place, json};
+/// use nodeback::{CallSite, json};
 ///
 /// let (callback, _completion) = nodeback::callback();
 /// let clone = callback.clone();
 /// callback.succeed(json!("first"));
-/// let refused = clone.try_settle(Ok::<_, nodeback::Error>(json!("second"))).unwrap_err();
-/// assert!(matches!(refused.first(), Place::At(_)));
-/// println!("already signalled at {}", refused.first()); // src/main.rs:6:10
+/// let rejected = clone.try_settle(Ok::<_, nodeback::Error>(json!("second"))).unwrap_err();
+/// assert!(matches!(rejected.first(), CallSite::Call { .. }));
+/// println!("already signalled at {}", rejected.first()); // src/main.rs:6:10
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Place {
+pub enum CallSite {
     /// A call in the source: of the callback, or of `succeed`, `fail` and `done` on the context.
-    At(&'static Location<'static>),
+    #[non_exhaustive]
+    Call {
+        /// The file, the line and the column of the call.
+        location: &'static Location<'static>,
+    },
     /// The value that the handler returned.
     Returned,
-    /// Nowhere: the last handle that could signal was dropped.
-    Lost,
-    /// Nowhere: nobody waits any more, since the [`Completion`](crate::Completion) was dropped
-    /// or the invocation has been answered without the callback (a timeout, a panic).
+    /// None: the last handle that could signal was dropped.
+    Dropped,
+    /// None: nobody waits any more, since the [`Completion`](crate::Completion) was dropped
+    /// or the invocation ended without the callback (a timeout, a panic).
     Closed,
 }
 
-/// Addresses that stand for what is no call, so that a place is one word.
+/// Addresses that stand for what is no call, so that a call site is one word.
 static RETURNED: &Location<'static> = Location::caller();
-static LOST: &Location<'static> = Location::caller();
+static DROPPED: &Location<'static> = Location::caller();
 static CLOSED: &Location<'static> = Location::caller();
 
-impl Place {
+impl CallSite {
     #[inline]
     pub(crate) fn location(self) -> &'static Location<'static> {
         match self {
-            Place::At(location) => location,
-            Place::Returned => RETURNED,
-            Place::Lost => LOST,
-            Place::Closed => CLOSED,
+            CallSite::Call { location } => location,
+            CallSite::Returned => RETURNED,
+            CallSite::Dropped => DROPPED,
+            CallSite::Closed => CLOSED,
         }
     }
 
@@ -46,21 +52,21 @@ impl Place {
     #[inline]
     pub(crate) fn of(location: &'static Location<'static>) -> Self {
         match location {
-            l if ptr::eq(l, RETURNED) => Place::Returned,
-            l if ptr::eq(l, LOST) => Place::Lost,
-            l if ptr::eq(l, CLOSED) => Place::Closed,
-            l => Place::At(l),
+            l if ptr::eq(l, RETURNED) => CallSite::Returned,
+            l if ptr::eq(l, DROPPED) => CallSite::Dropped,
+            l if ptr::eq(l, CLOSED) => CallSite::Closed,
+            location => CallSite::Call { location },
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CallSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::At(location) => location.fmt(f),
-            Place::Returned => f.write_str("the handler's return"),
-            Place::Lost => f.write_str("the drop of the last handle"),
-            Place::Closed => f.write_str("the end of its invocation"),
+            CallSite::Call { location } => location.fmt(f),
+            CallSite::Returned => f.write_str("the handler's return"),
+            CallSite::Dropped => f.write_str("the drop of the last handle"),
+            CallSite::Closed => f.write_str("the end of its invocation"),
         }
     }
 }
@@ -80,12 +86,6 @@ impl Origin {
     pub(crate) fn clone_here() -> Self {
         Origin(Location::caller())
     }
-}
-
-/// What all ends of a slot share beside it.
-pub(crate) trait Attached<T> {
-    /// The value that stands for "the last signaller is gone", which is this one.
-    fn lost(&self, origin: Origin) -> T;
 }
 
 impl fmt::Display for Origin {

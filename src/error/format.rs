@@ -1,13 +1,13 @@
-//! How an error looks: on the wire, as text, in a panic message.
+//! An error as JSON, as text, and in a panic message.
 
 use super::{Cause, Error, Inner, Kind};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::{backtrace::BacktraceStatus, fmt};
 
 impl Error {
-    /// The error as it goes on the wire, as text.
+    /// The JSON of the error, as the Runtime API takes it.
     #[cfg(any(feature = "lambda", feature = "local"))]
-    pub(crate) fn to_wire(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|_| self.to_string())
     }
 
@@ -28,7 +28,7 @@ impl Error {
             Kind::NeverCalled | Kind::Panic => vec![self.to_string()],
             Kind::Error => {
                 let mut lines: Vec<_> = self.to_string().split('\n').map(String::from).collect();
-                lines.extend(self.0.place.map(|place| format!("    at {place}")));
+                lines.extend(self.0.location.map(|location| format!("    at {location}")));
                 lines
             }
         };

@@ -1,12 +1,12 @@
 //! A callback that is dropped without a signal, and what is said of it.
 
-use super::place::Origin;
+use super::call_site::Origin;
 use crate::error::Error;
 use std::thread::{self, Thread};
 
 /// How a handle of a callback was dropped, which may have been the last one.
 #[derive(Debug)]
-pub(crate) struct Lost {
+pub(crate) struct DroppedHandle {
     origin: Origin,
     by_panic: bool,
     thread: Thread,
@@ -14,17 +14,17 @@ pub(crate) struct Lost {
 
 /// The last that was heard of the callbacks of an invocation.
 #[derive(Debug)]
-pub(super) enum Drops {
+pub(super) enum LastDrop {
     /// One was dropped.
-    Handle(Lost),
+    Handle(DroppedHandle),
     /// A wrapper has passed on that its own was.
     Notice(Error),
 }
 
-impl Lost {
+impl DroppedHandle {
     /// A handle is being dropped.
     pub(crate) fn here(origin: Origin) -> Self {
-        Lost {
+        DroppedHandle {
             origin,
             by_panic: thread::panicking(),
             thread: thread::current(),

@@ -1,15 +1,16 @@
 //! The Invoke API.
 
 use super::{
-    environment::{Environment, FunctionName, new_id},
-    guard::Guard,
+    configuration::{FunctionConfiguration, new_id},
+    function_name::FunctionName,
+    invoke_request::{self, InvocationType, InvokeHeaders},
     limits::{EVENT_LIMIT, Limits},
-    request::{self, InvocationType, Invoke},
-    response::{Refusal, respond, set},
+    origin::OriginCheck,
+    refusal::{Refusal, respond, set},
 };
 use crate::{
     completion::{Callback, callback},
-    error::Error,
+    error::{Error, Result},
     invocation::{ContextBuilder, Function, Functions, Sink},
     log,
 };
@@ -32,8 +33,8 @@ use tracing::Span;
 /// What the server's invocations share.
 pub(super) struct Server {
     pub(super) functions: Functions,
-    pub(super) environment: Environment,
-    pub(super) guard: Guard,
+    pub(super) configuration: FunctionConfiguration,
+    pub(super) origin: OriginCheck,
     pub(super) limits: Arc<Limits>,
     /// Where the handlers run. The server has a runtime of its own: a handler that blocks its thread
     /// blocks nobody else's request, and not the response that the watchdog sends for it.
@@ -69,7 +70,7 @@ pub(super) async fn invoke(
     if !named.is_valid() {
         return Refusal::name().respond(&new_id());
     }
-    let (request_id, context) = server.environment.context(named.name, named.qualifier);
+    let (request_id, context) = server.configuration.context(named.name, named.qualifier);
     let accepted = match server.functions.named(named.name) {
         Ok(function) => accept(&server, function.clone(), &request_id, context, request).await,
         Err(mistake) => Err(Refusal::no_function(format!(
@@ -90,22 +91,23 @@ async fn accept(
     request: Request<Body>,
 ) -> Result<Response<Body>, Refusal> {
     let (parts, body) = request.into_parts();
-    let Invoke {
+    let InvokeHeaders {
         invocation_type,
         log_tail,
         client_context,
         tenant_id,
         xray_trace_id,
-    } = Invoke::parse(&parts.headers)?;
-    let event = request::event(body, &server.limits).await?;
+    } = InvokeHeaders::parse(&parts.headers)?;
+    let event = invoke_request::event(body, &server.limits).await?;
     server.has_room()?;
     if invocation_type == InvocationType::DryRun {
         return Ok(respond(StatusCode::NO_CONTENT, request_id, ""));
     }
-    let context = context
-        .client_context(client_context)
-        .tenant_id(tenant_id)
-        .xray_trace_id(xray_trace_id);
+    let context = context.optional(|members| {
+        members.client_context = client_context;
+        members.tenant_id = tenant_id;
+        members.xray_trace_id = xray_trace_id;
+    });
     let tail = log_tail.then(|| log::Tail::of(request_id));
     let (callback, completion) = callback();
     start(
@@ -139,7 +141,7 @@ pub(super) fn start(
     request_id: String,
     context: ContextBuilder,
     event: Bytes,
-    callback: Callback<Answer>,
+    callback: Callback<LocalOutcome>,
 ) {
     log::platform::start(&request_id);
     let reply = Reply {
@@ -160,14 +162,14 @@ struct Reply {
     server: Arc<Server>,
     started: Instant,
     request_id: String,
-    callback: Callback<Answer>,
+    callback: Callback<LocalOutcome>,
 }
 
 impl Sink for Reply {
     type Sent = ();
     const WATCHED: bool = true;
 
-    async fn send(self, outcome: Result<Bytes, Error>, span: &Span) {
+    async fn send(self, outcome: Result<Bytes>, span: &Span) {
         span.in_scope(|| self.answer(outcome.and_then(within_limit)));
     }
 
@@ -177,19 +179,21 @@ impl Sink for Reply {
 }
 
 impl Reply {
-    fn answer(self, answer: Result<Bytes, Error>) {
+    fn answer(self, answer: Result<Bytes>) {
         if let Err(error) = &answer {
             error.log();
         }
         let report = log::platform::Report {
             request_id: &self.request_id,
             took: self.started.elapsed(),
-            memory: self.server.environment.memory(),
+            memory: self.server.configuration.memory(),
             error: answer.as_ref().err(),
         };
         report.write();
         // Nobody waits for that of an asynchronous call, or when the client has gone.
-        let _ = self.callback.try_settle(Ok::<_, Error>(Answer(answer)));
+        let _ = self
+            .callback
+            .try_settle(Ok::<_, Error>(LocalOutcome(answer)));
     }
 }
 
@@ -213,7 +217,7 @@ impl Server {
 /// How much Lambda takes for a response.
 const RESPONSE_LIMIT: usize = EVENT_LIMIT + 100;
 
-fn within_limit(body: Bytes) -> Result<Bytes, Error> {
+fn within_limit(body: Bytes) -> Result<Bytes> {
     let size = body.len();
     if size <= RESPONSE_LIMIT {
         return Ok(body);
@@ -228,18 +232,18 @@ fn within_limit(body: Bytes) -> Result<Bytes, Error> {
 }
 
 /// What a call is answered with.
-pub(super) struct Answer(pub(super) Result<Bytes, Error>);
+pub(super) struct LocalOutcome(pub(super) Result<Bytes>);
 
-impl Default for Answer {
+impl Default for LocalOutcome {
     fn default() -> Self {
-        Answer(Ok(Bytes::from_static(b"null")))
+        LocalOutcome(Ok(Bytes::from_static(b"null")))
     }
 }
 
-impl Answer {
+impl LocalOutcome {
     fn respond(self, request_id: &str, tail: Option<&log::Tail>) -> Response<Body> {
         let failed = self.0.is_err();
-        let body = self.0.unwrap_or_else(|error| error.to_wire().into());
+        let body = self.0.unwrap_or_else(|error| error.to_json().into());
         let mut response = respond(StatusCode::OK, request_id, body);
         let headers = response.headers_mut();
         set(headers, "x-amz-executed-version", "$LATEST");

@@ -1,8 +1,8 @@
 //! A function's result as an HTTP response.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
 /// The headers that belong to the connection, which is ours.
@@ -24,7 +24,7 @@ const HOP_BY_HOP: [&str; 9] = [
 /// # Errors
 ///
 /// What is wrong with it.
-pub(super) fn of(result: &Bytes) -> Result<Response<Bytes>, String> {
+pub(crate) fn of(result: &Bytes) -> Result<Response<Bytes>, String> {
     let parsed = serde_json::from_slice::<Value>(result)
         .map_err(|error| format!("expected JSON: {error}"))?;
     let (status, result) = match parsed {
@@ -43,7 +43,8 @@ pub(super) fn of(result: &Bytes) -> Result<Response<Bytes>, String> {
 }
 
 /// What AWS answers for a function that failed, that was too slow, or whose result is no response.
-pub(super) fn bad_gateway() -> Response<Bytes> {
+#[cfg(feature = "local")]
+pub(crate) fn bad_gateway() -> Response<Bytes> {
     json(StatusCode::BAD_GATEWAY, "Internal Server Error".into())
 }
 

@@ -1,28 +1,23 @@
 //! HTTP requests of a browser or curl, answered as Lambda answers those to a function URL.
 
-mod event;
-mod response;
-#[cfg(feature = "lambda")]
-mod service;
-
-#[cfg(feature = "lambda")]
-pub use service::{HttpService, http_service};
-
 use super::{
     command,
-    environment::{FunctionName, new_id},
+    configuration::new_id,
+    function_name::FunctionName,
+    invoke::{self, Server},
+    invoke_request,
     limits::EVENT_LIMIT,
-    request,
-    response::{Refusal, set},
-    server::{self, Server},
+    refusal::{Refusal, set},
 };
-use crate::completion::callback;
+use crate::{
+    completion::callback,
+    http::{UrlRequest, bad_gateway, response_of},
+};
 use axum::{
     body::Body,
     extract::State,
     http::{Method, Request, Response, StatusCode},
 };
-use event::Http;
 use std::{env, sync::Arc};
 
 /// What names a function in the path.
@@ -41,9 +36,9 @@ pub(super) fn is_api(path: &str) -> bool {
     is_date && segments.next() == Some("functions")
 }
 
-/// Answers a request to `/lambda-url/{name}/..`, or to any other path of a function that is the
+/// Responds to a request to `/lambda-url/{name}/..`, or to any other path of a function that is the
 /// only one.
-pub(super) async fn answer(
+pub(super) async fn respond(
     State(server): State<Arc<Server>>,
     request: Request<Body>,
 ) -> Response<Body> {
@@ -61,7 +56,7 @@ pub(super) async fn answer(
     if !named.is_valid() {
         return Refusal::name().respond(&new_id());
     }
-    let (request_id, context) = server.environment.context(named.name, named.qualifier);
+    let (request_id, context) = server.configuration.context(named.name, named.qualifier);
     let function = match server.functions.named(named.name) {
         Ok(function) => function.clone(),
         Err(mistake) => {
@@ -76,27 +71,28 @@ pub(super) async fn answer(
         return Refusal::new(status, "MethodNotAllowedException", message).respond(&request_id);
     }
     let (parts, body) = request.into_parts();
-    let http = Http {
+    let url_request = UrlRequest {
         parts: &parts,
         path,
         function: named.name,
         request_id: &request_id,
     };
-    let event = match request::body(body, &server.limits).await {
-        Ok(body) => http.event(&body),
+    let event = match invoke_request::body(body, &server.limits).await {
+        Ok(body) => url_request.event(&body),
         Err(refusal) => return refusal.respond(&request_id),
     };
     if event.len() > EVENT_LIMIT {
-        return request::too_large().respond(&request_id);
+        return invoke_request::too_large().respond(&request_id);
     }
     if let Err(refusal) = server.has_room() {
         return refusal.respond(&request_id);
     }
     let trace_id = parts.headers.get("x-amzn-trace-id");
-    let context = context.xray_trace_id(trace_id.and_then(|id| Some(id.to_str().ok()?.to_owned())));
+    let trace_id = trace_id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
+    let context = context.optional(|members| members.xray_trace_id = trace_id);
     let span = context.span();
     let (callback, completion) = callback();
-    server::start(
+    invoke::start(
         &server,
         function,
         request_id.clone(),
@@ -108,14 +104,14 @@ pub(super) async fn answer(
         Ok(answer) => answer.unwrap_or_default().0,
         Err(error) => Err(error),
     };
-    let mut response = match answered.map(|body| response::of(&body)) {
+    let mut response = match answered.map(|body| response_of(&body)) {
         Ok(Ok(response)) => response,
         Ok(Err(why)) => {
             span.in_scope(|| tracing::error!("the result is no HTTP response: {why}"));
-            response::bad_gateway()
+            bad_gateway()
         }
         // It is in the log.
-        Err(_) => response::bad_gateway(),
+        Err(_) => bad_gateway(),
     };
     set(response.headers_mut(), "x-amzn-requestid", &request_id);
     response.map(Body::from)

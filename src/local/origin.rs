@@ -1,6 +1,6 @@
 //! Who may call: a web page that the developer has open may not.
 
-use super::response::Refusal;
+use super::refusal::Refusal;
 use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode, Version, header, uri::Authority},
@@ -15,14 +15,14 @@ pub(super) const HEADERS: usize = 16 * 1024;
 
 /// Checks what a request says of itself, before its body is read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Guard {
+pub(super) struct OriginCheck {
     at: IpAddr,
 }
 
-impl Guard {
+impl OriginCheck {
     pub(super) fn new(at: SocketAddr) -> Self {
         let at = at.ip().to_canonical();
-        Guard { at }
+        OriginCheck { at }
     }
 
     pub(super) fn is_local(self) -> bool {
@@ -132,8 +132,8 @@ fn headers_size(headers: &HeaderMap) -> usize {
 mod tests {
     use super::*;
 
-    fn at(address: &str) -> Guard {
-        Guard::new(SocketAddr::new(address.parse().unwrap(), 9000))
+    fn at(address: &str) -> OriginCheck {
+        OriginCheck::new(SocketAddr::new(address.parse().unwrap(), 9000))
     }
 
     #[test]

@@ -1,36 +1,24 @@
 //! What a handler knows of its invocation, under Node's names.
 
-#[cfg(feature = "lambda")]
-mod aws;
-mod builder;
-mod limit;
-mod members;
-
-pub use builder::ContextBuilder;
-pub use members::{Identity, Members};
-
-pub(in crate::invocation) use limit::Limit;
-
 use super::{
-    current, json,
-    state::{Invocation, Time},
-    task::{Leftover, Task, TaskOutput},
+    current, deadline::Time, json, members::ContextMembers, state::Invocation, task::Task,
+    task_output::TaskOutput, unfinished::UnfinishedTask,
 };
 use crate::{
-    completion::{Callback, Responder, place::Origin},
+    completion::{Callback, Origin, Responder, into_callback},
     error::{Error, IntoError},
 };
 use bytes::Bytes;
 use futures::FutureExt;
 use serde::Serialize;
 use serde_json::Value;
-use std::{fmt, future::Future, ops::Deref, panic::Location, sync::Arc, time::Duration};
+use std::{fmt, future::Future, ops::Deref, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// Node's `context`: what a handler knows of its invocation, its tasks, and the old
 /// `succeed`, `fail` and `done`.
 ///
-/// The members are fields, in snake_case, which stand at [`Members`]. A clone is the same context.
+/// The members are fields, in snake_case, which stand at [`ContextMembers`]. A clone is the same context.
 ///
 /// A context can signal, so while one lives the callback is not lost: a task that keeps a
 /// context without ever using it keeps its invocation waiting.
@@ -197,7 +185,7 @@ impl Context {
     /// ```
     pub fn done_callback<R: Serialize + Send + 'static>(&self) -> Callback<R> {
         let responder = self.responder.clone_as(Origin::CONTEXT, true);
-        responder.into_callback(json::to_json)
+        into_callback(responder, json::to_json)
     }
 
     /// Runs a future as a task of this invocation.
@@ -226,7 +214,7 @@ impl Context {
     where
         F: Future<Output: TaskOutput<M>> + Send + 'static,
     {
-        self.add(Leftover::Task(Location::caller()), future)
+        self.add(UnfinishedTask::spawned(), future)
     }
 
     /// Runs a function that blocks, as a task of this invocation: [`spawn`](Self::spawn) on a thread
@@ -244,7 +232,7 @@ impl Context {
     where
         T: TaskOutput<M>,
     {
-        let name = Leftover::Task(Location::caller());
+        let name = UnfinishedTask::spawned();
         let f = move || f().into_failure();
         let keep = Some(&self.responder);
         self.invocation
@@ -269,7 +257,7 @@ impl Context {
     where
         T: TaskOutput<M>,
     {
-        let name = Leftover::Timeout(Location::caller());
+        let name = UnfinishedTask::timeout();
         self.invocation
             .set_timeout(name, delay, f, Some(&self.responder))
     }
@@ -290,7 +278,7 @@ impl Context {
     where
         T: TaskOutput<M>,
     {
-        let name = Leftover::Immediate(Location::caller());
+        let name = UnfinishedTask::immediate();
         self.add(name, async move { f() })
     }
 
@@ -313,7 +301,7 @@ impl Context {
     where
         F: Future<Output: TaskOutput<M>> + Send + 'static,
     {
-        self.add(Leftover::WaitUntil(Location::caller()), future)
+        self.add(UnfinishedTask::wait_until(), future)
     }
 
     #[cfg(test)]
@@ -322,7 +310,7 @@ impl Context {
         self.invocation.time.deadline
     }
 
-    fn add<F, M>(&self, name: Leftover, future: F) -> Task
+    fn add<F, M>(&self, name: UnfinishedTask, future: F) -> Task
     where
         F: Future<Output: TaskOutput<M>> + Send + 'static,
     {
@@ -333,7 +321,7 @@ impl Context {
 
     pub(super) fn callback<R: Serialize + Send + 'static>(&self) -> Callback<R> {
         let responder = self.responder.clone_as(Origin::FIRST, false);
-        responder.into_callback(json::to_json)
+        into_callback(responder, json::to_json)
     }
 }
 
@@ -347,9 +335,9 @@ impl Clone for Context {
 }
 
 impl Deref for Context {
-    type Target = Members;
+    type Target = ContextMembers;
 
-    fn deref(&self) -> &Members {
+    fn deref(&self) -> &ContextMembers {
         &self.invocation.members
     }
 }

@@ -1,10 +1,13 @@
 //! Making a context: for a test, or for an invocation that starts.
 
-use super::{Context, Identity, Members, limit::Limit};
-use crate::{
-    completion::{InvocationWaiter, Responder},
-    invocation::{queue::Queue, state::Invocation},
+use super::{
+    context::Context,
+    deadline::Limit,
+    members::{CognitoIdentity, ContextMembers},
+    queue::Queue,
+    state::Invocation,
 };
+use crate::completion::{InvocationWaiter, Responder};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
@@ -62,7 +65,7 @@ impl Default for Context {
 #[must_use]
 pub struct ContextBuilder {
     /// Shared until one is set: an invocation is handed on several times before it starts.
-    pub(super) members: Arc<Members>,
+    pub(super) members: Arc<ContextMembers>,
     pub(super) limit: Limit,
 }
 
@@ -93,13 +96,13 @@ impl ContextBuilder {
         /// The CloudWatch log stream.
         log_stream_name: impl Into<String> => log_stream_name.into();
         /// The Cognito identity of the caller.
-        identity: impl Into<Option<Identity>> => identity.into();
+        identity: CognitoIdentity => Some(identity);
         /// What the caller sent as its client context.
-        client_context: impl Into<Option<Value>> => client_context.into();
+        client_context: impl Into<Value> => Some(client_context.into());
         /// The tenant.
-        tenant_id: impl Into<Option<String>> => tenant_id.into();
+        tenant_id: impl Into<String> => Some(tenant_id.into());
         /// The X-Ray trace header.
-        xray_trace_id: impl Into<Option<String>> => xray_trace_id.into();
+        xray_trace_id: impl Into<String> => Some(xray_trace_id.into());
     }
 
     /// How long the invocation may take, from its start. Zero means as long as it likes.
@@ -148,6 +151,12 @@ impl ContextBuilder {
         self
     }
 
+    /// Sets the members that not every invocation has.
+    pub(crate) fn optional(mut self, set: impl FnOnce(&mut ContextMembers)) -> Self {
+        set(Arc::make_mut(&mut self.members));
+        self
+    }
+
     /// The span that every line of an invocation is logged in.
     pub(crate) fn span(&self) -> tracing::Span {
         span(&self.members)
@@ -183,8 +192,8 @@ impl ContextBuilder {
 }
 
 /// The name and the fields are those of lambda_runtime's.
-fn span(members: &Members) -> tracing::Span {
-    let Members {
+fn span(members: &ContextMembers) -> tracing::Span {
+    let ContextMembers {
         aws_request_id,
         xray_trace_id,
         tenant_id,

@@ -1,14 +1,18 @@
 //! A context in lambda_runtime's type, and out of it.
 
-use super::{Context, ContextBuilder, Identity, Members};
-use crate::invocation::state::Invocation;
+use super::{
+    context::Context,
+    context_builder::ContextBuilder,
+    members::{CognitoIdentity, ContextMembers},
+    state::Invocation,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 
 impl Invocation {
     /// The context in lambda_runtime's type, as far as that can hold it.
-    pub(in crate::invocation) fn context_for_layers(&self) -> lambda_runtime::Context {
-        let members: &Members = &self.members;
+    pub(super) fn context_for_layers(&self) -> lambda_runtime::Context {
+        let members: &ContextMembers = &self.members;
         let config = lambda_runtime::Config {
             function_name: members.function_name.clone(),
             memory: members.memory_limit_in_mb.parse().unwrap_or_default(),
@@ -40,15 +44,17 @@ impl From<lambda_runtime::Context> for ContextBuilder {
             .log_group_name(&config.log_group)
             .log_stream_name(&config.log_stream)
             .deadline_ms(context.deadline)
-            .client_context(same(&context.client_context))
-            .identity(context.identity.map(|identity| Identity {
-                cognito_identity_id: identity.identity_id,
-                cognito_identity_pool_id: identity.identity_pool_id,
-            }))
             .invoked_function_arn(context.invoked_function_arn)
             .aws_request_id(context.request_id)
-            .tenant_id(context.tenant_id)
-            .xray_trace_id(context.xray_trace_id)
+            .optional(|members| {
+                members.client_context = same(&context.client_context);
+                members.identity = context.identity.map(|identity| CognitoIdentity {
+                    cognito_identity_id: identity.identity_id,
+                    cognito_identity_pool_id: identity.identity_pool_id,
+                });
+                members.tenant_id = context.tenant_id;
+                members.xray_trace_id = context.xray_trace_id;
+            })
     }
 }
 

@@ -1,10 +1,13 @@
-//! Posting an answer to the Runtime API, in the shape that Node's runtime posts it.
+//! PostAddress an answer to the Runtime API, in the shape that Node's runtime posts it.
 
 use super::{
     backoff::Backoff,
-    event::{INVOCATION_ID, Names, Posting},
+    event::{INVOCATION_ID, InvocationIds, PostAddress},
 };
-use crate::{error::Error, guard};
+use crate::{
+    error::{Error, Result},
+    guard,
+};
 use bytes::Bytes;
 use http::{
     HeaderMap, Method, Response, StatusCode,
@@ -21,29 +24,25 @@ pub(super) const API: &str = "/2018-06-01/runtime";
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 const XRAY_CAUSE: HeaderName = HeaderName::from_static("lambda-runtime-function-xray-error-cause");
 
-impl Posting {
+impl PostAddress {
     /// Posts the answer. What keeps it from being taken is logged: there is nobody else to tell.
     ///
     /// # Errors
     ///
     /// What the Runtime API says when it wants the process to exit.
-    pub(super) async fn post(
-        &self,
-        client: &PooledClient,
-        answer: Result<Bytes, Error>,
-    ) -> Result<(), Error> {
-        let Names {
+    pub(super) async fn post(&self, client: &PooledClient, outcome: Result<Bytes>) -> Result<()> {
+        let InvocationIds {
             request_id,
             invocation_id,
         } = &*self.0;
-        let error = answer.as_ref().err();
+        let error = outcome.as_ref().err();
         let endpoint = if error.is_none() { "response" } else { "error" };
         let path = format!("{API}/invocation/{request_id}/{endpoint}");
         let mut headers = headers(error);
         if let Some(id) = invocation_id {
             headers.insert(INVOCATION_ID, id.clone());
         }
-        let body = answer.unwrap_or_else(|error| error.to_wire().into());
+        let body = outcome.unwrap_or_else(|error| error.to_json().into());
         let Err(NotTaken { why, fatal }) = send(client, &path, headers, body).await else {
             return Ok(());
         };
@@ -58,17 +57,17 @@ impl Posting {
 
 /// Says why the function cannot start.
 pub(super) async fn init_error(client: &PooledClient, error: &Error) {
-    say(client, "init", error).await;
+    post_error(client, "init", error).await;
 }
 
 /// Says why it cannot go on after a snapshot.
 pub(super) async fn restore_error(client: &PooledClient, error: &Error) {
-    say(client, "restore", error).await;
+    post_error(client, "restore", error).await;
 }
 
-async fn say(client: &PooledClient, phase: &str, error: &Error) {
+async fn post_error(client: &PooledClient, phase: &str, error: &Error) {
     let path = format!("{API}/{phase}/error");
-    let (headers, body) = (headers(Some(error)), Bytes::from(error.to_wire()));
+    let (headers, body) = (headers(Some(error)), Bytes::from(error.to_json()));
     if let Err(NotTaken { why, .. }) = send(client, &path, headers, body).await {
         tracing::error!("the {phase} error was not taken: {why}");
     }
@@ -117,12 +116,12 @@ async fn send(
             Ok(Err(error)) => (None, describe(&*error)),
             Err(_) => (None, format!("no reply within {} s", ATTEMPT.as_secs())),
         };
-        if status.is_none_or(passes) && backoff.pause(ATTEMPTS).await {
+        if status.is_none_or(is_transient) && backoff.pause(ATTEMPTS).await {
             continue;
         }
         let earlier = backoff
             .attempts
-            .saturating_sub(u32::from(status.is_none_or(passes)));
+            .saturating_sub(u32::from(status.is_none_or(is_transient)));
         if earlier > 0 {
             why.push_str(&format!(
                 " (after {earlier} failed attempts, one of which it may have taken)"
@@ -134,7 +133,7 @@ async fn send(
 }
 
 /// Whether a refusal is one of the moment.
-pub(super) fn passes(status: StatusCode) -> bool {
+pub(super) fn is_transient(status: StatusCode) -> bool {
     // AWS says of 500 that the runtime should exit.
     (status.is_server_error() && status != StatusCode::INTERNAL_SERVER_ERROR)
         || status == StatusCode::TOO_MANY_REQUESTS
@@ -151,11 +150,11 @@ async fn attempt(
         .uri(path)
         .body(Body::from(body))?;
     request.headers_mut().extend(headers);
-    said(client.call(request).await?).await
+    read_reply(client.call(request).await?).await
 }
 
 /// What the Runtime API replied, as a sentence.
-pub(super) async fn said<B>(reply: Response<B>) -> Result<(StatusCode, String), BoxError>
+pub(super) async fn read_reply<B>(reply: Response<B>) -> Result<(StatusCode, String), BoxError>
 where
     B: BodyExt<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -211,8 +210,8 @@ fn xray_cause(error: &Error) -> String {
     let directory = std::env::current_dir().unwrap_or_default();
     let name: String = error.error_type().chars().take(NAME_LIMIT).collect();
     let stack = error
-        .place()
-        .map(|place| json!({ "path": place.file(), "line": place.line(), "label": name }));
+        .location()
+        .map(|at| json!({ "path": at.file(), "line": at.line(), "label": name }));
     let cause = |message: &str| {
         let exception = json!({
             "type": name,

@@ -1,18 +1,22 @@
 //! A handler of function URL events as a service of HTTP requests.
 
-use super::{event::Http, response};
+use super::{event::UrlRequest, response};
 use crate::{
-    Bytes, Error,
-    invocation::{Context, Handler},
-    service::{HandlerService, service},
+    error::{Error, Result},
+    invocation::{self, Context, Handler, InvocationSettings, json},
 };
-use axum::http::{Request, Response};
+use bytes::Bytes;
 use futures::future::BoxFuture;
+use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use lambda_runtime_api_client::BoxError;
 use std::{
+    env,
+    error::Error as StdError,
     fmt,
+    marker::PhantomData,
+    sync::Arc,
     task::{self, Poll},
+    time::Duration,
 };
 use tower::Service;
 
@@ -24,7 +28,7 @@ use tower::Service;
 /// service's error. There is no deadline: limits of time are those of who runs the service.
 ///
 /// ```
-/// use axum::http::Request;
+/// use http::Request;
 /// use nodeback::{Callback, Context, Value, json};
 /// use tower::ServiceExt;
 ///
@@ -40,15 +44,24 @@ use tower::Service;
 /// # }
 /// ```
 pub fn http_service<M, H: Handler<M>>(handler: H) -> HttpService<H, M> {
-    HttpService(service(handler))
+    HttpService {
+        handler: Arc::new(handler),
+        shape: PhantomData,
+    }
 }
 
 /// See [`http_service`].
-pub struct HttpService<H, M>(HandlerService<H, M>);
+pub struct HttpService<H, M> {
+    handler: Arc<H>,
+    shape: PhantomData<fn() -> M>,
+}
 
 impl<H, M> Clone for HttpService<H, M> {
     fn clone(&self) -> Self {
-        HttpService(self.0.clone())
+        HttpService {
+            handler: Arc::clone(&self.handler),
+            shape: PhantomData,
+        }
     }
 }
 
@@ -62,44 +75,46 @@ impl<M, H, B> Service<Request<B>> for HttpService<H, M>
 where
     M: 'static,
     H: Handler<M>,
-    B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    B: http_body::Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
 {
     type Response = Response<Full<Bytes>>;
     type Error = Error;
-    type Future = BoxFuture<'static, Result<Response<Full<Bytes>>, Error>>;
+    type Future = BoxFuture<'static, Result<Response<Full<Bytes>>>>;
 
     /// Always ready.
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<()>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let HttpService(service) = self.clone();
+        let handler = Arc::clone(&self.handler);
         Box::pin(async move {
+            let settings = InvocationSettings::default().overridden(|name| env::var(name).ok())?;
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(|error| {
-                let why: BoxError = error.into();
+                let why: Box<dyn StdError + Send + Sync> = error.into();
                 Error::ours("Runtime.RequestBodyError", why.to_string())
             })?;
-            let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+            let function = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
             let request_id = parts.headers.get("lambda-runtime-aws-request-id");
             let request_id = request_id
                 .and_then(|id| id.to_str().ok())
                 .map_or_else(|| uuid::Uuid::new_v4().to_string(), String::from);
-            let event = Http {
+            let request = UrlRequest {
                 parts: &parts,
                 path: parts.uri.path().to_owned(),
                 function: &function,
                 request_id: &request_id,
             };
-            let event = event.event(&body.to_bytes());
-            // Who runs the service has limits of time of his own.
+            let event = request.event(&body.to_bytes());
+            // The server that runs the service has time limits of its own.
             let context = Context::builder()
                 .function_name(function.as_str())
                 .aws_request_id(request_id.as_str())
-                .timeout(std::time::Duration::ZERO);
-            let answer = service.answer(event.into(), context).await?;
-            let response = response::of(&answer).map_err(|why| {
+                .timeout(Duration::ZERO);
+            let event = || json::from_json(event.into());
+            let result = invocation::parsed(&handler, event, settings, context).await?;
+            let response = response::of(&result).map_err(|why| {
                 Error::ours(
                     "Runtime.InvalidResponse",
                     format!("the result is no HTTP response: {why}"),

@@ -1,9 +1,9 @@
 //! What a call of the Invoke API asks for.
 
 use super::{
-    check,
+    event::check,
     limits::{DRAINED, EVENT_LIMIT, Limits},
-    response::Refusal,
+    refusal::Refusal,
 };
 use axum::{
     body::{Body, HttpBody},
@@ -25,7 +25,7 @@ pub(super) enum InvocationType {
 
 /// What the headers of a call say.
 #[derive(Debug)]
-pub(super) struct Invoke {
+pub(super) struct InvokeHeaders {
     pub(super) invocation_type: InvocationType,
     pub(super) log_tail: bool,
     pub(super) client_context: Option<Value>,
@@ -33,7 +33,7 @@ pub(super) struct Invoke {
     pub(super) xray_trace_id: Option<String>,
 }
 
-impl Invoke {
+impl InvokeHeaders {
     pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Refusal> {
         let text = |name| {
             headers
@@ -60,7 +60,7 @@ impl Invoke {
             }
         };
         let client_context = text("x-amz-client-context").filter(|text| !text.is_empty());
-        Ok(Invoke {
+        Ok(InvokeHeaders {
             invocation_type,
             log_tail,
             client_context: client_context

@@ -1,0 +1,13 @@
+//! HTTP requests as the events that AWS makes of them, and results as HTTP responses.
+
+mod event;
+mod response;
+#[cfg(feature = "lambda")]
+mod service;
+
+#[cfg(feature = "local")]
+pub(crate) use event::UrlRequest;
+#[cfg(feature = "local")]
+pub(crate) use response::{bad_gateway, of as response_of};
+#[cfg(feature = "lambda")]
+pub use service::{HttpService, http_service};

@@ -1,0 +1,172 @@
+//! One invocation in process: [`invoke`], and what else runs a handler for its result.
+
+use super::{
+    context::Context, context_builder::ContextBuilder, function::Function, handler::Handler,
+    sink::Sink, unfinished::UnfinishedTask,
+};
+#[cfg(feature = "lambda")]
+use super::{driver, handler::enter, settings::InvocationSettings};
+use crate::{
+    completion::DuplicateSignal,
+    error::{Error, Result},
+    guard::guarded,
+};
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+#[cfg(feature = "lambda")]
+use std::sync::Arc;
+use tracing::Span;
+
+/// What became of one invocation: see [`invoke`].
+///
+/// ```
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let hasty = |_: Value, _: Context, callback: Callback| {
+///     callback(None, Some(json!("first")));
+///     callback(None, Some(json!("second")));
+/// };
+/// let outcome = nodeback::invoke(hasty, (), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap(), "first");
+/// assert_eq!(outcome.duplicate_signal_count, 1);
+/// println!("again at {}", outcome.duplicate_signals[0].duplicate); // src/main.rs:8:5
+/// assert!(outcome.unfinished_tasks.is_empty());
+/// # }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The response, or the error.
+    pub result: Result<Value>,
+    /// The signals that came after the first one, which changed nothing: up to 16 of them.
+    pub duplicate_signals: Vec<DuplicateSignal>,
+    /// How many of them there were in all.
+    pub duplicate_signal_count: usize,
+    /// The tasks that were still running when the environment would have polled for the next event.
+    pub unfinished_tasks: Vec<UnfinishedTask>,
+}
+
+/// Runs one invocation in process, as it runs on Lambda: for tests.
+///
+/// The event is anything that serialises. The deadline of the context is enforced
+/// (3 s unless the [builder](Context::builder) says otherwise), so a handler that hangs
+/// fails the test and does not hang it.
+///
+/// ```
+/// use nodeback::{Callback, Context, Value, json};
+///
+/// fn greet(event: Value, _: Context, callback: Callback) {
+///     match event["name"].as_str() {
+///         Some(name) => callback.succeed(json!({ "hello": name })),
+///         None => callback.fail("name is missing"),
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let outcome = nodeback::invoke(greet, json!({ "name": "Ada" }), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap(), json!({ "hello": "Ada" }));
+///
+/// let outcome = nodeback::invoke(greet, json!({}), Context::default()).await;
+/// assert_eq!(outcome.result.unwrap_err().message(), "name is missing");
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// Where there is no tokio runtime with its time driver enabled.
+pub async fn invoke<M>(
+    handler: impl Handler<M>,
+    event: impl Serialize,
+    context: Context,
+) -> Outcome {
+    in_process(&Function::new(handler), event, context).await
+}
+
+pub(crate) async fn in_process(
+    function: &Function,
+    event: impl Serialize,
+    context: Context,
+) -> Outcome {
+    let event = match guarded(|| serde_json::to_vec(&event)) {
+        Ok(Ok(event)) => Bytes::from(event),
+        Ok(Err(error)) => return Outcome::failed(Error::from(error).with_type("Error")),
+        Err(panic) => return Outcome::failed(Error::panic(panic)),
+    };
+    let driven = function
+        .drive(Ok(event), context.to_builder(), InProcess)
+        .await;
+    let parse = |body: Bytes| Ok(serde_json::from_slice(&body)?);
+    Outcome {
+        result: sent(driven.sent).and_then(parse),
+        duplicate_signals: driven.duplicate_signals,
+        duplicate_signal_count: driven.duplicate_signal_count,
+        unfinished_tasks: driven.unfinished_tasks,
+    }
+}
+
+/// Runs one invocation to its end, within the layers.
+pub(crate) async fn raw(
+    function: &Function,
+    event: Bytes,
+    context: ContextBuilder,
+) -> Result<Bytes> {
+    let driven = function.drive(Ok(event), context, InProcess).await;
+    sent(driven.sent)
+}
+
+/// Runs one invocation of a handler of a known type.
+#[cfg(feature = "lambda")]
+pub(crate) async fn parsed<M, H: Handler<M>>(
+    handler: &Arc<H>,
+    event: impl FnOnce() -> Result<H::Event>,
+    settings: InvocationSettings,
+    context: ContextBuilder,
+) -> Result<Bytes> {
+    let enter = |context| enter(handler, event, context);
+    let driven = driver::drive_parsed(enter, settings, context, InProcess).await;
+    sent(driven.sent)
+}
+
+/// Gives the outcome back to whoever runs the invocation.
+#[derive(Clone, Copy)]
+struct InProcess;
+
+impl Sink for InProcess {
+    type Sent = Result<Bytes>;
+    /// Whoever awaits the outcome is on the very thread that is blocked.
+    const WATCHED: bool = false;
+
+    async fn send(self, outcome: Result<Bytes>, span: &Span) -> Self::Sent {
+        if let Err(error) = &outcome {
+            span.in_scope(|| error.log());
+        }
+        outcome
+    }
+
+    async fn send_for_blocked(self, _: Error) {}
+}
+
+/// What an invocation that nothing watches over has come to.
+fn sent(sent: Option<Result<Bytes>>) -> Result<Bytes> {
+    sent.unwrap_or_else(|| {
+        Err(Error::ours(
+            "Runtime.ExitError",
+            "the invocation was given up",
+        ))
+    })
+}
+
+impl Outcome {
+    pub(crate) fn failed(error: Error) -> Self {
+        Outcome {
+            result: Err(error),
+            duplicate_signals: vec![],
+            duplicate_signal_count: 0,
+            unfinished_tasks: vec![],
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! How an invocation is run.
+
+#[cfg(any(feature = "lambda", feature = "local"))]
+use crate::error::{Error, Result};
+use std::time::Duration;
+
+/// The outcome of an invocation whose callback was never called: every handle was dropped without a signal.
+///
+/// ```
+/// use nodeback::{Callback, Context, Runtime, NeverCalled, Value};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let forgetful = |_: Value, _: Context, _: Callback| {};
+/// let fails = Runtime::new(forgetful).invoke((), Context::default()).await;
+/// assert_eq!(fails.result.unwrap_err().error_type(), "Runtime.CallbackNotCalled");
+///
+/// let as_in_node = Runtime::new(forgetful).never_called(NeverCalled::Null);
+/// assert_eq!(as_in_node.invoke((), Context::default()).await.result.unwrap(), Value::Null);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NeverCalled {
+    /// The error `Runtime.CallbackNotCalled`, at once: a forgotten callback is a bug.
+    #[default]
+    Fail,
+    /// Node's outcome: a success with `null`, once the tasks of the invocation have ended.
+    Null,
+}
+
+/// The settings of an invocation.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct InvocationSettings {
+    pub(crate) never_called: NeverCalled,
+    /// How long before its deadline an invocation fails that has no outcome, if it is to fail before.
+    pub(crate) fail_before_deadline: Option<Duration>,
+}
+
+impl InvocationSettings {
+    /// The settings, where the environment does not override them.
+    ///
+    /// # Errors
+    ///
+    /// Names a variable whose value is not what it has to be.
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    pub(crate) fn overridden(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mistake = |name, text, expected| {
+            let message = format!("{name} is `{text}`: expected {expected}");
+            Err(Error::ours("Runtime.InvalidEnvironment", message))
+        };
+        const NEVER_CALLED: &str = "NODEBACK_NEVER_CALLED";
+        match variable(NEVER_CALLED) {
+            None => {}
+            Some(text) if text.eq_ignore_ascii_case("fail") => {
+                self.never_called = NeverCalled::Fail;
+            }
+            Some(text) if text.eq_ignore_ascii_case("null") => {
+                self.never_called = NeverCalled::Null;
+            }
+            Some(text) => return mistake(NEVER_CALLED, text, "`fail` or `null`"),
+        }
+        const MARGIN: &str = "NODEBACK_FAIL_BEFORE_DEADLINE";
+        if let Some(text) = variable(MARGIN) {
+            match text.trim().parse() {
+                Ok(0) => self.fail_before_deadline = None,
+                Ok(millis) => {
+                    self.fail_before_deadline = Some(Duration::from_millis(millis));
+                }
+                Err(_) => return mistake(MARGIN, text, "whole milliseconds, or 0 for off"),
+            }
+        }
+        Ok(self)
+    }
+}

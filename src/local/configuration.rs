@@ -1,0 +1,103 @@
+//! What a function finds around it at the settings.
+
+use crate::{
+    error::{IntoError, Result},
+    invocation::{Context, ContextBuilder},
+};
+use std::{
+    env,
+    time::{Duration, SystemTime},
+};
+
+/// The settings of the local server, which the environment and the command line may override.
+#[derive(Debug, Default)]
+pub(crate) struct LocalSettings {
+    pub(crate) address: Option<String>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// The function's settings, as Lambda would have them.
+#[derive(Clone, Debug)]
+pub(super) struct FunctionConfiguration {
+    timeout: Duration,
+    memory: String,
+    region: String,
+    log_stream: String,
+}
+
+impl FunctionConfiguration {
+    /// What the environment says, and the program where that says nothing.
+    pub(super) fn read(settings: &LocalSettings) -> Result<Self> {
+        let region = env::var("AWS_REGION").or_else(|_| env::var("AWS_DEFAULT_REGION"));
+        // The date of 2026-11-25T19:03:58Z.
+        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let day = now.split('T').next().unwrap_or_default().replace('-', "/");
+        Ok(FunctionConfiguration {
+            timeout: match env::var("AWS_LAMBDA_FUNCTION_TIMEOUT") {
+                Ok(text) => timeout(&text)?,
+                Err(_) => settings.timeout.unwrap_or(TIMEOUT),
+            },
+            memory: env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").unwrap_or_else(|_| "128".into()),
+            region: region.unwrap_or_else(|_| "us-east-1".into()),
+            log_stream: format!("{day}/[$LATEST]{}", uuid::Uuid::new_v4().simple()),
+        })
+    }
+
+    /// The memory of the function, in MB.
+    pub(super) fn memory(&self) -> &str {
+        &self.memory
+    }
+
+    /// A new request id, and the context of its invocation.
+    pub(super) fn context(&self, name: &str, qualifier: Option<&str>) -> (String, ContextBuilder) {
+        let request_id = new_id();
+        let arn = format!(
+            "arn:aws:lambda:{}:123456789012:function:{name}",
+            self.region
+        );
+        let context = Context::builder()
+            .aws_request_id(request_id.clone())
+            .function_name(name)
+            .invoked_function_arn(qualifier.map_or(arn.clone(), |of| format!("{arn}:{of}")))
+            .memory_limit_in_mb(self.memory.clone())
+            .log_group_name(format!("/aws/lambda/{name}"))
+            .log_stream_name(self.log_stream.clone())
+            .timeout(self.timeout);
+        (request_id, context)
+    }
+}
+
+/// A request id.
+pub(super) fn new_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// Lambda's default.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+fn timeout(text: &str) -> Result<Duration> {
+    text.trim().parse().map(Duration::from_secs).map_err(|_| {
+        let message = format!(
+            "AWS_LAMBDA_FUNCTION_TIMEOUT is `{text}`: expected whole seconds, or 0 for no limit"
+        );
+        message.into_error()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_whole_seconds() {
+        assert_eq!(timeout("0").unwrap(), Duration::ZERO);
+        assert_eq!(timeout(" 900 ").unwrap(), Duration::from_secs(900));
+        for text in ["", "3s", "-1", "1.5"] {
+            let error = timeout(text).unwrap_err();
+            assert!(
+                error.message().contains("expected whole seconds"),
+                "{error}"
+            );
+        }
+    }
+}

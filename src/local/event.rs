@@ -1,0 +1,15 @@
+//! The event of a call, which has to be JSON.
+
+use serde::de::IgnoredAny;
+use std::str;
+
+/// Checks that an event is JSON.
+///
+/// # Errors
+///
+/// Where it is not.
+pub(super) fn check(event: &[u8]) -> Result<(), String> {
+    let text = str::from_utf8(event).map_err(|error| error.to_string())?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| error.to_string())?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The local server from the command line.
+
+use super::{command, configuration::LocalSettings, output::write, router::serve};
+use crate::{
+    error::{IntoError, Result},
+    invocation::Functions,
+};
+use std::{env, future::Future, io, process};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Serves until the process is told to stop.
+pub(super) async fn listen(
+    functions: Functions,
+    settings: LocalSettings,
+    program: &str,
+    address: Option<String>,
+) -> Result<()> {
+    let address = address
+        .or_else(|| env::var("NODEBACK_LISTEN").ok())
+        .or_else(|| settings.address.clone())
+        .unwrap_or_else(|| command::DEFAULT.into());
+    let listener = TcpListener::bind(&address).await.map_err(|error| {
+        let message =
+            format!("cannot listen on {address}: {error} (`--listen ADDR` takes another)");
+        message.into_error()
+    })?;
+    let at = listener.local_addr()?;
+    // Before anyone is told that it listens, and may signal.
+    let stopped = stopped()?;
+    let mut started = format!("{program} listens on http://{at}\n");
+    // Any name reaches the only handler.
+    let names: Vec<_> = functions.names().collect();
+    for name in if names.is_empty() {
+        vec![program]
+    } else {
+        names
+    } {
+        let path = format!("2015-03-31/functions/{name}/invocations");
+        started.push_str(&format!("curl -d '{{}}' http://{at}/{path}\n"));
+    }
+    write(&mut io::stdout(), started.as_bytes());
+    serve(functions, settings, listener, stopped).await
+}
+
+/// Ends at SIGINT and SIGTERM; a second one ends the process.
+#[expect(clippy::exit, reason = "who signals twice waits no longer")]
+fn stopped() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let signalled = CancellationToken::new();
+    let first = signalled.clone();
+    let mut signals = Signals::listen()?;
+    tokio::spawn(async move {
+        signals.next().await;
+        first.cancel();
+        write(
+            &mut io::stderr(),
+            b"finishing what is in flight; once more ends it at once\n",
+        );
+        signals.next().await;
+        process::exit(130);
+    });
+    Ok(signalled.cancelled_owned())
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        use std::pin::pin;
+        let interrupt = pin!(self.interrupt.recv());
+        futures::future::select(interrupt, pin!(self.terminate.recv())).await;
+    }
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Signals)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}

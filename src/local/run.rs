@@ -1,0 +1,41 @@
+//! What the command line asks for is done here.
+
+use super::{
+    command::{self, Command},
+    configuration::LocalSettings,
+    listen::listen,
+    once::once,
+    output::write,
+};
+use crate::{error::Result, invocation::Functions};
+use std::{env, io, process};
+
+/// Runs the command line. A one-shot invocation exits the process.
+#[expect(clippy::exit, reason = "a command line ends with its exit code")]
+pub(crate) async fn run(functions: Functions, settings: LocalSettings) -> Result<()> {
+    let (program, command) = {
+        let mut arguments = env::args_os();
+        (
+            command::program(arguments.next()),
+            command::parse(arguments),
+        )
+    };
+    match command {
+        Ok(Command::Help) => write(&mut io::stdout(), command::help(&program).as_bytes()),
+        Ok(Command::Listen(address)) => {
+            return listen(functions, settings, &program, address).await;
+        }
+        Ok(Command::Once { source, handler }) => {
+            let code = once(&functions, &settings, &program, source, handler).await?;
+            process::exit(code)
+        }
+        Err(mistake) => {
+            write(
+                &mut io::stderr(),
+                format!("{program}: {mistake}\n").as_bytes(),
+            );
+            process::exit(2);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! The settings of a [`Runtime`].
+
+use super::Runtime;
+#[cfg(feature = "lambda")]
+use crate::invocation::InvocationService;
+use crate::invocation::NeverCalled;
+use std::time::Duration;
+
+impl Runtime {
+    /// Sets the outcome of an invocation whose callback was never called: see [`NeverCalled`].
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Runtime, NeverCalled, Value};
+    ///
+    /// let forgetful = |_: Value, _: Context, _: Callback| {};
+    /// let runtime = Runtime::new(forgetful).never_called(NeverCalled::Null);
+    /// # drop(runtime);
+    /// ```
+    pub fn never_called(mut self, never_called: NeverCalled) -> Self {
+        self.settings.never_called = never_called;
+        self
+    }
+
+    /// Has an invocation that has no answer `margin` before its deadline fail by itself, with the
+    /// error `Runtime.NoResponseBeforeDeadline` that names what is still running. Otherwise it has
+    /// until the deadline, where Lambda stops the process and answers for it.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Runtime, Value, json};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let slow = |_: Value, context: Context, callback: Callback| {
+    ///     context.spawn(async move {
+    ///         tokio::time::sleep(Duration::from_secs(60)).await;
+    ///         callback.succeed(json!("too late"));
+    ///     });
+    /// };
+    /// let runtime = Runtime::new(slow).fail_before_deadline(Duration::from_millis(980));
+    /// let context = Context::builder().timeout(Duration::from_secs(1)).build();
+    /// let error = runtime.invoke(json!({}), context).await.result.unwrap_err();
+    /// assert_eq!(error.error_type(), "Runtime.NoResponseBeforeDeadline");
+    /// // no response 980 ms before the deadline; aborted: the task spawned at src/main.rs:5:13
+    /// println!("{}", error.message());
+    /// # }
+    /// ```
+    pub fn fail_before_deadline(mut self, margin: Duration) -> Self {
+        self.settings.fail_before_deadline = Some(margin);
+        self
+    }
+
+    /// Lays a tower layer round the invocations of all handlers, outside of the layers that are there;
+    /// on Lambda, locally and in [`invoke`](Self::invoke) alike.
+    ///
+    /// Layers for lambda_runtime's own `Runtime::layer` fit, and so does any that takes a service
+    /// as it comes, such as tower's timeout. When the layers end without an answer of the handler,
+    /// their error is the answer. The answer itself does not come past: it is posted within.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Runtime, Value, json};
+    /// use std::time::Duration;
+    /// use tower::timeout::TimeoutLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let slow = async |_: Value, _: Context, callback: Callback| {
+    ///     tokio::time::sleep(Duration::from_secs(2)).await;
+    ///     callback.succeed(json!("too late"));
+    /// };
+    /// let runtime = Runtime::new(slow).layer(TimeoutLayer::new(Duration::from_millis(10)));
+    /// let error = runtime.invoke(json!({}), Context::default()).await.result.unwrap_err();
+    /// assert_eq!(error.error_type(), "Elapsed");
+    /// # }
+    /// ```
+    #[cfg(feature = "lambda")]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: tower::Layer<InvocationService>,
+        L::Service: tower::Service<
+                lambda_runtime::LambdaInvocation,
+                Response = (),
+                Error: Into<lambda_runtime_api_client::BoxError>,
+                Future: Send,
+            > + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.layers = Some(self.layers.unwrap_or_default().add(&layer));
+        self
+    }
+
+    /// Registers a resource that lets go before a SnapStart snapshot is taken, and is set up again
+    /// after it was restored; see lambda_runtime's documentation of the trait for the order. Where
+    /// there is no SnapStart, and locally, it is never called.
+    ///
+    /// ```
+    /// use nodeback::{Runtime, SnapStartResource, Value};
+    /// use std::sync::Arc;
+    ///
+    /// struct Pool; // its hooks do nothing unless they are written
+    /// impl SnapStartResource for Pool {}
+    ///
+    /// let handler = async |event: Value| Ok::<_, nodeback::Error>(event);
+    /// let runtime = Runtime::new(handler).register_snapstart_resource(Arc::new(Pool));
+    /// # drop(runtime);
+    /// ```
+    #[cfg(feature = "lambda")]
+    pub fn register_snapstart_resource(
+        mut self,
+        resource: std::sync::Arc<dyn lambda_runtime::SnapStartResource>,
+    ) -> Self {
+        self.snapstart.push(resource);
+        self
+    }
+
+    /// Runs a hook when the process is told to end, after those that were set before: on Lambda through lambda_runtime's graceful
+    /// shutdown, which gives it half a second; locally after Ctrl-C or SIGTERM, when what was
+    /// in flight has been answered.
+    ///
+    /// ```
+    /// use nodeback::{Runtime, Value};
+    ///
+    /// let handler = async |event: Value| Ok::<_, nodeback::Error>(event);
+    /// let runtime = Runtime::new(handler).on_shutdown(async || println!("flushed"));
+    /// # drop(runtime);
+    /// ```
+    #[cfg(feature = "graceful-shutdown")]
+    pub fn on_shutdown<F>(mut self, hook: impl FnOnce() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.on_shutdown.push(Box::new(|| Box::pin(hook())));
+        self
+    }
+
+    /// Sets the address that the local server listens on, `host:port`, unless the command line or the
+    /// environment says otherwise.
+    ///
+    /// ```
+    /// let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
+    /// let runtime = nodeback::Runtime::new(handler).local_address("127.0.0.1:3000");
+    /// # drop(runtime);
+    /// ```
+    #[cfg(feature = "local")]
+    pub fn local_address(mut self, address: impl Into<String>) -> Self {
+        self.local.address = Some(address.into());
+        self
+    }
+
+    /// Sets how long an invocation may take when it runs locally, unless the environment says otherwise. Zero
+    /// means without a limit.
+    ///
+    /// ```
+    /// let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
+    /// let minute = std::time::Duration::from_secs(60);
+    /// let runtime = nodeback::Runtime::new(handler).local_timeout(minute);
+    /// # drop(runtime);
+    /// ```
+    #[cfg(feature = "local")]
+    pub fn local_timeout(mut self, timeout: Duration) -> Self {
+        self.local.timeout = Some(timeout);
+        self
+    }
+}
