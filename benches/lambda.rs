@@ -268,7 +268,7 @@ fn measure(candidates: &[&Candidate], rounds: usize) -> Rounds {
 /// Forwards and backwards, so that none comes always after the same one.
 fn in_turn(candidates: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..candidates).map(move |at| {
-        if round.is_multiple_of(2) {
+        if round % 2 == 0 {
             at
         } else {
             candidates - 1 - at

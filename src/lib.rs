@@ -19,7 +19,7 @@
 //! ```
 //!
 //! The same program runs on AWS Lambda, locally (`hello event.json`, or `hello` for a server
-//! that the AWS CLI and any SDK can call), and in a unit test, in process: see [`run`] and
+//! that the AWS CLI and any SDK can call), and in a unit test, in process: see [`run`](fn@run) and
 //! [`invoke`](fn@invoke).
 //!
 //! | to | read |
@@ -71,7 +71,7 @@
 //!
 //! # The shapes of a handler
 //!
-//! [`run`] and [`invoke`](fn@invoke) take a function or closure of any of these:
+//! [`run`](fn@run) and [`invoke`](fn@invoke) take a function or closure of any of these:
 //!
 #![doc = include_str!("docs/shapes.md")]
 //!
@@ -172,11 +172,11 @@
 //!
 //! | feature | what it brings | default |
 //! | --- | --- | --- |
-//! | `lambda` | [`run`] on AWS Lambda, by the API client of the official `lambda_runtime`, whose layers fit | yes |
-//! | `local` | [`run`] locally: the command line and the Invoke API | yes |
+//! | `lambda` | [`run`](fn@run) on AWS Lambda, by the API client of the official `lambda_runtime`, whose layers fit | yes |
+//! | `local` | [`run`](fn@run) locally: the command line and the Invoke API | yes |
 //! | `graceful-shutdown` | [`Runtime::on_shutdown`]: a hook before the process ends | no |
 //!
-//! Without any the core remains, and no HTTP crate: everything here but [`run`].
+//! Without any the core remains, and no HTTP crate: everything here but [`run`](fn@run).
 //!
 //! The crate is tested on the Rust release that `rust-version` in its `Cargo.toml` names.
 

@@ -104,7 +104,7 @@ impl Runtime {
         }
     }
 
-    /// Runs the handlers: see [`run`].
+    /// Runs the handlers: see [`run`](fn@crate::run).
     ///
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")]

@@ -42,7 +42,8 @@ async fn what_keeps_the_state_from_being_made_is_told_to_lambda_and_ends_the_pro
 #[test]
 fn at_the_local_server_it_ends_the_process_too() {
     let run = output(example("shared_state").arg("-"), "{}");
-    let line = "Error: MissingSetting: STOCK_URL is not set\n    at examples/ecosystem/shared_state.rs:";
+    let line =
+        "Error: MissingSetting: STOCK_URL is not set\n    at examples/ecosystem/shared_state.rs:";
     let stderr = String::from_utf8(run.stderr).unwrap();
     assert!(stderr.starts_with(line), "{stderr}");
     assert_eq!((run.stdout, run.status.code()), (vec![], Some(1)));

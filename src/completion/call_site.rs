@@ -71,29 +71,46 @@ impl fmt::Display for CallSite {
     }
 }
 
-/// Which handle a signaller is, so that a lost one can be named: where it was cloned, or a stand-in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which handle a signaller is, so that an error can name it: where it was cloned, or a stand-in.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin(&'static Location<'static>);
+
+/// The stand-ins. They are statics and not constants: a constant would be evaluated once more in each crate
+/// that uses a generic function of this one, and would be another location there.
+static FIRST: &Location<'static> = Location::caller();
+static CONTEXT: &Location<'static> = Location::caller();
 
 impl Origin {
     /// The handle that the pair or the invocation was made with.
-    pub(crate) const FIRST: Self = Origin(Location::caller());
+    #[inline]
+    pub(crate) fn first() -> Self {
+        Origin(FIRST)
+    }
+
     /// The context, which can signal through `succeed`, `fail` and `done`.
-    pub(crate) const CONTEXT: Self = Origin(Location::caller());
+    #[inline]
+    pub(crate) fn context() -> Self {
+        Origin(CONTEXT)
+    }
 
     /// A clone that is made here.
     #[track_caller]
     pub(crate) fn clone_here() -> Self {
         Origin(Location::caller())
     }
+
+    #[inline]
+    pub(crate) fn is_context(self) -> bool {
+        ptr::eq(self.0, CONTEXT)
+    }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            origin if origin == Origin::FIRST => f.write_str("the callback itself"),
-            origin if origin == Origin::CONTEXT => f.write_str("the context"),
-            Origin(location) => write!(f, "a clone made at {location}"),
+        match self.0 {
+            location if ptr::eq(location, FIRST) => f.write_str("the callback itself"),
+            location if ptr::eq(location, CONTEXT) => f.write_str("the context"),
+            location => write!(f, "a clone made at {location}"),
         }
     }
 }

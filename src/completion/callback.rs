@@ -2,7 +2,7 @@
 
 use super::{
     call_site::{CallSite, Origin},
-    completion::Completion,
+    future::Completion,
     literal::{self, Literal},
     responder::Responder,
     slot::slot,
@@ -308,7 +308,7 @@ pub(crate) fn into_callback<R: Send + 'static>(
 /// LastDrop a handle that the handler never had, so that its loss is not named.
 pub(crate) fn unused<R: Send + 'static>(mut callback: Callback<R>) {
     if let Target::Invocation { responder, .. } = &mut callback.target {
-        *responder.origin() = Origin::CONTEXT;
+        *responder.origin() = Origin::context();
     }
 }
 

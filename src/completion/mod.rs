@@ -6,7 +6,7 @@
 
 mod call_site;
 mod callback;
-mod completion;
+mod future;
 mod literal;
 mod never_called;
 mod notice;
@@ -21,7 +21,7 @@ pub use call_site::CallSite;
 pub(crate) use call_site::Origin;
 pub use callback::{Callback, callback};
 pub(crate) use callback::{into_callback, unused};
-pub use completion::{Completion, TimedOut};
+pub use future::{Completion, TimedOut};
 pub(crate) use notice::before_notices;
 pub use promisify::{callbackify, promisify};
 pub(crate) use responder::{InvocationWaiter, Responder, Signal};

@@ -2,7 +2,7 @@
 
 use super::{
     callback::{Callback, callback},
-    completion::Completion,
+    future::Completion,
 };
 use crate::error::IntoError;
 use std::future::Future;

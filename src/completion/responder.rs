@@ -44,7 +44,7 @@ impl Attached<Signal> for InvocationShared {
     fn never_called(&self, origin: Origin) -> Signal {
         // The context and the event loop keep handles of their own, which are dropped last. The handle to
         // name is the callback that was dropped before them.
-        let dropped = (origin == Origin::CONTEXT).then(|| self.dropped.lock().take());
+        let dropped = origin.is_context().then(|| self.dropped.lock().take());
         let dropped = dropped.flatten();
         Signal::NeverCalled(match dropped {
             Some(LastDrop::Handle(lost)) => lost.error(),
@@ -73,7 +73,7 @@ impl Responder {
             span,
             dropped: Mutex::new(None),
         });
-        signaller.1 = Origin::CONTEXT;
+        signaller.1 = Origin::context();
         let responder = Responder {
             signaller,
             at_once: false,
@@ -96,7 +96,7 @@ impl Responder {
 
     /// Another one, which is not named when it is the last to go.
     pub(crate) fn to_keep(&self) -> Self {
-        self.clone_as(Origin::CONTEXT, false)
+        self.clone_as(Origin::context(), false)
     }
 
     pub(super) fn first(&self) -> Option<CallSite> {
@@ -174,7 +174,7 @@ impl InvocationShared {
 impl Drop for Responder {
     fn drop(&mut self) {
         let Signaller(slot, origin) = &self.signaller;
-        if *origin != Origin::CONTEXT && slot.first.get().is_none() {
+        if !origin.is_context() && slot.first.get().is_none() {
             let mut dropped = slot.attached.dropped.lock();
             // A callback that its wrapper's notice came through is dropped right after.
             if !(notice::is_being_given() && matches!(*dropped, Some(LastDrop::Notice(_)))) {

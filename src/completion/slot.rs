@@ -160,7 +160,7 @@ pub(crate) fn slot<T, A: Attached<T>>(attached: A) -> (Signaller<T, A>, Waiter<T
         value: UnsafeCell::new(MaybeUninit::uninit()),
         attached,
     })));
-    let signaller = Signaller(Handle(shared), Origin::FIRST);
+    let signaller = Signaller(Handle(shared), Origin::first());
     let waiter = Waiter {
         slot: Handle(shared),
         done: false,

@@ -85,7 +85,7 @@ impl<R: 'static> Wrapper<R> {
 impl<R: 'static> Drop for Wrapper<R> {
     fn drop(&mut self) {
         if let Some(f) = self.f.get_mut().take() {
-            let lost = DroppedHandle::here(Origin::FIRST);
+            let lost = DroppedHandle::here(Origin::first());
             notice::give(move || {
                 let error = lost.error_of("the last callback of a wrapper was dropped");
                 f(Some(error), None);
@@ -190,10 +190,11 @@ impl<R: Send + 'static> Target<R> {
         let is_notice = |outcome: &Result<_>| {
             notice::is_being_given() || outcome.as_ref().is_err_and(Error::is_never_called)
         };
-        if let Err((outcome, first)) = self.try_signal(outcome, call_site)
-            && !is_notice(&outcome)
-        {
-            self.reject(first, call_site, false);
+        match self.try_signal(outcome, call_site) {
+            Err((outcome, first)) if !is_notice(&outcome) => {
+                self.reject(first, call_site, false);
+            }
+            _ => {}
         }
     }
 }

@@ -184,7 +184,7 @@ impl Context {
     /// }
     /// ```
     pub fn done_callback<R: Serialize + Send + 'static>(&self) -> Callback<R> {
-        let responder = self.responder.clone_as(Origin::CONTEXT, true);
+        let responder = self.responder.clone_as(Origin::context(), true);
         into_callback(responder, json::to_json)
     }
 
@@ -320,7 +320,7 @@ impl Context {
     }
 
     pub(super) fn callback<R: Serialize + Send + 'static>(&self) -> Callback<R> {
-        let responder = self.responder.clone_as(Origin::FIRST, false);
+        let responder = self.responder.clone_as(Origin::first(), false);
         into_callback(responder, json::to_json)
     }
 }

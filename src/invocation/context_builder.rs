@@ -152,6 +152,7 @@ impl ContextBuilder {
     }
 
     /// Sets the members that not every invocation has.
+    #[cfg(any(feature = "lambda", feature = "local"))]
     pub(crate) fn optional(mut self, set: impl FnOnce(&mut ContextMembers)) -> Self {
         set(Arc::make_mut(&mut self.members));
         self

@@ -15,7 +15,7 @@ pub(crate) fn from_json<E: DeserializeOwned + 'static>(body: Bytes) -> Result<E,
     }
     let body = raw.unwrap_or_default();
     // To know at once that it is all text is less work than to look at each string.
-    let event = match str::from_utf8(&body) {
+    let event = match std::str::from_utf8(&body) {
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(&body),
     };

@@ -49,6 +49,7 @@ pub(crate) use layers::Layers;
 pub use members::{CognitoIdentity, ContextMembers};
 pub(crate) use settings::InvocationSettings;
 pub use settings::NeverCalled;
+#[cfg(any(feature = "lambda", feature = "local"))]
 pub(crate) use sink::Sink;
 pub use task::Task;
 pub use task_output::TaskOutput;

@@ -94,9 +94,11 @@ impl Running {
         let closed = self.waiter.close();
         // It was set before the signal was accepted.
         let first = self.waiter.slot.first.get();
-        if let (Some(Signal::Outcome { outcome, waits }), Some(first)) = (closed, first)
-            && !(waits && outcome.is_ok())
-        {
+        let accepted = match closed {
+            Some(Signal::Outcome { outcome, waits }) => !(waits && outcome.is_ok()),
+            _ => false,
+        };
+        if let Some(first) = first.filter(|_| accepted) {
             let shared = &self.waiter.slot.attached;
             shared.reject(CallSite::Closed, first, false);
         }
@@ -187,8 +189,10 @@ impl Running {
                 Turn::Failed(error) => return Poll::Ready(Err(error)),
                 Turn::Yielded => return Poll::Pending,
                 Turn::Idle { empty } => {
-                    if empty && let Some(body) = self.deferred.take() {
-                        return Poll::Ready(Ok(body));
+                    if empty {
+                        if let Some(body) = self.deferred.take() {
+                            return Poll::Ready(Ok(body));
+                        }
                     }
                     self.invocation.release_callback();
                     match self.waiter.poll(cx) {

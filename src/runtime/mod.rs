@@ -53,19 +53,19 @@ pub fn exports() -> Runtime {
     }
 }
 
-/// Handlers with their settings: what [`run`] and [`invoke`](crate::invoke()) make of one, for who
-/// wants others than theirs.
+/// A set of handlers and the settings to run them with. Use it instead of [`run`](fn@crate::run) and
+/// [`invoke`](fn@crate::invoke) to change the defaults.
 ///
-/// | setting | by default | environment, which goes first |
+/// | Setting | Default | Environment variable, which overrides it |
 /// | --- | --- | --- |
-/// | [`never_called`](Self::never_called) | [`NeverCalled::Fail`] | `NODEBACK_NEVER_CALLED`: `fail` or `null` |
+/// | [`never_called`](Self::never_called) | [`NeverCalled::Fail`](crate::NeverCalled::Fail) | `NODEBACK_NEVER_CALLED`: `fail` or `null` |
 /// | [`fail_before_deadline`](Self::fail_before_deadline) | off | `NODEBACK_FAIL_BEFORE_DEADLINE`: milliseconds; 0 for off |
-/// | [`listen`](Self::listen), locally | `127.0.0.1:9000` | `NODEBACK_LISTEN`; `--listen` before it |
-/// | [`timeout`](Self::timeout), locally | 3 s | `AWS_LAMBDA_FUNCTION_TIMEOUT`: seconds; 0 for none |
-/// | the memory that the context tells of | 128 MB | `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` |
-/// | invocations in flight, on Lambda | 1 | `AWS_LAMBDA_MAX_CONCURRENCY` |
-/// | the shape of the log | text | `AWS_LAMBDA_LOG_FORMAT`: `Text` or `JSON` |
-/// | what is logged | `INFO` | `AWS_LAMBDA_LOG_LEVEL`, or `RUST_LOG`: a level |
+/// | [`local_address`](Self::local_address) | `127.0.0.1:9000` | `NODEBACK_LISTEN`; the option `--listen` overrides both |
+/// | [`local_timeout`](Self::local_timeout) | 3 s | `AWS_LAMBDA_FUNCTION_TIMEOUT`: seconds; 0 for none |
+/// | the memory size in the context, locally | 128 MB | `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` |
+/// | concurrent invocations, on Lambda | 1 | `AWS_LAMBDA_MAX_CONCURRENCY` |
+/// | the format of the log | text | `AWS_LAMBDA_LOG_FORMAT`: `Text` or `JSON` |
+/// | the level of the log | `INFO` | `AWS_LAMBDA_LOG_LEVEL`, or `RUST_LOG`: a level |
 ///
 /// ```
 /// use nodeback::{Callback, Context, Runtime, NeverCalled, Value, json};

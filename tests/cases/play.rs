@@ -270,7 +270,7 @@ fn start(side: Side, case: &Case, api: &RuntimeApi) -> Child {
     let mut command = tokio::process::Command::from(command);
     let program = command.as_std().get_program().to_owned();
     let child = command.kill_on_drop(true).spawn();
-    child.unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+    child.unwrap_or_else(|error| panic!("{}: {error}", program.to_string_lossy()))
 }
 
 /// An answer byte for byte; of a trace only whether there is one.

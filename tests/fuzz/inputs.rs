@@ -2,6 +2,7 @@
 //! run takes 1,000,000.
 
 #![allow(
+    clippy::print_stderr,
     dead_code,
     unreachable_pub,
     reason = "each test uses a part of it, in the crate and beside it"

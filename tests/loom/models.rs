@@ -232,7 +232,7 @@ fn act(
             Err((handle, value)) => handle.signal(value, place).map_err(|(_, first)| first),
         },
         Act::CloneAndCall => {
-            let clone = handle.clone_as(Origin::FIRST);
+            let clone = handle.clone_as(Origin::first());
             drop(handle);
             clone.signal(value(), place).map_err(|(_, first)| first)
         }
@@ -297,7 +297,7 @@ fn at_once(acts: &[Act], how: Wait) {
     let places = [here(), here(), here()];
     let (first, waiter) = slot(Shared::new(&ledger));
     let mut handles: Vec<_> = (1..acts.len())
-        .map(|_| first.clone_as(Origin::FIRST))
+        .map(|_| first.clone_as(Origin::first()))
         .collect();
     handles.push(first);
     let threads: Vec<_> = handles

@@ -7,7 +7,7 @@ use crate::{completion::Callback, error::Error};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt, sync::Arc};
 
-/// A function or closure that [`run`](crate::run) and [`invoke`](crate::invoke()) accept.
+/// A function or closure that [`run`](fn@crate::run) and [`invoke`](crate::invoke()) accept.
 ///
 #[doc = include_str!("../../docs/shapes.md")]
 ///
