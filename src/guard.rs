@@ -59,7 +59,7 @@ pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(f)).map_err(Panic::of)
 }
 
-/// LastDrop a value whose destructor may panic.
+/// Drops a value whose destructor may panic.
 pub(crate) fn discard<T>(value: T) {
     // The panic hook has printed the message; there is nothing left that could fail.
     let _ = guarded(|| drop(value));
@@ -90,7 +90,7 @@ impl<F: Future + ?Sized> Guarded<F> {
 }
 
 impl<F: Future + ?Sized> Guarded<F> {
-    /// LastDrop the future, and panics as its destructor does.
+    /// Drops the future, and panics as its destructor does.
     pub(crate) fn drop_unguarded(mut self) {
         self.0 = None;
     }

@@ -178,7 +178,11 @@
 //!
 //! Without any the core remains, and no HTTP crate: everything here but [`run`](fn@run).
 //!
-//! The crate is tested on the Rust release that `rust-version` in its `Cargo.toml` names.
+//! The crate supports Rust 1.85, with every feature.
+//!
+//! nodeback turns on two features of serde_json, which Cargo unifies for the whole program:
+//! `preserve_order` (each `Map` keeps the order of insertion, as JavaScript's objects do) and
+//! `float_roundtrip` (each number is read as the nearest `f64`, at the price of slower parsing).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // What a feature brings is linked to where it is there; the documentation of all has each link.

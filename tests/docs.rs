@@ -126,3 +126,48 @@ fn every_compile_error_is_in_the_page_on_troubleshooting() {
         }
     }
 }
+
+/// Every file under a folder, as paths that start with the name of that folder.
+fn files(folder: &Path, prefix: &str, all: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let path = format!("{prefix}/{}", entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            files(&entry.path(), &path, all);
+        } else {
+            all.insert(path);
+        }
+    }
+}
+
+#[test]
+fn source_files_that_a_page_names_exist() {
+    let mut all = BTreeSet::new();
+    for folder in ["benches", "examples", "src", "tests"] {
+        files(
+            &Path::new(ROOT).join(folder),
+            &format!("/{folder}"),
+            &mut all,
+        );
+    }
+    let pages = [
+        "README.md",
+        ".github/CONTRIBUTING.md",
+        "src/docs/internals.md",
+        "src/docs/reliability.md",
+    ];
+    let mut named = 0;
+    for page in pages {
+        let text = fs::read_to_string(Path::new(ROOT).join(page)).unwrap();
+        let quoted = text.split('`').skip(1).step_by(2);
+        for path in quoted.filter(|text| text.ends_with(".rs") && !text.contains(' ')) {
+            let end = format!("/{path}");
+            assert!(
+                all.iter().any(|file| file.ends_with(&end)),
+                "{page} names `{path}`"
+            );
+            named += 1;
+        }
+    }
+    assert!(named > 30, "only {named} names were found");
+}

@@ -56,7 +56,7 @@ fn handler(event: Value, context: Context, callback: Callback) -> Result<(), Err
                 callback.succeed(event);
             });
         }
-        // LastDrop the callback.
+        // Drops the callback.
         _ => {}
     }
     Ok(())

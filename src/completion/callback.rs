@@ -76,7 +76,7 @@ impl<R: Send + 'static> Callback<R> {
     }
 
     #[inline(always)]
-    fn signal(self, outcome: Result<Option<R>>, call_site: CallSite) {
+    pub(super) fn signal(self, outcome: Result<Option<R>>, call_site: CallSite) {
         match self.target {
             // The only handle that is left takes a way of its own. It is not where there is a
             // `literal`, which holds another one.
@@ -227,63 +227,6 @@ impl<R: Send + 'static> Callback<R> {
         self.target.signalled().is_some()
     }
 
-    /// The callback as a closure that takes a `Result`, for APIs that want an `FnOnce`.
-    ///
-    /// ```
-    /// let (callback, completion) = nodeback::callback::<i32>();
-    /// let done = callback.into_once();
-    /// done("7".parse::<i32>());
-    /// assert_eq!(completion.wait().unwrap(), Some(7));
-    /// ```
-    #[track_caller]
-    pub fn into_once<E, M>(self) -> impl FnOnce(Result<R, E>) + Send + 'static
-    where
-        E: IntoError<M>,
-    {
-        let call_site = at();
-        move |result: Result<R, E>| {
-            self.signal(result.map(Some).map_err(IntoError::into_error), call_site);
-        }
-    }
-
-    /// The callback as an error-first closure, `(error, result)`: Node's `callback` passed on as a
-    /// function value.
-    ///
-    /// ```
-    /// let (callback, completion) = nodeback::callback::<i32>();
-    /// let done = callback.into_error_first();
-    /// done(None::<std::io::Error>, Some(7));
-    /// assert_eq!(completion.wait().unwrap(), Some(7));
-    /// ```
-    #[track_caller]
-    pub fn into_error_first<E, M>(self) -> impl FnOnce(Option<E>, Option<R>) + Send + 'static
-    where
-        E: IntoError<M>,
-    {
-        let call_site = at();
-        move |error: Option<E>, result| {
-            let error = error.map(IntoError::into_error);
-            self.signal(error.map_or(Ok(result), Err), call_site);
-        }
-    }
-
-    /// The callback as a closure that takes an error only: Node's `promise.catch(callback)`.
-    ///
-    /// ```
-    /// let (callback, completion) = nodeback::callback::<()>();
-    /// let on_error = callback.into_error_only();
-    /// on_error("connection lost");
-    /// assert_eq!(completion.wait().unwrap_err().message(), "connection lost");
-    /// ```
-    #[track_caller]
-    pub fn into_error_only<E, M>(self) -> impl FnOnce(E) + Send + 'static
-    where
-        E: IntoError<M>,
-    {
-        let call_site = at();
-        move |error: E| self.signal(Err(error.into_error()), call_site)
-    }
-
     /// Signals what a handler returned, which is sent at once, as in Node. A result without content
     /// says nothing that a signal before it has not said: it is not reported.
     pub(crate) fn returned(mut self, result: Result<R, Error>) {
@@ -305,7 +248,7 @@ pub(crate) fn into_callback<R: Send + 'static>(
     Callback::new(Target::Invocation { responder, encode })
 }
 
-/// LastDrop a handle that the handler never had, so that its loss is not named.
+/// Drops a handle that the handler never had, so that no error names it.
 pub(crate) fn unused<R: Send + 'static>(mut callback: Callback<R>) {
     if let Target::Invocation { responder, .. } = &mut callback.target {
         *responder.origin() = Origin::context();
@@ -324,7 +267,7 @@ fn signal_beside<R: Send + 'static>(
 
 #[inline(always)]
 #[track_caller]
-fn at() -> CallSite {
+pub(super) fn at() -> CallSite {
     CallSite::Call {
         location: Location::caller(),
     }

@@ -6,6 +6,7 @@
 
 mod call_site;
 mod callback;
+mod function_values;
 mod future;
 mod literal;
 mod never_called;

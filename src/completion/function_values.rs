@@ -1,0 +1,63 @@
+//! A callback passed on as a closure, for APIs that take one.
+
+use super::callback::{Callback, at};
+use crate::error::{IntoError, Result};
+
+impl<R: Send + 'static> Callback<R> {
+    /// The callback as a closure that takes a `Result`, for APIs that want an `FnOnce`.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<i32>();
+    /// let done = callback.into_once();
+    /// done("7".parse::<i32>());
+    /// assert_eq!(completion.wait().unwrap(), Some(7));
+    /// ```
+    #[track_caller]
+    pub fn into_once<E, M>(self) -> impl FnOnce(Result<R, E>) + Send + 'static
+    where
+        E: IntoError<M>,
+    {
+        let call_site = at();
+        move |result: Result<R, E>| {
+            self.signal(result.map(Some).map_err(IntoError::into_error), call_site);
+        }
+    }
+
+    /// The callback as an error-first closure, `(error, result)`: Node's `callback` passed on as a
+    /// function value.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<i32>();
+    /// let done = callback.into_error_first();
+    /// done(None::<std::io::Error>, Some(7));
+    /// assert_eq!(completion.wait().unwrap(), Some(7));
+    /// ```
+    #[track_caller]
+    pub fn into_error_first<E, M>(self) -> impl FnOnce(Option<E>, Option<R>) + Send + 'static
+    where
+        E: IntoError<M>,
+    {
+        let call_site = at();
+        move |error: Option<E>, result| {
+            let error = error.map(IntoError::into_error);
+            self.signal(error.map_or(Ok(result), Err), call_site);
+        }
+    }
+
+    /// The callback as a closure that takes an error only: Node's `promise.catch(callback)`.
+    ///
+    /// ```
+    /// let (callback, completion) = nodeback::callback::<()>();
+    /// let on_error = callback.into_error_only();
+    /// on_error("connection lost");
+    /// assert_eq!(completion.wait().unwrap_err().message(), "connection lost");
+    /// ```
+    #[track_caller]
+    pub fn into_error_only<E, M>(self) -> impl FnOnce(E) + Send + 'static
+    where
+        E: IntoError<M>,
+    {
+        let call_site = at();
+        move |error: E| self.signal(Err(error.into_error()), call_site)
+    }
+}

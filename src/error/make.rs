@@ -1,0 +1,83 @@
+//! How this crate makes errors.
+
+use super::{Cause, Error, Inner, Kind, short_name};
+use crate::guard::{self, Panic};
+use std::{backtrace::Backtrace, borrow::Cow, error::Error as StdError, panic::Location};
+
+impl Error {
+    pub(super) fn make(
+        error_type: Cow<'static, str>,
+        message: String,
+        kind: Kind,
+        cause: Cause,
+        location: Option<&'static Location<'static>>,
+    ) -> Self {
+        let backtrace = Backtrace::capture();
+        Error(Box::new(Inner {
+            error_type,
+            message,
+            kind,
+            cause,
+            location,
+            backtrace,
+        }))
+    }
+
+    pub(super) fn from_std<E: StdError + Send + Sync + 'static>(
+        error: E,
+        location: Option<&'static Location<'static>>,
+    ) -> Self {
+        let (name, message) = (short_name::of::<E>(), guard::text(&error));
+        Self::make(
+            name.into(),
+            message,
+            Kind::Error,
+            Cause::Same(Box::new(error)),
+            location,
+        )
+    }
+
+    /// An error of this crate. Its trace does not say where it was made, which would help nobody.
+    pub(crate) fn ours(error_type: &'static str, message: impl Into<String>) -> Self {
+        Self::make(
+            error_type.into(),
+            message.into(),
+            Kind::Error,
+            Cause::None,
+            None,
+        )
+    }
+
+    /// A notice that a callback was never called.
+    pub(crate) fn never_called(message: String) -> Self {
+        Self::make(
+            "Runtime.CallbackNotCalled".into(),
+            message,
+            Kind::NeverCalled,
+            Cause::None,
+            None,
+        )
+    }
+
+    /// Whether this is the notice that some callback was never called.
+    pub(crate) fn is_never_called(&self) -> bool {
+        matches!(self.0.kind, Kind::NeverCalled)
+    }
+
+    /// Where it was made, if that is in the user's code.
+    #[cfg(feature = "lambda")]
+    pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
+        self.0.location
+    }
+
+    /// The error of code that panicked.
+    pub(crate) fn panic(Panic(message): Panic) -> Self {
+        Self::make(
+            "Runtime.Panic".into(),
+            message,
+            Kind::Panic,
+            Cause::None,
+            None,
+        )
+    }
+}

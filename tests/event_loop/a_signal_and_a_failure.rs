@@ -1,0 +1,36 @@
+use super::*;
+
+#[test]
+fn of_one_task_count_in_their_order() {
+    on_every_flavor(async || {
+        let handler = |event: Value, context: Context, callback: Callback| {
+            context.spawn(async move {
+                match event.as_str() {
+                    Some("error") => callback.fail("first"),
+                    Some("context") => Context::current().unwrap().succeed("first"),
+                    _ => callback.succeed(json!("deferred")),
+                }
+                Err::<(), _>("second")
+            });
+        };
+        let invoke = async |event| {
+            let outcome = nodeback::invoke(handler, event, Context::default()).await;
+            outcome.result.map_err(|error| error.message().to_owned())
+        };
+        assert_eq!(invoke("error").await, Err("first".into()));
+        assert_eq!(invoke("context").await, Ok(json!("first")));
+        // A success that waits gives way to an error, as in Node.
+        assert_eq!(invoke("deferred").await, Err("second".into()));
+    });
+}
+
+#[test]
+fn of_two_tasks_count_in_the_order_of_the_tasks() {
+    on_every_flavor(async || {
+        let handler = |_: Value, context: Context, callback: Callback| {
+            context.spawn(async { Err::<(), _>("first") });
+            context.spawn(async move { callback.fail("second") });
+        };
+        assert_eq!(failure(invoke(handler).await), "string: first");
+    });
+}

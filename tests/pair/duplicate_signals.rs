@@ -1,0 +1,114 @@
+use super::*;
+
+#[test]
+fn every_way_of_signalling_reports_both_places() {
+    let log = Log::start();
+    let (callback, _completion) = nodeback::callback();
+    callback(None, Some(1));
+    let first = line!() - 1;
+    callback(None, Some(2));
+    callback.clone().succeed(2);
+    callback.clone().fail("late");
+    callback.clone().settle(Ok::<_, Error>(2));
+    callback.clone().call(None, Some(2));
+    callback.clone().into_once()(Ok::<_, Error>(2));
+    callback.clone().into_error_first()(None::<Error>, Some(2));
+    callback.clone().into_error_only()("late");
+
+    let warnings = log.warnings();
+    assert_eq!(warnings.len(), 8);
+    for (warning, again) in warnings.iter().zip(first + 2..) {
+        assert!(warning.fields["first"].starts_with(&line(first)));
+        assert!(warning.fields["duplicate"].starts_with(&line(again)));
+        assert!(warning.message.contains("signalled again"));
+    }
+}
+
+#[test]
+fn literal_call_reports_its_own_place_when_its_arguments_call_another_callback() {
+    let log = Log::start();
+    let (outer, _completion) = nodeback::callback();
+    let (inner, _inner) = nodeback::callback();
+    let call_inner = || {
+        inner(None, Some(()));
+        1
+    };
+    outer.clone().succeed(0);
+    outer(None, Some(call_inner()));
+    let again = line!() - 1;
+    assert_eq!(log.warnings().len(), 1);
+    assert!(log.warnings()[0].fields["duplicate"].starts_with(&line(again)));
+}
+
+#[test]
+fn nested_literal_calls_report_each_its_own_place() {
+    let log = Log::start();
+    let (outer, _completion) = nodeback::callback();
+    let (inner, _inner) = nodeback::callback::<()>();
+    outer(None, None);
+    let first = line!() - 1;
+    inner(None, None);
+    outer(None, Some([inner(None, None)]));
+    outer(None, Some([outer(None, None)]));
+    let again = [first + 3, first + 3, first + 4, first + 4];
+    let warnings = log.warnings();
+    assert_eq!(warnings.len(), again.len());
+    for (warning, again) in warnings.iter().zip(again) {
+        assert!(warning.fields["duplicate"].starts_with(&line(again)));
+    }
+}
+
+#[test]
+fn signal_from_a_thread_reports_its_place() {
+    let log = Log::start();
+    let (callback, _completion) = nodeback::callback();
+    callback(None, Some(1));
+    let signal = log.recording(move || callback(None, Some(2)));
+    let again = line!() - 1;
+    thread::scope(|scope| scope.spawn(signal).join().unwrap());
+    assert!(log.warnings()[0].fields["duplicate"].starts_with(&line(again)));
+}
+
+#[test]
+fn signal_after_the_completion_was_dropped_is_reported() {
+    let log = Log::start();
+    let (callback, completion) = nodeback::callback();
+    drop(completion);
+    callback.succeed(1);
+    assert_eq!(
+        log.warnings()[0].fields["first"],
+        CallSite::Closed.to_string()
+    );
+}
+
+#[test]
+fn signal_after_a_loss_cannot_be_and_a_drop_after_a_signal_is_silent() {
+    let log = Log::start();
+    let (callback, completion) = nodeback::callback();
+    let clone = callback.clone();
+    callback.succeed(1);
+    drop((clone, completion));
+    assert!(log.warnings().is_empty());
+}
+
+#[test]
+fn try_settle_tells_its_caller_and_not_the_log() {
+    let log = Log::start();
+    let (callback, _completion) = nodeback::callback();
+    callback(None, Some(1));
+    assert!(callback.try_settle(Ok::<_, Error>(2)).is_err());
+    assert!(log.warnings().is_empty());
+}
+
+#[test]
+fn flood_leaves_a_bounded_log() {
+    let log = Log::start();
+    let (callback, completion) = nodeback::callback();
+    for n in 0..10_000 {
+        callback(None, Some(n));
+    }
+    let warnings = log.warnings();
+    assert_eq!(warnings.len(), 17);
+    assert!(warnings[16].message.contains("only counted"));
+    assert_eq!(completion.wait().unwrap(), Some(0));
+}

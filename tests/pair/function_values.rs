@@ -1,0 +1,51 @@
+use super::*;
+
+#[test]
+fn into_once_takes_a_result() {
+    let (callback, completion) = nodeback::callback();
+    callback.into_once()("7".parse::<u8>());
+    assert_eq!(completion.wait().unwrap(), Some(7));
+
+    let (callback, completion) = nodeback::callback::<u8>();
+    callback.into_once()(Err("no"));
+    assert_eq!(completion.wait().unwrap_err().message(), "no");
+}
+
+#[test]
+fn into_error_first_takes_both() {
+    let (callback, completion) = nodeback::callback();
+    callback.into_error_first()(None::<io::Error>, Some(7));
+    assert_eq!(completion.wait().unwrap(), Some(7));
+
+    let (callback, completion) = nodeback::callback();
+    callback.into_error_first()(Some("no"), Some(7));
+    assert_eq!(completion.wait().unwrap_err().message(), "no");
+}
+
+#[test]
+fn into_error_only_fails() {
+    let (callback, completion) = nodeback::callback::<u8>();
+    callback.into_error_only()("no");
+    assert_eq!(completion.wait().unwrap_err().message(), "no");
+}
+
+#[test]
+fn dropped_uncalled_it_is_lost() {
+    let (callback, mut completion) = nodeback::callback::<u8>();
+    let done = callback.into_once::<Error, _>();
+    assert!(is_pending(&mut completion));
+    drop(done);
+    let error = now(&mut completion).unwrap_err();
+    assert_eq!(error.error_type(), "Runtime.CallbackNotCalled");
+}
+
+#[test]
+fn refused_it_names_where_it_was_made() {
+    let log = Log::start();
+    let (callback, _completion) = nodeback::callback();
+    callback(None, Some(1));
+    let done = callback.into_error_only();
+    let made = line!() - 1;
+    done("late");
+    assert!(log.warnings()[0].fields["duplicate"].starts_with(&line(made)));
+}
