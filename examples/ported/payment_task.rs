@@ -39,7 +39,7 @@ impl std::error::Error for CardDeclined {}
 /// What the gateway's client may fail with.
 enum Failure {
     Declined(CardDeclined),
-    DuplicateSignal(Error),
+    Refused(Error),
 }
 
 #[derive(Clone)]
@@ -68,9 +68,7 @@ async fn gateway(event: &Value) -> Result<Charge, Failure> {
     match text(event, "card") {
         card if card.ends_with("0002") => declined("insufficient_funds"),
         card if card.ends_with("0069") => declined("expired_card"),
-        card if card.ends_with("0119") => {
-            Err(Failure::DuplicateSignal(Error::msg("connect ECONNREFUSED")))
-        }
+        card if card.ends_with("0119") => Err(Failure::Refused(Error::msg("connect ECONNREFUSED"))),
         _ => Ok(Charge {
             id: format!("ch_{}", state.calls),
             cents: event["cents"].clone(),
@@ -98,7 +96,7 @@ async fn pay(event: &Value) -> Result<(Charge, bool), Error> {
     }
     let charge = gateway(event).await.map_err(|failure| match failure {
         Failure::Declined(error) => error.into_error(),
-        Failure::DuplicateSignal(error) => {
+        Failure::Refused(error) => {
             let message = format!("the gateway cannot be reached: {error}");
             Error::new("GatewayUnavailable", message).with_cause(error)
         }

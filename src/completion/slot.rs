@@ -35,7 +35,7 @@
 //! | waiter | `close` | any without `CLOSED` | adds `CLOSED` | takes value or waker, as the states say |
 //! | signaller | clone, drop | any | one handle more, one less | the last handle of all frees the slot |
 //!
-//! `tests/loom.rs` checks this file: every interleaving of a signaller and the waiter, and those of two
+//! `tests/loom/models.rs` checks this file: every interleaving of a signaller and the waiter, and those of two
 //! and three signallers with a number of preemptions that it states.
 #![allow(unsafe_code, reason = "the one place for it")]
 
