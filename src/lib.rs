@@ -244,6 +244,7 @@ mod http;
 #[path = "../tests/fuzz/inputs.rs"]
 mod inputs;
 mod invocation;
+pub mod js;
 #[cfg(feature = "lambda")]
 mod lambda;
 #[cfg(feature = "local")]
@@ -252,6 +253,7 @@ mod local;
 mod log;
 mod run;
 mod runtime;
+mod text;
 
 #[doc = include_str!("docs/porting.md")]
 pub mod porting {}

@@ -1,7 +1,7 @@
 //! What may be given as an error.
 
-use super::{Boxed, Cause, Error, Kind, js};
-use crate::guard;
+use super::{Boxed, Cause, Error, Kind};
+use crate::{guard, text};
 use serde_json::Value;
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
@@ -11,7 +11,7 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
 /// | given | `errorType` | `errorMessage` | `trace` |
 /// | --- | --- | --- | --- |
 /// | [`Error`] | its own | its own | its own |
-/// | any [`std::error::Error`] | the type's short name | its text | its causes |
+/// | any [`std::error::Error`] | the type's short name; `SyntaxError` for a `serde_json::Error` of text that is not JSON | its text | its causes |
 /// | `anyhow::Error` | `Error`, or the attached [`ErrorName`] | its text | its chain |
 /// | `Box<dyn std::error::Error + Send + Sync>` | `Error` | its text | its causes |
 /// | `&str`, `String` | `string` | the text | empty |
@@ -144,7 +144,7 @@ impl IntoError<marker::Js> for Value {
                     None,
                 )
             }
-            _ => value(js::type_of(&self), js::to_string(&self)),
+            _ => value(text::type_of(&self), text::to_string(&self)),
         }
     }
 }
@@ -165,8 +165,8 @@ macro_rules! into_error {
 into_error!("string": &str, &String, String, Box<str>, Cow<'_, str> => |text| text.to_string());
 into_error!("string": () => |()| "handled".into());
 into_error!("boolean": bool => |value| value.to_string());
-into_error!("number": f64 => js::float_to_string);
-into_error!("number": f32 => |value| js::float_to_string(value.into()));
+into_error!("number": f64 => text::float_to_string);
+into_error!("number": f32 => |value| text::float_to_string(value.into()));
 into_error!("number": i8, i16, i32, i64, isize, u8, u16, u32, u64, usize => |value| value.to_string());
 
 fn value(type_of: &'static str, text: String) -> Error {

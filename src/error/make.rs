@@ -2,7 +2,16 @@
 
 use super::{Cause, Error, Inner, Kind, short_name};
 use crate::guard::{self, Panic};
-use std::{backtrace::Backtrace, borrow::Cow, error::Error as StdError, panic::Location};
+use std::{any::Any, backtrace::Backtrace, borrow::Cow, error::Error as StdError, panic::Location};
+
+/// The `errorType` of an error: `SyntaxError` for what is not JSON, as in Node, and otherwise the name of
+/// its type.
+fn name_of<E: StdError + 'static>(error: &E) -> Cow<'static, str> {
+    match (error as &dyn Any).downcast_ref::<serde_json::Error>() {
+        Some(error) if error.is_syntax() || error.is_eof() => "SyntaxError".into(),
+        _ => short_name::of::<E>().into(),
+    }
+}
 
 impl Error {
     pub(super) fn make(
@@ -27,9 +36,9 @@ impl Error {
         error: E,
         location: Option<&'static Location<'static>>,
     ) -> Self {
-        let (name, message) = (short_name::of::<E>(), guard::text(&error));
+        let (name, message) = (name_of(&error), guard::text(&error));
         Self::make(
-            name.into(),
+            name,
             message,
             Kind::Error,
             Cause::Same(Box::new(error)),

@@ -2,7 +2,7 @@
 
 mod format;
 mod into;
-mod js;
+
 mod logged;
 mod make;
 mod short_name;

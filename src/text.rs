@@ -1,9 +1,9 @@
-//! JavaScript's text of a value, for errors that are no `Error`.
+//! Values and numbers as JavaScript prints them.
 
 use serde_json::{Number, Value};
 
 /// The value's `typeof`.
-pub(super) fn type_of(value: &Value) -> &'static str {
+pub(crate) fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null | Value::Array(_) | Value::Object(_) => "object",
         Value::Bool(_) => "boolean",
@@ -13,7 +13,7 @@ pub(super) fn type_of(value: &Value) -> &'static str {
 }
 
 /// The value's `toString()`.
-pub(super) fn to_string(value: &Value) -> String {
+pub(crate) fn to_string(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Bool(value) => value.to_string(),
@@ -42,28 +42,9 @@ fn number(value: &Number) -> String {
     }
 }
 
-/// `Number.prototype.toString`: the shortest digits that come back as the same number, with an
-/// exponent from 1e21 on and below 1e-6.
-pub(super) fn float_to_string(value: f64) -> String {
-    if value.is_nan() {
-        return "NaN".into();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "Infinity" } else { "-Infinity" }.into();
-    }
-    let size = value.abs();
-    if size == 0.0 {
-        return "0".into();
-    }
-    if (1e-6..1e21).contains(&size) {
-        return value.to_string();
-    }
-    let text = format!("{value:e}");
-    if text.contains("e-") {
-        text
-    } else {
-        text.replace('e', "e+")
-    }
+/// `Number.prototype.toString`.
+pub(crate) fn float_to_string(value: f64) -> String {
+    ryu_js::Buffer::new().format(value).to_owned()
 }
 
 #[cfg(test)]

@@ -1,0 +1,121 @@
+//! `JSON.parse` and `JSON.stringify`.
+
+use crate::error::{Error, Result};
+use serde::Serialize;
+use serde_json::{Serializer, Value, ser::Formatter};
+use std::io::{self, Write};
+
+/// Parses JSON as `JSON.parse` does. What is not JSON is an error of the type `SyntaxError`, with a message of
+/// serde_json's.
+///
+/// ```
+/// use nodeback::js;
+///
+/// # fn main() -> nodeback::Result<()> {
+/// let order = js::parse(r#"{ "id": 7 }"#)?;
+/// assert_eq!(order["id"], 7);
+/// assert_eq!(js::parse("{").unwrap_err().error_type(), "SyntaxError");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// `SyntaxError` if the text is not JSON.
+#[track_caller]
+pub fn parse(text: impl AsRef<str>) -> Result<Value> {
+    serde_json::from_str(text.as_ref()).map_err(Error::from)
+}
+
+/// Returns the JSON that `JSON.stringify` makes of a value: numbers are printed as JavaScript prints them, and
+/// integers keep all their digits.
+///
+/// ```
+/// use nodeback::{js, json};
+///
+/// # fn main() -> nodeback::Result<()> {
+/// let body = js::stringify(&json!({ "total": 125.0, "tiny": 1e-7, "large": 1e21 }))?;
+/// assert_eq!(body, r#"{"total":125,"tiny":1e-7,"large":1e+21}"#);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// If the value cannot be JSON, such as a map whose keys are not text. A [`Value`] never fails.
+#[track_caller]
+pub fn stringify(value: &(impl Serialize + ?Sized)) -> Result<String> {
+    let json = to_vec(value)?;
+    String::from_utf8(json).map_err(Error::from)
+}
+
+/// The bytes of [`stringify`].
+pub(crate) fn to_vec(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Vec<u8>> {
+    // What serde_json's own `to_vec` starts with.
+    let mut json = Vec::with_capacity(128);
+    value.serialize(&mut Serializer::with_formatter(&mut json, JsNumbers))?;
+    Ok(json)
+}
+
+/// Compact JSON, as the trait has it, whose floating-point numbers are JavaScript's.
+struct JsNumbers;
+
+impl Formatter for JsNumbers {
+    fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
+    }
+
+    fn write_f32<W: ?Sized + Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
+        // The shortest text of the `f32`, and not of the `f64` that it would become.
+        writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{json, value::RawValue};
+
+    fn text(value: &(impl Serialize + ?Sized)) -> String {
+        stringify(value).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_as_json_stringify_prints_them() {
+        for (number, printed) in [
+            (125.0, "125"),
+            (-0.0, "0"),
+            (0.1, "0.1"),
+            (1e21, "1e+21"),
+            (1e-7, "1e-7"),
+            (0.000_001, "0.000001"),
+            (123_456_789_012_345_680_000.0, "123456789012345680000"),
+            (f64::MIN_POSITIVE, "2.2250738585072014e-308"),
+            (f64::NAN, "null"),
+            (f64::INFINITY, "null"),
+        ] {
+            assert_eq!(text(&number), printed);
+            assert_eq!(text(&[number]), format!("[{printed}]"));
+        }
+        assert_eq!(text(&0.1_f32), "0.1");
+        assert_eq!(text(&2.0_f32), "2");
+    }
+
+    #[test]
+    fn integers_keep_their_digits() {
+        assert_eq!(text(&9_007_199_254_740_993_u64), "9007199254740993");
+        assert_eq!(text(&u128::MAX), u128::MAX.to_string());
+        assert_eq!(
+            text(&json!(-9_223_372_036_854_775_808_i64)),
+            "-9223372036854775808"
+        );
+    }
+
+    #[test]
+    fn everything_else_is_as_serde_json_has_it() {
+        let value = json!({ "a": ["ż \" \\ \u{7} /", null, true, {}, []], "b": { "c": "🚀" } });
+        assert_eq!(text(&value), value.to_string());
+        let raw = RawValue::from_string("[1.0, 2e2]".into()).unwrap();
+        assert_eq!(text(&raw), "[1.0, 2e2]");
+    }
+}

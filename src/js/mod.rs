@@ -1,0 +1,31 @@
+//! What JavaScript does with a value, for the lines of a port where Rust does something else: text of any
+//! value, truthiness, `JSON.parse` and `JSON.stringify`, access to members that fails as Node does, and objects
+//! that leave out what is `undefined`.
+//!
+//! | JavaScript | Rust |
+//! | --- | --- |
+//! | `'' + event.name`, `` `${event.name}` `` | [`js::to_string(event.get("name"))`](to_string) |
+//! | `String(1e21)` | [`js::number_to_string(1e21)`](number_to_string) |
+//! | `if (event.name)` | [`if js::is_truthy(event.get("name"))`](is_truthy) |
+//! | `JSON.parse(event.body)` | [`js::parse(body)?`](parse) |
+//! | `JSON.stringify(order)` | [`js::stringify(&order)?`](stringify) |
+//! | `event.session.application` | [`event.member("session")?.member("application")?`](Access::member) |
+//! | `event.Records[0]` | [`event.member("Records")?.item(0)?`](Access::item) |
+//! | `event.Records.map(..)` | [`event.array("Records.map")?.iter().map(..)`](Access::array) |
+//! | `event.key.split('/')` | [`event.string("key.split")?.split('/')`](Access::string) |
+//! | `{ id, note: undefined }` | [`object! { "id": id, "note"?: note }`](crate::object!) |
+//!
+//! A missing member is `None`, where JavaScript has `undefined`. `event["a"]["b"]` is the way to read a member
+//! that may be missing at any level: it is `Value::Null` then, and never fails.
+
+mod access;
+mod convert;
+mod json;
+mod object;
+
+pub use access::Access;
+pub use convert::{is_truthy, number_to_string, to_string, type_of};
+pub(crate) use json::to_vec;
+pub use json::{parse, stringify};
+#[doc(hidden)]
+pub use object::{Members, insert};

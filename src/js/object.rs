@@ -1,0 +1,59 @@
+//! Objects without the members that are `undefined`.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Makes a JSON object as [`json!`](crate::json!) does, except that a member written with `?` is left out if its
+/// value is `None`: JavaScript's `JSON.stringify` leaves out members that are `undefined`.
+///
+/// ```
+/// use nodeback::{json, object};
+///
+/// // JSON.stringify({ order: 7, status: 'paid', repeated: undefined })
+/// let repeated: Option<bool> = None;
+/// let paid = object! { "order": 7, "status": "paid", "repeated"?: repeated };
+/// assert_eq!(paid, json!({ "order": 7, "status": "paid" }));
+///
+/// let nested = object! { "note"?: Some("by hand"), "items": [1, 2], "customer": { "name": "Ada" } };
+/// assert_eq!(nested["customer"]["name"], "Ada");
+/// ```
+#[macro_export]
+macro_rules! object {
+    (@ $map:ident) => {};
+    (@ $map:ident $name:literal ? : $value:expr $(, $($rest:tt)*)?) => {
+        $crate::js::insert(&mut $map, $name, &$value);
+        $crate::object!(@ $map $($($rest)*)?);
+    };
+    (@ $map:ident $name:literal : { $($value:tt)* } $(, $($rest:tt)*)?) => {
+        $map.insert(::std::convert::Into::into($name), $crate::object! { $($value)* });
+        $crate::object!(@ $map $($($rest)*)?);
+    };
+    (@ $map:ident $name:literal : null $(, $($rest:tt)*)?) => {
+        $map.insert(::std::convert::Into::into($name), $crate::Value::Null);
+        $crate::object!(@ $map $($($rest)*)?);
+    };
+    (@ $map:ident $name:literal : $value:expr $(, $($rest:tt)*)?) => {
+        $map.insert(::std::convert::Into::into($name), $crate::json!($value));
+        $crate::object!(@ $map $($($rest)*)?);
+    };
+    ($($members:tt)*) => {{
+        #[allow(unused_mut, reason = "an empty object inserts nothing")]
+        let mut map = $crate::js::Members::new();
+        $crate::object!(@ map $($members)*);
+        $crate::Value::Object(map)
+    }};
+}
+
+/// The members of an object that the macro is making.
+#[doc(hidden)]
+pub type Members = Map<String, Value>;
+
+/// Inserts a member unless it is `None`. For the macro.
+#[doc(hidden)]
+pub fn insert(map: &mut Members, name: &str, value: &Option<impl Serialize>) {
+    if let Some(value) = value {
+        // As in `json!`, which panics here instead, a value that cannot be JSON is null.
+        let value = serde_json::to_value(value).unwrap_or_default();
+        map.insert(name.into(), value);
+    }
+}
