@@ -224,7 +224,7 @@ pub use http::{HttpService, http_service};
 pub use invocation::InvocationService;
 pub use invocation::{
     CognitoIdentity, Context, ContextBuilder, ContextMembers, Handler, NeverCalled, Outcome, Task,
-    TaskOutput, UnfinishedTask, invoke, set_immediate, set_timeout, spawn,
+    TaskOutput, UnfinishedTask, invoke, set_immediate, set_timeout, spawn, spawn_then,
 };
 #[cfg(feature = "lambda")]
 pub use lambda::{HandlerService, service};

@@ -476,3 +476,44 @@ mod trace {
         );
     }
 }
+
+mod members {
+    use super::*;
+
+    #[test]
+    fn the_response_has_none_of_them() {
+        let error = Error::new("OrderNotFound", "no order 7").with_code("ENOENT");
+        let error = error.with_member("statusCode", 404);
+        let json = serde_json::to_value(&error).unwrap();
+        let keys: Vec<_> = json.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["errorType", "errorMessage", "trace"]);
+    }
+
+    #[test]
+    fn they_can_be_read_and_replaced() {
+        let error = error!("no order").with_code(7).with_member("a", json!([1]));
+        assert_eq!(error.code(), None, "it is no text");
+        assert_eq!(error.member("code"), Some(&json!(7)));
+        assert_eq!(error.member("a"), Some(&json!([1])));
+        assert_eq!(error.with_code("E").code(), Some("E"));
+    }
+
+    #[test]
+    fn they_survive_anyhow_and_a_box() {
+        let error = || error!("no order").with_code("ENOENT");
+        let through: anyhow::Error = error().into();
+        assert_eq!(through.into_error().code(), Some("ENOENT"));
+        let through: Box<dyn std::error::Error + Send + Sync> = error().into();
+        assert_eq!(through.into_error().code(), Some("ENOENT"));
+    }
+
+    #[test]
+    fn equal_errors_have_the_same_type_message_and_members() {
+        let error = || Error::new("A", "b").with_code("c");
+        assert_eq!(error(), error().with_cause("another"));
+        assert_ne!(error(), error().with_type("B"));
+        assert_ne!(error(), Error::new("A", "c").with_code("c"));
+        assert_ne!(error(), Error::new("A", "b"));
+        assert_eq!(Ok::<_, Error>(1), Ok(1));
+    }
+}

@@ -38,7 +38,9 @@ fn fails(_: Value, context: Context, callback: Callback) {
         tracing::info!("from a task");
         own.clone().spawn_blocking(move || {
             tracing::info!("from a thread");
-            callback.fail(Error::new("OrderNotFound", "no order\n7").with_cause("disk full"));
+            let error = Error::new("OrderNotFound", "no order\n7").with_cause("disk full");
+            let error = error.with_member("statusCode", 404).with_code("ENOENT");
+            callback.fail(error.with_member("trace", "not the trace"));
         });
     });
 }
@@ -175,6 +177,9 @@ async fn each_line_of_text_names_its_request_and_each_failure_is_one() {
                 assert_eq!(level, "ERROR");
                 assert_eq!(error["errorType"], "OrderNotFound");
                 assert_eq!(error["errorMessage"], "no order\n7");
+                let members: Vec<_> = error.as_object().unwrap().keys().collect();
+                let own = ["errorType", "errorMessage", "code", "statusCode", "trace"];
+                assert_eq!(members, own, "{error}");
                 assert_eq!(error["trace"][3], "caused by: disk full", "{error}");
                 "INVOKE ERROR"
             }

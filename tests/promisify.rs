@@ -4,7 +4,8 @@
 
 use futures::FutureExt;
 use nodeback::{
-    CallSite, Callback, Context, Error, Result, Value, callbackify, invoke, json, promisify,
+    CallSite, Callback, Context, Error, IntoError, Result, Value, callbackify, invoke, json,
+    promisify,
 };
 use std::{
     future::pending,
@@ -224,4 +225,74 @@ async fn there_and_back_keeps_the_error() {
     });
     let error = twice.await.unwrap_err();
     assert_eq!(error.to_string(), "OrderNotFound: no order 7");
+}
+
+/// What `util.promisify` of Node 20 made of `callback(err, 7)`.
+#[tokio::test]
+async fn an_error_that_javascript_takes_for_none_resolves_as_in_node() {
+    for falsy in [json!(0), json!(-0.0), json!(""), json!(false)] {
+        let error = || falsy.clone().into_error();
+        let both = promisify(|done| done.call(Some(error()), Some(7)));
+        assert_eq!(both.await.unwrap(), Some(7), "{falsy}");
+        let literal = promisify(|done| done(Some(error()), Some(7)));
+        assert_eq!(literal.await.unwrap(), Some(7), "{falsy}");
+        let passed_on = promisify(|done| done.into_error_first()(Some(error()), Some(7)));
+        assert_eq!(passed_on.await.unwrap(), Some(7), "{falsy}");
+        let clone = promisify(|done| done.clone().call(Some(error()), Some(7)));
+        assert_eq!(clone.await.unwrap(), Some(7), "{falsy}");
+        let alone = promisify::<u8, _>(|done| done.fail(error()));
+        assert_eq!(alone.await.unwrap(), None, "{falsy}");
+        let result = promisify::<u8, _>(|done| done.into_once()(Err(error())));
+        assert_eq!(result.await.unwrap(), None, "{falsy}");
+        let only = promisify::<u8, _>(|done| done.into_error_only()(error()));
+        assert_eq!(only.await.unwrap(), None, "{falsy}");
+        let tried = promisify::<u8, _>(|done| done.try_settle(Err(error())).unwrap());
+        assert_eq!(tried.await.unwrap(), None, "{falsy}");
+    }
+    for truthy in [
+        json!(1),
+        json!("x"),
+        json!("0"),
+        json!(true),
+        json!([]),
+        json!({}),
+    ] {
+        let rejected = promisify(|done| done.call(Some(truthy.clone().into_error()), Some(7)));
+        assert!(rejected.await.is_err(), "{truthy}");
+    }
+    // `new Error('')` is an object.
+    let rejected = promisify(|done| done.call(Some(Error::msg("")), Some(7)));
+    assert!(rejected.await.is_err());
+}
+
+#[tokio::test]
+async fn a_callback_that_is_not_promisified_fails_with_whatever_error() {
+    let (callback, completion) = nodeback::callback();
+    callback(Some(0.into_error()), Some(7));
+    assert_eq!(completion.await.unwrap_err().message(), "0");
+    let handler = |_: Value, _: Context, callback: Callback| callback.fail("");
+    let outcome = invoke(handler, json!({}), Context::default()).await;
+    assert_eq!(outcome.result.unwrap_err().error_type(), "string");
+}
+
+/// What `util.callbackify` of Node 20 gave its callback.
+#[tokio::test]
+async fn a_falsy_rejection_is_wrapped_as_in_node() {
+    for falsy in [json!(0), json!(""), json!(false)] {
+        let (callback, completion) = nodeback::callback::<u8>();
+        let rejects = async move { Err(falsy) };
+        callbackify(rejects, callback).await;
+        let error = completion.await.unwrap_err();
+        assert_eq!(
+            (error.error_type(), error.code(), error.message()),
+            (
+                "Error",
+                Some("ERR_FALSY_VALUE_REJECTION"),
+                "Promise was rejected with falsy value"
+            )
+        );
+    }
+    let (callback, completion) = nodeback::callback::<u8>();
+    callbackify(async { Err("x") }, callback).await;
+    assert_eq!(completion.await.unwrap_err().message(), "x");
 }

@@ -62,12 +62,20 @@ pub struct Callback<R: Send + 'static = Value> {
 /// ```
 #[inline]
 pub fn callback<R: Send + 'static>() -> (Callback<R>, Completion<R>) {
-    let (signaller, waiter) = slot(CompletionTracker::default());
+    pair(CompletionTracker::default())
+}
+
+pub(super) fn pair<R: Send + 'static>(tracker: CompletionTracker) -> (Callback<R>, Completion<R>) {
+    let (signaller, waiter) = slot(tracker);
     let callback = Callback::new(Target::Typed(signaller));
     (callback, Completion::new(waiter))
 }
 
 impl<R: Send + 'static> Callback<R> {
+    pub(super) fn target(&self) -> &Target<R> {
+        &self.target
+    }
+
     fn new(target: Target<R>) -> Self {
         Callback {
             target,
@@ -148,7 +156,8 @@ impl<R: Send + 'static> Callback<R> {
     /// ```
     #[track_caller]
     pub fn fail<M>(self, error: impl IntoError<M>) {
-        self.signal(Err(error.into_error()), at());
+        let outcome = self.target.settled(Err(error));
+        self.signal(outcome, at());
     }
 
     /// Succeeds or fails, after a `Result`.
@@ -181,7 +190,8 @@ impl<R: Send + 'static> Callback<R> {
     #[inline]
     #[track_caller]
     pub fn call(self, error: Option<Error>, result: Option<R>) {
-        self.signal(error.map_or(Ok(result), Err), at());
+        let outcome = self.target.outcome(error, result);
+        self.signal(outcome, at());
     }
 
     /// Succeeds or fails, and gives the value back if another signal came first. Such a signal counts as a
@@ -205,7 +215,7 @@ impl<R: Send + 'static> Callback<R> {
     where
         E: IntoError<M>,
     {
-        let outcome = result.map(Some).map_err(IntoError::into_error);
+        let outcome = self.target.settled(result);
         self.target
             .try_signal(outcome, at())
             .map_err(|(outcome, first)| {

@@ -19,7 +19,8 @@ impl<R: Send + 'static> Callback<R> {
     {
         let call_site = at();
         move |result: Result<R, E>| {
-            self.signal(result.map(Some).map_err(IntoError::into_error), call_site);
+            let outcome = self.target().settled(result);
+            self.signal(outcome, call_site);
         }
     }
 
@@ -40,7 +41,8 @@ impl<R: Send + 'static> Callback<R> {
         let call_site = at();
         move |error: Option<E>, result| {
             let error = error.map(IntoError::into_error);
-            self.signal(error.map_or(Ok(result), Err), call_site);
+            let outcome = self.target().outcome(error, result);
+            self.signal(outcome, call_site);
         }
     }
 
@@ -58,6 +60,9 @@ impl<R: Send + 'static> Callback<R> {
         E: IntoError<M>,
     {
         let call_site = at();
-        move |error: E| self.signal(Err(error.into_error()), call_site)
+        move |error: E| {
+            let outcome = self.target().settled(Err(error));
+            self.signal(outcome, call_site);
+        }
     }
 }

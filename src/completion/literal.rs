@@ -42,6 +42,6 @@ pub(super) fn boxed<R: Send + 'static>(
     Box::new(move |error, result| {
         let location = called(target.key()).unwrap_or(here);
         let call_site = CallSite::Call { location };
-        target.signal(error.map_or(Ok(result), Err), call_site);
+        target.signal(target.outcome(error, result), call_site);
     })
 }

@@ -1,10 +1,11 @@
 //! Between callbacks and futures: the twins of Node's `util.promisify` and `util.callbackify`.
 
 use super::{
-    callback::{Callback, callback},
+    callback::{Callback, pair},
     future::Completion,
+    tracker::CompletionTracker,
 };
-use crate::error::IntoError;
+use crate::error::{Error, IntoError};
 use std::future::Future;
 
 /// Awaits an API that takes a callback: Node's `util.promisify`.
@@ -51,12 +52,15 @@ use std::future::Future;
 /// If `call` does: its panic passes through. A panic in work that `call` started elsewhere drops the
 /// callback there, which is an error as above.
 ///
+/// An error that JavaScript's `if (err)` takes for none (`0`, `NaN`, `false` or an empty text) is none here, too,
+/// as for Node's `util.promisify`.
+///
 /// # Cancel safety
 ///
 /// That of [`Completion`]: awaited by reference in a `select!` it loses nothing. Dropping it does not
 /// stop the work; what that signals later is rejected.
 pub fn promisify<R: Send + 'static, T>(call: impl FnOnce(Callback<R>) -> T) -> Completion<R> {
-    let (callback, completion) = callback();
+    let (callback, completion) = pair(CompletionTracker::ignoring_falsy_errors());
     call(callback);
     completion
 }
@@ -91,6 +95,9 @@ pub fn promisify<R: Send + 'static, T>(call: impl FnOnce(Callback<R>) -> T) -> C
 /// ```
 ///
 /// # Errors
+///
+/// An `Err` that JavaScript's `if (err)` takes for no error (`0`, `false`, an empty text) becomes the error with
+/// the code `ERR_FALSY_VALUE_REJECTION`, as in Node.
 ///
 /// An `Err` of the future goes to the callback, and is no failure of the task: after another signal
 /// it is rejected, as any later signal is. Its call site is the call of `callbackify`.
@@ -132,5 +139,15 @@ where
     E: IntoError<M>,
 {
     let done = callback.into_once();
-    async move { done(future.await) }
+    async move {
+        done(future.await.map_err(|error| {
+            let error = error.into_error();
+            if error.is_falsy() {
+                Error::ours("Error", "Promise was rejected with falsy value")
+                    .with_code("ERR_FALSY_VALUE_REJECTION")
+            } else {
+                error
+            }
+        }));
+    }
 }

@@ -8,7 +8,7 @@ use super::{
     slot::Signaller,
     tracker::CompletionTracker,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, IntoError, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
@@ -124,6 +124,35 @@ impl<R: Send + 'static> Target<R> {
             Target::Typed(signaller) => ptr::from_ref(&signaller.0.first).cast(),
             Target::Invocation { responder, .. } => responder.key(),
             Target::Wrapper(wrapper) => Arc::as_ptr(wrapper).cast(),
+        }
+    }
+
+    /// What `callback(error, result)` signals: an error fails, whatever the result is.
+    #[inline]
+    pub(super) fn outcome(&self, error: Option<Error>, result: Option<R>) -> Result<Option<R>> {
+        match error {
+            None => Ok(result),
+            Some(error) => self.failed(error, result),
+        }
+    }
+
+    /// What `callback(error)` or a `Result` signals.
+    pub(super) fn settled<E: IntoError<M>, M>(&self, result: Result<R, E>) -> Result<Option<R>> {
+        match result {
+            Ok(result) => Ok(Some(result)),
+            Err(error) => self.failed(error.into_error(), None),
+        }
+    }
+
+    #[cold]
+    fn failed(&self, error: Error, result: Option<R>) -> Result<Option<R>> {
+        match self {
+            Target::Typed(signaller)
+                if signaller.0.attached.ignores_falsy_errors && error.is_falsy() =>
+            {
+                Ok(result)
+            }
+            _ => Err(error),
         }
     }
 

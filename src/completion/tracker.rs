@@ -43,7 +43,11 @@ impl fmt::Display for DuplicateSignal {
 /// Lets exactly one signal of a completion count: the slot decides which, and what comes after that is
 /// counted and reported here.
 #[derive(Debug, Default)]
-pub(crate) struct CompletionTracker(Mutex<Option<Box<Duplicates>>>);
+pub(crate) struct CompletionTracker {
+    duplicates: Mutex<Option<Box<Duplicates>>>,
+    /// Whether a falsy error counts as none, as for Node's `util.promisify`.
+    pub(super) ignores_falsy_errors: bool,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Duplicates {
@@ -56,10 +60,17 @@ struct Duplicates {
 const DUPLICATES_KEPT: usize = 16;
 
 impl CompletionTracker {
+    pub(super) fn ignoring_falsy_errors() -> Self {
+        CompletionTracker {
+            ignores_falsy_errors: true,
+            ..CompletionTracker::default()
+        }
+    }
+
     /// Counts a duplicate signal, and logs it unless its caller is told.
     pub(crate) fn reject(&self, first: CallSite, duplicate: CallSite, caller_is_told: bool) {
         let earlier = {
-            let mut duplicates = self.0.lock();
+            let mut duplicates = self.duplicates.lock();
             let duplicates = duplicates.get_or_insert_default();
             duplicates.count += 1;
             if duplicates.count <= DUPLICATES_KEPT {
@@ -79,7 +90,12 @@ impl CompletionTracker {
 
     /// The first duplicate signals so far, and how many there were in all.
     pub(crate) fn duplicates(&self) -> (Vec<DuplicateSignal>, usize) {
-        let duplicates = self.0.lock().as_deref().cloned().unwrap_or_default();
+        let duplicates = self
+            .duplicates
+            .lock()
+            .as_deref()
+            .cloned()
+            .unwrap_or_default();
         (duplicates.kept, duplicates.count)
     }
 }

@@ -2,8 +2,7 @@
 
 use super::Error;
 use serde::Serialize;
-#[cfg(any(feature = "lambda", feature = "local"))]
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::{error::Error as StdError, fmt};
 
 /// What a subscriber is given of a failure. As text it is the failure's wire form.
@@ -12,6 +11,8 @@ use std::{error::Error as StdError, fmt};
 pub(crate) struct Logged {
     error_type: String,
     error_message: String,
+    #[serde(flatten)]
+    members: Map<String, Value>,
     trace: Vec<String>,
 }
 
@@ -25,10 +26,23 @@ impl Error {
         );
     }
 
+    /// The members without those that the line has anyway. The code goes first, as in Node.
+    fn members_to_log(&self) -> Map<String, Value> {
+        const OWN: [&str; 4] = ["errorType", "errorMessage", "trace", "stackTrace"];
+        let members = self.0.members.iter().flatten();
+        let code = self
+            .member("code")
+            .map(|code| ("code".to_owned(), code.clone()));
+        let others = members.filter(|(name, _)| *name != "code" && !OWN.contains(&name.as_str()));
+        let others = others.map(|(name, value)| (name.clone(), value.clone()));
+        code.into_iter().chain(others).collect()
+    }
+
     fn logged(&self) -> Logged {
         Logged {
             error_type: self.error_type().into(),
             error_message: self.message().into(),
+            members: self.members_to_log(),
             trace: self.trace(),
         }
     }
@@ -38,11 +52,12 @@ impl Logged {
     /// The members of Node's log in JSON.
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub(crate) fn as_node_logs_it(&self) -> Value {
-        json!({
-            "errorType": self.error_type,
-            "errorMessage": self.error_message,
-            "stackTrace": self.trace,
-        })
+        let mut logged = Map::new();
+        logged.insert("errorType".into(), self.error_type.as_str().into());
+        logged.insert("errorMessage".into(), self.error_message.as_str().into());
+        logged.extend(self.members.clone());
+        logged.insert("stackTrace".into(), self.trace.clone().into());
+        logged.into()
     }
 }
 

@@ -27,6 +27,7 @@ impl Error {
             message,
             kind,
             cause,
+            members: None,
             location,
             backtrace,
         }))

@@ -13,6 +13,7 @@ pub(crate) use logged::Logged;
 pub use into::{ErrorName, IntoError};
 
 use crate::guard;
+use serde_json::{Map, Value};
 use std::{backtrace::Backtrace, borrow::Cow, error::Error as StdError, mem, panic::Location};
 
 /// A result whose error is an [`Error`].
@@ -76,6 +77,8 @@ struct Inner {
     message: String,
     kind: Kind,
     cause: Cause,
+    /// Further members of the error object, such as its `code`.
+    members: Option<Map<String, Value>>,
     /// Where it was made, if that is in the user's code.
     location: Option<&'static Location<'static>>,
     backtrace: Backtrace,
@@ -147,6 +150,69 @@ impl Error {
     pub fn with_type(mut self, error_type: impl Into<Cow<'static, str>>) -> Self {
         self.0.error_type = error_type.into();
         self
+    }
+
+    /// Gives it a code, as `err.code = ".."` does in Node: [`with_member`](Self::with_member) for `code`.
+    ///
+    /// ```
+    /// use nodeback::Error;
+    ///
+    /// // Object.assign(new Error('no order 7'), { name: 'OrderNotFound', code: 'ENOENT', statusCode: 404 })
+    /// let error = Error::new("OrderNotFound", "no order 7").with_code("ENOENT").with_member("statusCode", 404);
+    /// assert_eq!(error.code(), Some("ENOENT"));
+    /// assert_eq!(error.member("statusCode").unwrap(), 404);
+    /// ```
+    #[must_use]
+    pub fn with_code(self, code: impl Into<Value>) -> Self {
+        self.with_member("code", code)
+    }
+
+    /// Gives it a further member, as `Object.assign(err, { name: value })` does in Node. The response has none of
+    /// them, as in Node: they are for the code that handles the error, and in the `Invoke Error` line of the log.
+    ///
+    /// ```
+    /// let error = nodeback::error!("no order 7").with_member("statusCode", 404);
+    /// assert_eq!(error.member("statusCode").unwrap(), 404);
+    /// ```
+    #[must_use]
+    pub fn with_member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        let members = self.0.members.get_or_insert_default();
+        members.insert(name.into(), value.into());
+        self
+    }
+
+    /// The code that was given to it, if that is a text: Node's `err.code`.
+    ///
+    /// ```
+    /// let error = nodeback::error!("connect ECONNREFUSED").with_code("ECONNREFUSED");
+    /// assert_eq!(error.code(), Some("ECONNREFUSED"));
+    /// assert_eq!(nodeback::error!("boom").code(), None);
+    /// ```
+    pub fn code(&self) -> Option<&str> {
+        self.member("code")?.as_str()
+    }
+
+    /// A member that was given to it with [`with_member`](Self::with_member) or [`with_code`](Self::with_code).
+    ///
+    /// ```
+    /// let error = nodeback::error!("no order 7").with_member("statusCode", 404);
+    /// assert_eq!(error.member("statusCode").unwrap(), 404);
+    /// assert_eq!(error.member("code"), None);
+    /// ```
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.0.members.as_ref()?.get(name)
+    }
+
+    /// Whether JavaScript's `if (err)` would take it for no error: it is `0`, `NaN`, `false` or an empty text.
+    pub(crate) fn is_falsy(&self) -> bool {
+        let text = self.message();
+        matches!(self.0.kind, Kind::Value)
+            && match self.error_type() {
+                "number" => ["0", "NaN"].contains(&text),
+                "boolean" => text == "false",
+                "string" => text.is_empty(),
+                _ => false,
+            }
     }
 
     /// Puts the error that led to this one behind it, as `new Error(message, { cause })` does in
@@ -238,6 +304,15 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     #[track_caller]
     fn from(error: E) -> Self {
         Self::from_std(error, Some(Location::caller()))
+    }
+}
+
+/// Two errors are equal if their `errorType`, their `errorMessage` and their members are. Causes and the place
+/// where they were made do not count.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        (self.error_type(), self.message(), &self.0.members)
+            == (other.error_type(), other.message(), &other.0.members)
     }
 }
 

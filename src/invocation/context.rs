@@ -217,6 +217,37 @@ impl Context {
         self.add(UnfinishedTask::spawned(), future)
     }
 
+    /// Runs a future as a task of this invocation, and calls an error-first function with its outcome, as
+    /// [`spawn_then`](crate::spawn_then).
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Value};
+    ///
+    /// async fn count() -> Result<u64, std::io::Error> {
+    ///     Ok(7)
+    /// }
+    /// fn handler(_: Value, context: Context, callback: Callback<u64>) {
+    ///     context.spawn_then(count(), move |error, count| callback(error, count));
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn spawn_then<F, T, E, O, M, N>(
+        &self,
+        future: F,
+        callback: impl FnOnce(Option<Error>, Option<T>) -> O + Send + 'static,
+    ) -> Task
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: IntoError<M>,
+        O: TaskOutput<N>,
+    {
+        let future = future.map(move |outcome| current::then(outcome, callback));
+        let keep = Some(&self.responder);
+        self.invocation
+            .add(UnfinishedTask::spawned(), Box::pin(future), keep)
+    }
+
     /// Runs a function that blocks, as a task of this invocation: [`spawn`](Self::spawn) on a thread
     /// where blocking is allowed. It cannot be stopped once it has begun.
     ///

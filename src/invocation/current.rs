@@ -4,7 +4,10 @@ use super::{
     queue::TaskFuture, state::Invocation, task::Task, task_output::TaskOutput,
     unfinished::UnfinishedTask,
 };
-use crate::completion::Responder;
+use crate::{
+    completion::Responder,
+    error::{Error, IntoError},
+};
 use futures::FutureExt;
 use std::{cell::Cell, future::Future, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
@@ -70,6 +73,73 @@ where
 {
     let name = UnfinishedTask::spawned();
     add(name, Box::pin(future.map(|output| output.into_failure())))
+}
+
+/// Runs a future as a task of the current invocation, and calls an error-first function with its outcome: the
+/// `sdk.operation(params, (err, data) => ..)` of a handler in one expression.
+///
+/// The types of both parameters follow from the future. If the function returns an `Err`, that is Node's `throw`: it
+/// fails the invocation, even if the function owned the last handle of the callback. Otherwise it is a task as with
+/// [`spawn`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Error, Value, js::Access, json, spawn_then};
+///
+/// /// A client's `get`, in place of one from an SDK.
+/// async fn get(id: u64) -> Result<Value, std::io::Error> {
+///     Ok(json!({ "id": id }))
+/// }
+///
+/// // client.get(event.id, (err, order) => {
+/// //     if (err) return callback(err);
+/// //     callback(null, order.customer.name);
+/// // });
+/// let handler = |event: Value, _: Context, callback: Callback| {
+///     spawn_then(get(event["id"].as_u64().unwrap_or(0)), |error, order| {
+///         let Some(order) = order else {
+///             callback(error, None);
+///             return Ok(());
+///         };
+///         let name = order.member("customer")?.member("name")?.cloned();
+///         callback(None, name);
+///         Ok::<_, Error>(())
+///     });
+/// };
+/// let error = nodeback::invoke(handler, json!({ "id": 7 }), Context::default()).await.result.unwrap_err();
+/// assert_eq!(error.message(), "Cannot read properties of undefined (reading 'name')");
+/// # }
+/// ```
+#[track_caller]
+pub fn spawn_then<F, T, E, O, M, N>(
+    future: F,
+    callback: impl FnOnce(Option<Error>, Option<T>) -> O + Send + 'static,
+) -> Task
+where
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: IntoError<M>,
+    O: TaskOutput<N>,
+{
+    let future = future.map(move |outcome| then(outcome, callback));
+    add(UnfinishedTask::spawned(), Box::pin(future))
+}
+
+/// Calls an error-first function with the outcome of a future, and returns the error that it threw.
+pub(super) fn then<T, E, O, M, N>(
+    outcome: Result<T, E>,
+    callback: impl FnOnce(Option<Error>, Option<T>) -> O,
+) -> Option<Error>
+where
+    E: IntoError<M>,
+    O: TaskOutput<N>,
+{
+    let output = match outcome {
+        Ok(result) => callback(None, Some(result)),
+        Err(error) => callback(Some(error.into_error()), None),
+    };
+    output.into_failure()
 }
 
 /// Calls a function after a time, as a task of the current invocation: Node's

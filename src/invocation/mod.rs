@@ -35,7 +35,7 @@ mod watchdog;
 
 pub use context::Context;
 pub use context_builder::ContextBuilder;
-pub use current::{set_immediate, set_timeout, spawn};
+pub use current::{set_immediate, set_timeout, spawn, spawn_then};
 pub(crate) use function::{Function, Functions};
 pub use handler::Handler;
 #[cfg(feature = "lambda")]

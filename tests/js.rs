@@ -1,0 +1,228 @@
+//! What JavaScript does with values: each expectation is what Node 20 printed for the same expression.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use nodeback::{
+    Callback, Context, Error, Value, invoke,
+    js::{self, Access},
+    json, object,
+};
+
+#[test]
+fn text_is_that_of_a_template_literal() {
+    for (value, text) in [
+        (json!(null), "null"),
+        (json!(true), "true"),
+        (json!("x"), "x"),
+        (json!(7), "7"),
+        (json!(7.0), "7"),
+        (json!(1e21), "1e+21"),
+        (json!([1, [2, null]]), "1,2,"),
+        (json!({}), "[object Object]"),
+        (json!([]), ""),
+    ] {
+        assert_eq!(js::to_string(&value), text);
+    }
+    assert_eq!(js::to_string(None), "undefined");
+    assert_eq!(js::to_string(json!({}).get("a")), "undefined");
+}
+
+#[test]
+fn truthiness_is_that_of_an_if() {
+    for falsy in [
+        json!(null),
+        json!(false),
+        json!(0),
+        json!(0.0),
+        json!(-0.0),
+        json!(""),
+    ] {
+        assert!(!js::is_truthy(&falsy), "{falsy}");
+    }
+    for truthy in [
+        json!(true),
+        json!(-1),
+        json!(0.1),
+        json!("0"),
+        json!([]),
+        json!({}),
+    ] {
+        assert!(js::is_truthy(&truthy), "{truthy}");
+    }
+    assert!(!js::is_truthy(None));
+}
+
+#[test]
+fn access_fails_with_the_type_errors_of_v8() {
+    let event = json!({ "a": 5, "n": null, "s": "x", "o": {}, "r": [1] });
+    let message = |result: Result<(), Error>| {
+        let error = result.unwrap_err();
+        assert_eq!(error.error_type(), "TypeError");
+        error.message().to_owned()
+    };
+    let reading =
+        |what: &str, name: &str| format!("Cannot read properties of {what} (reading '{name}')");
+    let member = |of: &str, name: &str| event.get(of).member(name).map(drop);
+    assert_eq!(
+        message(member("session", "application")),
+        reading("undefined", "application")
+    );
+    assert_eq!(message(member("n", "x")), reading("null", "x"));
+    assert_eq!(
+        message(event.get("Records").item(0).map(drop)),
+        reading("undefined", "0")
+    );
+    let array = |path| event.array(path).map(drop);
+    assert_eq!(message(array("Records.map")), reading("undefined", "map"));
+    assert_eq!(message(array("n.map")), reading("null", "map"));
+    assert_eq!(message(array("a.map")), "a.map is not a function");
+    for name in ["Records", "a", "n"] {
+        assert_eq!(message(array(name)), format!("{name} is not iterable"));
+    }
+    let string = |path| event.string(path).map(drop);
+    assert_eq!(
+        message(string("key.toUpperCase")),
+        reading("undefined", "toUpperCase")
+    );
+    assert_eq!(message(string("a.split")), "a.split is not a function");
+    assert_eq!(
+        message(event.get("o").array("items.map").map(drop)),
+        reading("undefined", "map")
+    );
+    assert_eq!(
+        message(event.get("gone").array("items.map").map(drop)),
+        reading("undefined", "items")
+    );
+}
+
+#[test]
+fn access_to_what_is_there_succeeds() {
+    let event = json!({ "o": { "a": [1, 2], "s": "x" }, "f": 5 });
+    assert_eq!(
+        event.member("o").unwrap().array("a.map").unwrap(),
+        &[json!(1), json!(2)]
+    );
+    assert_eq!(event.member("o").unwrap().string("s.trim").unwrap(), "x");
+    assert_eq!(
+        event.get("o").member("a").unwrap().item(1).unwrap(),
+        Some(&json!(2))
+    );
+    assert_eq!(event.get("o").member("a").unwrap().item(2).unwrap(), None);
+    // A member of a number or a text is undefined.
+    assert_eq!(event.get("f").member("x").unwrap(), None);
+}
+
+#[test]
+fn the_error_names_the_line_of_the_access() {
+    let error = json!({}).get("a").member("b").unwrap_err();
+    let line = format!("    at {}:{}:", file!(), line!() - 1);
+    assert!(error.trace()[1].starts_with(&line), "{error:?}");
+}
+
+#[test]
+fn what_is_not_json_is_a_syntax_error_however_it_arrives() {
+    fn by_question_mark(text: &str) -> Result<Value, Error> {
+        Ok(serde_json::from_str(text)?)
+    }
+    for text in ["{", "", "undefined", "[1,]", "{'a':1}"] {
+        assert_eq!(
+            js::parse(text).unwrap_err().error_type(),
+            "SyntaxError",
+            "{text}"
+        );
+        assert_eq!(
+            by_question_mark(text).unwrap_err().error_type(),
+            "SyntaxError",
+            "{text}"
+        );
+    }
+    // JSON of another type is no error of syntax.
+    let error = Error::from(serde_json::from_str::<u8>("\"x\"").unwrap_err());
+    assert_eq!(error.error_type(), "Error");
+}
+
+#[test]
+fn an_object_leaves_out_what_is_undefined() {
+    let (none, some) = (None::<u8>, Some("x"));
+    let object = object! {
+        "a": 1,
+        "b"?: none,
+        "c"?: some,
+        "d": { "e"?: none, "f": null },
+        "g": [1, 2],
+        "h": some,
+    };
+    assert_eq!(
+        object.to_string(),
+        r#"{"a":1,"c":"x","d":{"f":null},"g":[1,2],"h":"x"}"#
+    );
+    assert_eq!(object! {}, json!({}));
+    assert_eq!(object! { "only"?: none }, json!({}));
+}
+
+#[tokio::test]
+async fn a_response_has_the_numbers_of_json_stringify() {
+    let handler = |event: Value, context: Context, callback: Callback| match event.as_bool() {
+        Some(_) => context.succeed(json!([125.0, 1e21, 1e-7])),
+        None => callback.succeed(json!([125.0, 1e21, 1e-7, 9_007_199_254_740_993_u64])),
+    };
+    let runtime = nodeback::Runtime::new(handler);
+    let body = runtime
+        .invoke_raw("null", Context::default())
+        .await
+        .unwrap();
+    assert_eq!(body, "[125,1e+21,1e-7,9007199254740993]");
+    let body = runtime
+        .invoke_raw("true", Context::default())
+        .await
+        .unwrap();
+    assert_eq!(body, "[125,1e+21,1e-7]");
+}
+
+#[tokio::test]
+async fn a_throw_of_an_error_first_function_fails_its_invocation() {
+    let handler = |event: Value, _: Context, callback: Callback| {
+        let get = async move {
+            if event["fails"] == true {
+                Err("gone")
+            } else {
+                Ok(event)
+            }
+        };
+        nodeback::spawn_then(get, move |error, data| {
+            let Some(data) = data else {
+                callback(error, None);
+                return Ok(());
+            };
+            callback(None, data.member("order")?.member("id")?.cloned());
+            Ok::<_, Error>(())
+        });
+    };
+    let outcome = async |event| invoke(handler, event, Context::default()).await;
+    assert_eq!(
+        outcome(json!({ "order": { "id": 7 } })).await.result,
+        Ok(json!(7))
+    );
+    let error = outcome(json!({ "fails": true })).await.result.unwrap_err();
+    assert_eq!((error.error_type(), error.message()), ("string", "gone"));
+    // The function owned the only callback, and dropped it with its error.
+    let thrown = outcome(json!({})).await;
+    assert_eq!(
+        thrown.result.unwrap_err().to_string(),
+        "TypeError: Cannot read properties of undefined (reading 'id')"
+    );
+    assert!(thrown.duplicate_signals.is_empty());
+}
+
+#[tokio::test]
+async fn a_context_spawns_with_an_error_first_function_from_a_thread() {
+    let handler = |_: Value, context: Context, callback: Callback<u8>| {
+        std::thread::spawn(move || {
+            context.spawn_then(async { Ok::<_, Error>(7) }, move |error, n| {
+                callback(error, n)
+            });
+        });
+    };
+    let outcome = invoke(handler, json!({}), Context::default()).await;
+    assert_eq!(outcome.result, Ok(json!(7)));
+}
