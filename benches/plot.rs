@@ -15,8 +15,8 @@ const GROUPS: [(&str, &str); 9] = [
     ("with 1 clone", "by hand"),
     ("with 2 clones", "by hand"),
     ("with 8 clones", "by hand"),
-    ("lost", "tokio oneshot"),
-    ("refused", "nodeback"),
+    ("never called", "tokio oneshot"),
+    ("duplicate", "nodeback"),
 ];
 
 /// Nanoseconds, by name.

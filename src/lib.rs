@@ -172,11 +172,12 @@
 //!
 //! | feature | what it brings | default |
 //! | --- | --- | --- |
-//! | `lambda` | [`run`](fn@run) on AWS Lambda, by the API client of the official `lambda_runtime`, whose layers fit | yes |
+//! | `lambda` | [`run`](fn@run) on AWS Lambda, by the API client of the official `lambda_runtime`, whose layers fit; handlers as tower services | yes |
 //! | `local` | [`run`](fn@run) locally: the command line and the Invoke API | yes |
 //! | `graceful-shutdown` | [`Runtime::on_shutdown`]: a hook before the process ends | no |
 //!
-//! Without any the core remains, and no HTTP crate: everything here but [`run`](fn@run).
+//! Without any the core remains, and no HTTP crate: handlers run by [`invoke`](fn@invoke) and
+//! [`Runtime::invoke_raw`] only.
 //!
 //! The crate supports Rust 1.85, with every feature.
 //!
@@ -235,13 +236,15 @@ pub use run::run;
 pub use runtime::{Runtime, exports};
 pub use serde_json::{Value, json, value::RawValue};
 
+#[cfg(any(feature = "lambda", feature = "local"))]
+mod clock;
 mod completion;
 mod error;
 mod guard;
 #[cfg(any(feature = "lambda", feature = "local"))]
 mod http;
 #[cfg(test)]
-#[path = "../tests/fuzz/inputs.rs"]
+#[path = "tests/inputs.rs"]
 mod inputs;
 mod invocation;
 pub mod js;

@@ -169,7 +169,7 @@ fn posted_failed(answer: &str) -> bool {
 }
 
 #[tokio::test]
-async fn answer_before_deadline_fails_in_time_with_what_is_in_the_way() {
+async fn fail_before_deadline_fails_in_time_with_what_is_in_the_way() {
     let mut api = RuntimeApi::start().await;
     let _process = Process::spawn(&mut function_process("in_time", api.address));
     let posted = api.invoke(event("1", "task")).await;
@@ -241,7 +241,7 @@ async fn a_handler_that_blocks_the_only_thread_is_answered_for() {
 
 /// Locally nobody else stops it, and the server has to go on.
 #[tokio::test]
-async fn at_the_local_server_a_handler_that_blocks_the_only_thread_is_answered_for() {
+async fn locally_a_handler_that_blocks_the_only_thread_is_answered_for() {
     for workers in [0, 1, 4] {
         let (release, held) = mpsc::channel::<()>();
         let held = Arc::new(parking_lot::Mutex::new(held));

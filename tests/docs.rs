@@ -9,6 +9,9 @@ fn source() -> String {
     fn read(folder: &Path, source: &mut String) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if path.ends_with("tests") {
+                continue;
+            }
             if path.is_dir() {
                 read(&path, source);
             } else if path.extension().is_some_and(|extension| extension == "rs") {

@@ -77,7 +77,7 @@ fn without_ids(text: &str) -> String {
 
 #[tokio::test]
 #[ignore = "needs tests/live/python.sh"]
-async fn every_example_answers_its_event_as_locally() {
+async fn every_example_responds_as_it_does_locally() {
     let mut examples = 0;
     for entry in fs::read_dir(format!("{ROOT}/examples/events")).unwrap() {
         let event = entry.unwrap().path();

@@ -75,7 +75,7 @@ async fn on_lambda_an_unknown_name_fails_the_initialisation_and_names_what_there
 }
 
 #[tokio::test]
-async fn at_the_local_server_the_name_in_the_url_chooses_and_another_is_404_with_those_there_are() {
+async fn locally_the_name_in_the_url_chooses_and_another_is_404_with_those_there_are() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();

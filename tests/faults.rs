@@ -237,7 +237,7 @@ fn cases() -> Vec<(&'static str, Case)> {
             "an identity that is none",
             odd(
                 with("lambda-runtime-cognito-identity", b"[1]"),
-                "expected JSON of a CognitoIdentity",
+                "expected JSON: ",
             ),
         ),
         ("an empty body", refused(b"", "EOF while parsing")),

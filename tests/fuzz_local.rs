@@ -9,7 +9,7 @@
     reason = "tests"
 )]
 
-#[path = "fuzz/inputs.rs"]
+#[path = "../src/tests/inputs.rs"]
 mod inputs;
 
 use nodeback::{Callback, Context, Runtime, Value};

@@ -1,7 +1,7 @@
 //! The local server under clients that are greedy, broken or malicious, over raw sockets. Each test would fail
-//! if a limit of time were met; those limits are tested in `hostile/slow.rs`.
+//! if a limit of time were met; those limits are tested in `src/tests/slow_clients.rs`.
 
-#[path = "hostile/raw.rs"]
+#[path = "../src/tests/raw.rs"]
 mod raw;
 mod support;
 

@@ -553,9 +553,26 @@ fn a_timeout_that_is_none_is_told() {
 #[test]
 fn help_says_how_it_is_used() {
     let run = output(example("hello").arg("--help"), "");
-    assert!(String::from_utf8(run.stdout).unwrap().starts_with(
+    let help = String::from_utf8(run.stdout).unwrap();
+    assert!(help.starts_with(
         "Usage: hello [--handler NAME] [EVENT.json | -]\n       hello --listen ADDR\n"
     ));
+    let (_, variables) = help.split_once("\nEnvironment:\n").unwrap();
+    for name in [
+        "NODEBACK_LISTEN",
+        "NODEBACK_NEVER_CALLED",
+        "NODEBACK_FAIL_BEFORE_DEADLINE",
+    ] {
+        let line = variables
+            .lines()
+            .find(|line| line.trim_start().starts_with(name));
+        let column = line.unwrap().char_indices().skip(2 + name.len());
+        let text = column
+            .skip_while(|(_, c)| *c == ' ')
+            .map(|(at, _)| at)
+            .next();
+        assert_eq!(text, Some(35), "{name}");
+    }
     assert_eq!(run.status.code(), Some(0));
 }
 

@@ -350,7 +350,7 @@ async fn a_format_or_a_level_that_is_none_is_told_once_and_text_is_taken() {
 }
 
 #[tokio::test]
-async fn at_the_local_server_the_platforms_lines_are_lambdas_in_json_too() {
+async fn locally_the_platforms_lines_are_lambdas_in_json_too() {
     let mut server = example("hello");
     server
         .args(["--listen", "127.0.0.1:0"])

@@ -22,8 +22,9 @@ case "${1:-}" in
 esac
 
 # One after the other, so that the figures of one are not the load of another.
-cargo test "${options[@]}" --lib -- --nocapture fuzz
+cargo test "${options[@]}" -p nodeback --lib -- --nocapture any_
 cargo build "${options[@]}" --example hello
-for test in faults soak race loom concurrency deadlines hostile load fuzz_event fuzz_local; do
-    cargo test "${options[@]}" --test "$test" -- --nocapture
+cargo test "${options[@]}" -p nodeback-loom -- --nocapture
+for test in faults soak race concurrency deadlines hostile load fuzz_event fuzz_local; do
+    cargo test "${options[@]}" -p nodeback-tests --test "$test" -- --nocapture
 done

@@ -40,7 +40,7 @@ async fn what_keeps_the_state_from_being_made_is_told_to_lambda_and_ends_the_pro
 }
 
 #[test]
-fn at_the_local_server_it_ends_the_process_too() {
+fn locally_it_ends_the_process_too() {
     let run = output(example("shared_state").arg("-"), "{}");
     let line =
         "Error: MissingSetting: STOCK_URL is not set\n    at examples/ecosystem/shared_state.rs:";

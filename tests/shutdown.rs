@@ -259,7 +259,7 @@ async fn a_hook_that_cannot_be_registered_is_one_clear_error() {
 }
 
 #[test]
-fn at_the_local_server_the_hook_runs_after_an_interrupt() {
+fn locally_the_hook_runs_after_an_interrupt() {
     for signal in ["INT", "TERM"] {
         let mut server = Process::spawn(example("snapstart").args(["--listen", "127.0.0.1:0"]));
         let listens = server.stdout().lines().next();

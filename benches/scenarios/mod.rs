@@ -237,7 +237,7 @@ pub(crate) fn with_clones_by_hand<const N: usize>() {
     black_box(ByHand::future(&mut waiter).now_or_never());
 }
 
-pub(crate) fn refused() {
+pub(crate) fn duplicate() {
     let (callback, completion) = nodeback::callback();
     let clone = callback.clone();
     callback.settle(payload());
@@ -276,6 +276,6 @@ pub(crate) const SCENARIOS: &[Scenario] = {
         ("never called", "tokio oneshot", never_called::<Tokio>),
         ("never called", "futures oneshot", never_called::<Futures>),
         ("never called", "oneshot crate", never_called::<Oneshot>),
-        ("refused", "nodeback", refused),
+        ("duplicate", "nodeback", duplicate),
     ]
 };

@@ -118,7 +118,7 @@ impl Stub {
              Content-Type: application/json\r\n\
              Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n\
              Lambda-Runtime-Deadline-Ms: {deadline}\r\n\
-             Lambda-Runtime-InvocationShared-Function-Arn: arn:aws:lambda:eu-west-1:123456789012:function:echo\r\n\
+             Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-west-1:123456789012:function:echo\r\n\
              Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1\r\n\
              Date: Wed, 25 Nov 2026 01:00:00 GMT\r\n\
              Content-Length: {len}\r\n\r\n"

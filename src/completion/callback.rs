@@ -215,11 +215,11 @@ impl<R: Send + 'static> Callback<R> {
     where
         E: IntoError<M>,
     {
-        let outcome = self.target.settled(result);
+        let (outcome, call_site) = (self.target.settled(result), at());
         self.target
-            .try_signal(outcome, at())
+            .try_signal(outcome, call_site)
             .map_err(|(outcome, first)| {
-                self.target.reject(first, at(), true);
+                self.target.reject(first, call_site, true);
                 AlreadySignalled { outcome, first }
             })
     }

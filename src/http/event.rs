@@ -1,5 +1,6 @@
 //! A request as the event of a function URL, which is API Gateway's payload format 2.0.
 
+use crate::clock;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use http::{HeaderMap, Version, header, request::Parts};
 use serde::Serialize;
@@ -68,7 +69,7 @@ impl UrlRequest<'_> {
     /// The event as JSON.
     pub(crate) fn event(&self, body: &[u8]) -> Vec<u8> {
         let Parts { headers, uri, .. } = self.parts;
-        let now = SystemTime::now();
+        let now = clock::now();
         let (body, is_base64_encoded) = match text(headers, body) {
             _ if body.is_empty() => (None, false),
             Some(text) => (Some(text.into()), false),
@@ -207,5 +208,24 @@ fn protocol(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "HTTP/1.0",
         _ => "HTTP/1.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_that_of_an_access_log() {
+        for (seconds, text) in [
+            (1_584_039_838, "12/Mar/2020:19:03:58 +0000"),
+            (0, "01/Jan/1970:00:00:00 +0000"),
+            (1_798_761_599, "31/Dec/2026:23:59:59 +0000"),
+        ] {
+            assert_eq!(
+                common_log_time(UNIX_EPOCH + Duration::from_secs(seconds)),
+                text
+            );
+        }
     }
 }

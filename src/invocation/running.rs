@@ -124,7 +124,7 @@ impl Running {
             });
             match before(|| time.deadline, poll_fn(|cx| self.poll_signal(cx))).await {
                 Some(Some(outcome)) => return outcome,
-                Some(None) => return self.cut_off_and_respond(),
+                Some(None) => return self.abort_and_respond(),
                 None => {}
             }
         }
@@ -132,12 +132,12 @@ impl Running {
         if let Some(signal) = poll_fn(|cx| self.waiter.poll_close(cx)).await {
             return match self.on_signal(signal) {
                 Some(outcome) => outcome,
-                None => self.cut_off_and_respond(),
+                None => self.abort_and_respond(),
             };
         }
-        let cut_off = self.invocation.stop(|_| true);
+        let aborted = self.invocation.stop(|_| true);
         Err(match margin {
-            Some(margin) => no_response(margin, &cut_off),
+            Some(margin) => no_response(margin, &aborted),
             None => {
                 let allowed = time.allowed().unwrap_or_default();
                 timed_out(self.invocation.request_id(), allowed)
@@ -155,14 +155,14 @@ impl Running {
         .await
         {
             Some(outcome) => outcome,
-            None => self.cut_off_and_respond(),
+            None => self.abort_and_respond(),
         }
     }
 
-    fn cut_off_and_respond(&mut self) -> Result<Bytes> {
-        let cut_off = self.invocation.stop(|name| name.defers_the_response());
+    fn abort_and_respond(&mut self) -> Result<Bytes> {
+        let aborted = self.invocation.stop(|name| name.defers_the_response());
         self.invocation.span.in_scope(|| {
-            for name in cut_off {
+            for name in aborted {
                 tracing::warn!(
                     "aborted at the deadline, and the response was sent without it: the {name}"
                 );
@@ -270,9 +270,9 @@ impl Running {
             .await
             .is_none()
         {
-            let cut_off = self.invocation.stop(|name| !name.defers_the_response());
+            let aborted = self.invocation.stop(|name| !name.defers_the_response());
             self.invocation.span.in_scope(|| {
-                for name in cut_off {
+                for name in aborted {
                     tracing::warn!("aborted at the deadline: the {name}");
                 }
             });
@@ -291,9 +291,9 @@ impl Drop for Running {
     /// leaves running goes on beside the next, as in Node.
     fn drop(&mut self) {
         if !self.invocation.is_answered() {
-            let cut_off = self.invocation.stop(|_| true);
+            let aborted = self.invocation.stop(|_| true);
             self.invocation.span.in_scope(|| {
-                for name in cut_off {
+                for name in aborted {
                     tracing::warn!("aborted with its invocation: the {name}");
                 }
             });

@@ -8,7 +8,7 @@
 //! | `String(1e21)` | [`js::number_to_string(1e21)`](number_to_string) |
 //! | `if (event.name)` | [`if js::is_truthy(event.get("name"))`](is_truthy) |
 //! | `JSON.parse(event.body)` | [`js::parse(body)?`](parse) |
-//! | `JSON.stringify(order)` | [`js::stringify(&order)?`](stringify) |
+//! | `JSON.stringify(order)` | [`js::stringify(&order)?`](fn@stringify) |
 //! | `event.session.application` | [`event.member("session")?.member("application")?`](Access::member) |
 //! | `event.Records[0]` | [`event.member("Records")?.item(0)?`](Access::item) |
 //! | `event.Records.map(..)` | [`event.array("Records.map")?.iter().map(..)`](Access::array) |

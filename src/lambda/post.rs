@@ -1,4 +1,4 @@
-//! PostAddress an answer to the Runtime API, in the shape that Node's runtime posts it.
+//! Posts outcomes to the Runtime API, in the form of Node's runtime.
 
 use super::{
     backoff::Backoff,
@@ -250,7 +250,7 @@ fn escaped(json: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "../../tests/fuzz/error.rs"]
+#[path = "../tests/error.rs"]
 mod fuzz;
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ Without an argument: --listen {DEFAULT}
 What is no path of the Invoke API comes as an event of a Lambda function URL (payload
 format 2.0), as does /lambda-url/NAME/.. for a function of that name.
 
-FunctionConfiguration:
+Environment:
   AWS_LAMBDA_FUNCTION_TIMEOUT      seconds that an invocation may take: 3; 0 for no limit
   AWS_LAMBDA_FUNCTION_MEMORY_SIZE  what the context tells of the memory: 128 (MB)
   AWS_LAMBDA_FUNCTION_NAME         the function's name where the path has none: {program}
@@ -81,9 +81,10 @@ FunctionConfiguration:
   NO_COLOR                         if set, no colour on a terminal
   AWS_REGION                       the region in the function's ARN: us-east-1
   NODEBACK_LISTEN                  the same as `--listen`
-  NODEBACK_NEVER_CALLED             `null` where a lost callback is to answer as in Node
-  NODEBACK_FAIL_BEFORE_DEADLINE  milliseconds before the deadline at which an
-                                   invocation without an answer fails
+  NODEBACK_NEVER_CALLED            `null`: a callback that is never called succeeds with null,
+                                   as in Node
+  NODEBACK_FAIL_BEFORE_DEADLINE    milliseconds before the deadline at which an
+                                   invocation without a response fails
 "
     )
 }
@@ -155,7 +156,7 @@ fn listen(address: String) -> Result<Command, String> {
 }
 
 #[cfg(test)]
-#[path = "../../tests/fuzz/command.rs"]
+#[path = "../tests/command.rs"]
 mod fuzz;
 
 #[cfg(test)]

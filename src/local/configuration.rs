@@ -1,13 +1,11 @@
-//! What a function finds around it at the settings.
+//! The configuration of a function that runs locally.
 
 use crate::{
+    clock,
     error::{IntoError, Result},
     invocation::{Context, ContextBuilder},
 };
-use std::{
-    env,
-    time::{Duration, SystemTime},
-};
+use std::{env, time::Duration};
 
 /// The settings of the local server, which the environment and the command line may override.
 #[derive(Debug, Default)]
@@ -30,7 +28,7 @@ impl FunctionConfiguration {
     pub(super) fn read(settings: &LocalSettings) -> Result<Self> {
         let region = env::var("AWS_REGION").or_else(|_| env::var("AWS_DEFAULT_REGION"));
         // The date of 2026-11-25T19:03:58Z.
-        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let now = humantime::format_rfc3339_seconds(clock::now()).to_string();
         let day = now.split('T').next().unwrap_or_default().replace('-', "/");
         Ok(FunctionConfiguration {
             timeout: match env::var("AWS_LAMBDA_FUNCTION_TIMEOUT") {

@@ -1,4 +1,4 @@
-//! What the settings bears of its clients.
+//! The limits that the local server sets its clients.
 
 use std::time::Duration;
 

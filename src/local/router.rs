@@ -135,5 +135,5 @@ async fn guard(
 }
 
 #[cfg(test)]
-#[path = "../../tests/hostile/slow.rs"]
+#[path = "../tests/slow_clients.rs"]
 mod slow_clients;

@@ -10,6 +10,7 @@ mod text;
 #[cfg(feature = "local")]
 pub(crate) use tail::Tail;
 
+use crate::clock;
 use settings::{Format, LogSettings};
 use std::{
     fmt,
@@ -20,7 +21,6 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::SystemTime,
 };
 use tracing::{
     Dispatch, Event, Level, Metadata, Subscriber, dispatcher,
@@ -148,7 +148,7 @@ impl Lines {
 
 /// As JavaScript's `toISOString` has it.
 fn now() -> String {
-    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+    humantime::format_rfc3339_millis(clock::now()).to_string()
 }
 
 fn level_name(level: Level) -> &'static str {

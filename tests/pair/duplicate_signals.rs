@@ -112,3 +112,18 @@ fn flood_leaves_a_bounded_log() {
     assert!(warnings[16].message.contains("only counted"));
     assert_eq!(completion.wait().unwrap(), Some(0));
 }
+
+#[tokio::test]
+async fn try_settle_is_counted_with_the_call_site_of_its_caller() {
+    static CALLED: std::sync::atomic::AtomicUsize = AtomicUsize::new(0);
+    let handler = |_: Value, _: nodeback::Context, callback: Callback| {
+        let clone = callback.clone();
+        callback.succeed(json!(1));
+        CALLED.store(line!() as usize + 1, SeqCst);
+        let _ = clone.try_settle(Ok::<_, Error>(json!(2)));
+    };
+    let outcome = nodeback::invoke(handler, (), nodeback::Context::default()).await;
+    let duplicate = outcome.duplicate_signals[0].duplicate.to_string();
+    let called = u32::try_from(CALLED.load(SeqCst)).unwrap();
+    assert!(duplicate.starts_with(&line(called)), "{duplicate}");
+}

@@ -78,7 +78,7 @@ fn wait_ends_when_the_last_clone_is_dropped_elsewhere() {
 }
 
 #[test]
-fn wait_timeout_gives_up_and_loses_nothing() {
+fn wait_for_gives_up_and_loses_nothing() {
     let (callback, mut completion) = nodeback::callback();
     assert!(completion.wait_for(Duration::ZERO).is_err());
     assert!(completion.wait_for(Duration::from_millis(1)).is_err());
@@ -88,7 +88,7 @@ fn wait_timeout_gives_up_and_loses_nothing() {
 }
 
 #[test]
-fn wait_timeout_may_be_longer_than_any_clock() {
+fn wait_for_may_be_longer_than_any_clock() {
     let (callback, mut completion) = nodeback::callback();
     callback.succeed(1);
     let outcome = completion.wait_for(Duration::MAX);

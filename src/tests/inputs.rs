@@ -18,19 +18,27 @@ pub fn cases(default: u32) -> u32 {
     })
 }
 
-/// Runs `test` once for each seed, from 0 up to the number of [`cases`]. A failure names its seed.
+/// Runs `test` with as many seeds as [`cases`] says. A failure prints its seed, which `NODEBACK_SEED` with
+/// `NODEBACK_CASES=1` runs again.
 pub fn for_each_seed(default: u32, test: impl Fn(&mut Rng)) {
-    struct Seed(u32);
+    struct Seed(u64);
     impl Drop for Seed {
         fn drop(&mut self) {
             if thread::panicking() {
-                eprintln!("the seed was {}", self.0);
+                eprintln!(
+                    "NODEBACK_SEED={} NODEBACK_CASES=1 runs this case again",
+                    self.0
+                );
             }
         }
     }
-    for seed in 0..cases(default) {
-        let _named = Seed(seed);
-        test(&mut Rng::with_seed(seed.into()));
+    let first = env::var("NODEBACK_SEED").map_or_else(
+        |_| fastrand::u64(..),
+        |seed| seed.parse().expect("NODEBACK_SEED is a number"),
+    );
+    for case in 0..cases(default) {
+        let seed = Seed(first.wrapping_add(case.into()));
+        test(&mut Rng::with_seed(seed.0));
     }
 }
 
@@ -93,7 +101,13 @@ const PIECES: &[&str] = &[
 pub fn text(rng: &mut Rng) -> String {
     match rng.u32(..381) {
         0..300 => several(rng, 6, |rng| pick(rng, PIECES)).concat(),
-        300..360 => several(rng, 12, |rng| rng.char(..)).into_iter().collect(),
+        300..360 => {
+            let any = |rng: &mut Rng| {
+                let most = pick(rng, &['\u{7f}', '\u{7ff}', '\u{ffff}', '\u{10ffff}']);
+                rng.char(..=most)
+            };
+            several(rng, 12, any).into_iter().collect()
+        }
         360..380 => {
             const WHOLE: [&str; 5] = ["", "Error", "OrderNotFound", "null", "Runtime.ExitError"];
             pick(rng, &WHOLE).into()

@@ -3,7 +3,7 @@
 use super::{ERROR_TYPE, HEADER_LIMIT, XRAY_CAUSE, headers};
 use crate::{
     error::{Error, ErrorName, IntoError},
-    inputs::{for_each_seed, json_bytes, several, text},
+    inputs::{for_each_seed, json_bytes, pick, several, text},
 };
 use fastrand::Rng;
 use serde_json::Value;
@@ -36,7 +36,26 @@ fn error(rng: &mut Rng) -> Error {
             Err(error) => error.into_error(),
         },
         13 => text(rng).into_error(),
-        _ => f64::from_bits(rng.u64(..)).into_error(),
+        _ => {
+            const NUMBERS: [f64; 9] = [
+                0.0,
+                -0.0,
+                1.0,
+                1e21,
+                f64::MIN_POSITIVE,
+                5e-324,
+                f64::NAN,
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+            ];
+            let number = pick(rng, &NUMBERS);
+            let number = if rng.bool() {
+                number
+            } else {
+                f64::from_bits(rng.u64(..))
+            };
+            number.into_error()
+        }
     }
 }
 
