@@ -28,7 +28,7 @@ mod tests {
     #[tokio::test]
     async fn tax_is_added() {
         let outcome = invoke(handler, json!({ "amount": 100 }), Context::default()).await;
-        assert_eq!(outcome.result.unwrap(), json!({ "gross": 125.0 }));
+        assert_eq!(outcome.result.unwrap(), json!({ "gross": 125 }));
         assert_eq!(outcome.duplicate_signal_count, 0);
     }
 

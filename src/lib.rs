@@ -230,7 +230,7 @@ pub use invocation::{
 #[cfg(feature = "lambda")]
 pub use lambda::{HandlerService, service};
 #[cfg(feature = "lambda")]
-pub use lambda_runtime::SnapStartResource;
+pub use lambda_runtime::{LambdaInvocation, SnapStartResource};
 #[cfg(any(feature = "lambda", feature = "local"))]
 pub use run::run;
 pub use runtime::{Runtime, exports};

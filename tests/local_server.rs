@@ -545,8 +545,7 @@ fn a_timeout_that_is_none_is_told() {
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "3s"),
         "{}",
     );
-    let line =
-        "Error: AWS_LAMBDA_FUNCTION_TIMEOUT is `3s`: expected whole seconds, or 0 for no limit\n";
+    let line = "Error: Runtime.InvalidEnvironment: AWS_LAMBDA_FUNCTION_TIMEOUT is `3s`: expected whole seconds, or 0 for no limit\n";
     assert_eq!(String::from_utf8(run.stderr).unwrap(), line);
 }
 
@@ -610,5 +609,20 @@ async fn a_taken_address_is_told_with_the_way_out() {
         "{stderr}"
     );
     assert!(stderr.contains("`--listen ADDR`"), "{stderr}");
+    assert_eq!(run.status.code(), Some(1));
+}
+
+#[test]
+fn each_variable_with_a_bad_value_is_named() {
+    let run = output(
+        example("hello")
+            .arg("examples/events/hello.json")
+            .env("NODEBACK_NEVER_CALLED", "maybe")
+            .env("NODEBACK_FAIL_BEFORE_DEADLINE", "1s"),
+        "",
+    );
+    let line = "Error: Runtime.InvalidEnvironment: NODEBACK_NEVER_CALLED is `maybe`: expected `fail` or \
+                `null`; NODEBACK_FAIL_BEFORE_DEADLINE is `1s`: expected whole milliseconds, or 0 for off\n";
+    assert_eq!(String::from_utf8(run.stderr).unwrap(), line);
     assert_eq!(run.status.code(), Some(1));
 }

@@ -106,7 +106,8 @@ impl<R> Completion<R> {
             .ok_or(TimedOut { timeout })
     }
 
-    /// The name and the type of [`wait_for`](Self::wait_for) in early programs.
+    /// [`wait_for`](Self::wait_for) under the name and with the type that it had before, for the programs that were
+    /// written with it. It goes with the first release.
     #[doc(hidden)]
     #[deprecated(note = "use `wait_for`, whose timeout is an error of its own")]
     pub fn wait_timeout(&mut self, timeout: Duration) -> Option<Result<Option<R>>> {
@@ -159,14 +160,14 @@ impl<R> fmt::Debug for Completion<R> {
     }
 }
 
-/// The error of [`Completion::wait_for`] when nothing was signalled in time.
+/// The error of [`Completion::wait_for`]: nothing was signalled in time, or the outcome was taken before.
 ///
 /// ```
 /// use std::time::Duration;
 ///
 /// let (_callback, mut completion) = nodeback::callback::<u32>();
 /// let error = completion.wait_for(Duration::from_millis(1)).unwrap_err();
-/// assert_eq!(error.to_string(), "the callback was not called within 1ms");
+/// assert_eq!(error.to_string(), "no outcome within 1ms");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -177,7 +178,7 @@ pub struct TimedOut {
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the callback was not called within {:?}", self.timeout)
+        write!(f, "no outcome within {:?}", self.timeout)
     }
 }
 

@@ -1,5 +1,5 @@
 //! The one-shot pair of a [`Callback`] and the [`Completion`] that waits for it, and the completion tracker,
-//! which lets exactly one signal count. Nothing in this folder depends on Lambda, and all that it
+//! which counts and reports every signal after the first. Nothing in this folder depends on Lambda, and all that it
 //! knows of JSON is that an invocation's results become text when they are signalled.
 //!
 //! From the bottom up: `slot.rs` is the cell that a signal passes through, `target.rs` is where the signal of a

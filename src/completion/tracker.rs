@@ -40,8 +40,8 @@ impl fmt::Display for DuplicateSignal {
     }
 }
 
-/// Lets exactly one signal of a completion count: the slot decides which, and what comes after that is
-/// counted and reported here.
+/// The completion tracker of one completion. The slot decides which signal wins; the tracker counts and reports every
+/// signal that lost.
 #[derive(Debug, Default)]
 pub(crate) struct CompletionTracker {
     duplicates: Mutex<Option<Box<Duplicates>>>,

@@ -49,13 +49,10 @@ impl Error {
 
     /// An error of this crate. Its trace does not say where it was made, which would help nobody.
     pub(crate) fn ours(error_type: &'static str, message: impl Into<String>) -> Self {
-        Self::make(
-            error_type.into(),
-            message.into(),
-            Kind::Error,
-            Cause::None,
-            None,
-        )
+        let (error_type, message) = (error_type.into(), message.into());
+        let mut error = Self::make(error_type, message, Kind::Error, Cause::None, None);
+        error.0.backtrace = Backtrace::disabled();
+        error
     }
 
     /// A notice that a callback was never called.

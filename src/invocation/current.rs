@@ -97,7 +97,7 @@ where
 /// //     callback(null, order.customer.name);
 /// // });
 /// let handler = |event: Value, _: Context, callback: Callback| {
-///     spawn_then(get(event["id"].as_u64().unwrap_or(0)), |error, order| {
+///     spawn_then(get(event["id"].as_u64().unwrap_or(0)), move |error, order| {
 ///         let Some(order) = order else {
 ///             callback(error, None);
 ///             return Ok(());

@@ -42,34 +42,33 @@ impl InvocationSettings {
     ///
     /// # Errors
     ///
-    /// Names a variable whose value is not what it has to be.
+    /// Names each variable whose value is not what it has to be.
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub(crate) fn overridden(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let mistake = |name, text, expected| {
-            let message = format!("{name} is `{text}`: expected {expected}");
-            Err(Error::ours("Runtime.InvalidEnvironment", message))
+        let mut mistakes = Vec::new();
+        let mut mistake = |name: &str, text: String, expected: &str| {
+            mistakes.push(format!("{name} is `{text}`: expected {expected}"));
         };
         const NEVER_CALLED: &str = "NODEBACK_NEVER_CALLED";
-        match variable(NEVER_CALLED) {
-            None => {}
-            Some(text) if text.eq_ignore_ascii_case("fail") => {
-                self.never_called = NeverCalled::Fail;
+        if let Some(text) = variable(NEVER_CALLED) {
+            match text.trim().to_ascii_lowercase().as_str() {
+                "fail" => self.never_called = NeverCalled::Fail,
+                "null" => self.never_called = NeverCalled::Null,
+                _ => mistake(NEVER_CALLED, text, "`fail` or `null`"),
             }
-            Some(text) if text.eq_ignore_ascii_case("null") => {
-                self.never_called = NeverCalled::Null;
-            }
-            Some(text) => return mistake(NEVER_CALLED, text, "`fail` or `null`"),
         }
         const MARGIN: &str = "NODEBACK_FAIL_BEFORE_DEADLINE";
         if let Some(text) = variable(MARGIN) {
             match text.trim().parse() {
                 Ok(0) => self.fail_before_deadline = None,
-                Ok(millis) => {
-                    self.fail_before_deadline = Some(Duration::from_millis(millis));
-                }
-                Err(_) => return mistake(MARGIN, text, "whole milliseconds, or 0 for off"),
+                Ok(millis) => self.fail_before_deadline = Some(Duration::from_millis(millis)),
+                Err(_) => mistake(MARGIN, text, "whole milliseconds, or 0 for off"),
             }
         }
-        Ok(self)
+        if mistakes.is_empty() {
+            return Ok(self);
+        }
+        let message = mistakes.join("; ");
+        Err(Error::ours("Runtime.InvalidEnvironment", message))
     }
 }

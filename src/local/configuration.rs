@@ -2,7 +2,7 @@
 
 use crate::{
     clock,
-    error::{IntoError, Result},
+    error::{Error, Result},
     invocation::{Context, ContextBuilder},
 };
 use std::{env, time::Duration};
@@ -78,7 +78,7 @@ fn timeout(text: &str) -> Result<Duration> {
         let message = format!(
             "AWS_LAMBDA_FUNCTION_TIMEOUT is `{text}`: expected whole seconds, or 0 for no limit"
         );
-        message.into_error()
+        Error::ours("Runtime.InvalidEnvironment", message)
     })
 }
 

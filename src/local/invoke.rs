@@ -4,7 +4,7 @@ use super::{
     configuration::{FunctionConfiguration, new_id},
     function_name::FunctionName,
     invoke_request::{self, InvocationType, InvokeHeaders},
-    limits::{EVENT_LIMIT, Limits},
+    limits::{Limits, RESPONSE_LIMIT},
     origin::OriginCheck,
     refusal::{Refusal, respond, set},
 };
@@ -213,9 +213,6 @@ impl Server {
         ))
     }
 }
-
-/// How much Lambda takes for a response.
-const RESPONSE_LIMIT: usize = EVENT_LIMIT + 100;
 
 fn within_limit(body: Bytes) -> Result<Bytes> {
     let size = body.len();

@@ -67,6 +67,9 @@ pub fn exports() -> Runtime {
 /// | the format of the log | text | `AWS_LAMBDA_LOG_FORMAT`: `Text` or `JSON` |
 /// | the level of the log | `INFO` | `AWS_LAMBDA_LOG_LEVEL`, or `RUST_LOG`: a level |
 ///
+/// [`invoke`](Self::invoke) and [`invoke_raw`](Self::invoke_raw) use the settings of the program alone, so that a test
+/// does not depend on the environment.
+///
 /// ```
 /// use nodeback::{Callback, Context, Runtime, NeverCalled, Value, json};
 ///

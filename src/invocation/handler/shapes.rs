@@ -1,3 +1,5 @@
+//! The implementation of each shape.
+
 use super::{Handler, Returned, Work};
 use crate::{
     completion::{Callback, unused},
