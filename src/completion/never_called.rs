@@ -37,10 +37,10 @@ impl DroppedHandle {
     }
 
     /// The same of the callback of a wrapper, which has no handles to name.
-    pub(super) fn error_of(&self, lost: &str) -> Error {
+    pub(super) fn error_of(&self, what: &str) -> Error {
         let by = if self.by_panic { " by a panic" } else { "" };
         let thread = self.thread.name();
         let thread = thread.map_or(String::new(), |name| format!(" on thread `{name}`"));
-        Error::never_called(format!("the callback was never called: {lost}{by}{thread}"))
+        Error::never_called(format!("the callback was never called: {what}{by}{thread}"))
     }
 }

@@ -47,7 +47,7 @@ impl Attached<Signal> for InvocationShared {
         let dropped = origin.is_context().then(|| self.dropped.lock().take());
         let dropped = dropped.flatten();
         Signal::NeverCalled(match dropped {
-            Some(LastDrop::Handle(lost)) => lost.error(),
+            Some(LastDrop::Handle(handle)) => handle.error(),
             Some(LastDrop::Notice(error)) => error,
             None => DroppedHandle::here(origin).error(),
         })
@@ -122,13 +122,13 @@ impl Responder {
         call_site: CallSite,
     ) -> Result<(), Rejected<Bytes>> {
         let waits = !self.at_once && self.waits();
-        let lost = |signal| match signal {
+        let outcome_of = |signal| match signal {
             Signal::Outcome { outcome, .. } => outcome,
             Signal::NeverCalled(error) => Err(error),
         };
         self.signaller
             .signal(Signal::Outcome { outcome, waits }, call_site)
-            .map_err(|(signal, first)| (lost(signal), first))
+            .map_err(|(signal, first)| (outcome_of(signal), first))
     }
 
     /// Takes the notice of a wrapper, that it was never called, for the drop of this callback that it

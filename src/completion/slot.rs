@@ -253,8 +253,8 @@ impl<T, A: Attached<T>> Drop for Signaller<T, A> {
             Ok(_) => {}
             Err(_) => {
                 // The last one, without any signal. `settle` takes over the count of this handle.
-                let lost = self.0.attached.never_called(self.1);
-                let _ = Signaller(Handle(self.0.0), self.1).settle(lost);
+                let never_called = self.0.attached.never_called(self.1);
+                let _ = Signaller(Handle(self.0.0), self.1).settle(never_called);
             }
         }
     }

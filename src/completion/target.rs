@@ -85,9 +85,9 @@ impl<R: 'static> Wrapper<R> {
 impl<R: 'static> Drop for Wrapper<R> {
     fn drop(&mut self) {
         if let Some(f) = self.f.get_mut().take() {
-            let lost = DroppedHandle::here(Origin::first());
+            let handle = DroppedHandle::here(Origin::first());
             notice::give(move || {
-                let error = lost.error_of("the last callback of a wrapper was dropped");
+                let error = handle.error_of("the last callback of a wrapper was dropped");
                 f(Some(error), None);
             });
         }

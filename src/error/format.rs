@@ -11,7 +11,7 @@ impl Error {
         serde_json::to_string(self).unwrap_or_else(|_| self.to_string())
     }
 
-    /// The lines of `trace`: see [the type](Self#on-the-wire).
+    /// The lines of `trace`: see [the type](Self#on-the-json).
     ///
     /// ```
     /// use nodeback::Error;
@@ -84,10 +84,10 @@ impl fmt::Debug for Error {
 
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut wire = serializer.serialize_struct("Error", 3)?;
-        wire.serialize_field("errorType", self.error_type())?;
-        wire.serialize_field("errorMessage", self.message())?;
-        wire.serialize_field("trace", &self.trace())?;
-        wire.end()
+        let mut json = serializer.serialize_struct("Error", 3)?;
+        json.serialize_field("errorType", self.error_type())?;
+        json.serialize_field("errorMessage", self.message())?;
+        json.serialize_field("trace", &self.trace())?;
+        json.end()
     }
 }

@@ -29,13 +29,13 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
 /// ```
 /// use nodeback::{IntoError, json};
 ///
-/// let wire = |error: nodeback::Error| format!("{} {}", error.error_type(), error.message());
-/// assert_eq!(wire("Unauthorized".into_error()), "string Unauthorized");
-/// assert_eq!(wire(42.0.into_error()), "number 42");
-/// assert_eq!(wire(json!([1, 2]).into_error()), "object 1,2");
-/// assert_eq!(wire(json!({ "code": 7 }).into_error()), "object [object Object]");
-/// assert_eq!(wire(anyhow::anyhow!("boom").into_error()), "Error boom");
-/// assert_eq!(wire(std::fmt::Error.into_error()), "Error an error occurred when formatting an argument");
+/// let text = |error: nodeback::Error| format!("{} {}", error.error_type(), error.message());
+/// assert_eq!(text("Unauthorized".into_error()), "string Unauthorized");
+/// assert_eq!(text(42.0.into_error()), "number 42");
+/// assert_eq!(text(json!([1, 2]).into_error()), "object 1,2");
+/// assert_eq!(text(json!({ "code": 7 }).into_error()), "object [object Object]");
+/// assert_eq!(text(anyhow::anyhow!("boom").into_error()), "Error boom");
+/// assert_eq!(text(std::fmt::Error.into_error()), "Error an error occurred when formatting an argument");
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of an invocation",

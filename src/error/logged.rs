@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{error::Error as StdError, fmt};
 
-/// What a subscriber is given of a failure. As text it is the failure's wire form.
+/// What a subscriber is given of a failure. As text it is its JSON.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Logged {

@@ -35,7 +35,7 @@ type Boxed = Box<dyn StdError + Send + Sync>;
 /// [`error!`](crate::error!) (a message), with `?` from any [`std::error::Error`], or pass
 /// whatever converts through [`IntoError`].
 ///
-/// # On the wire
+/// # JSON
 ///
 /// `{"errorType", "errorMessage", "trace"}`, in this order, as the Node runtime posts it. `trace`
 /// holds, where Node has its stack: the error itself, the place where it was made, its causes, and
@@ -46,10 +46,10 @@ type Boxed = Box<dyn StdError + Send + Sync>;
 /// use nodeback::Error;
 ///
 /// let error = Error::new("OrderNotFound", "no order 7");
-/// let wire = serde_json::to_value(&error).unwrap();
-/// assert_eq!(wire["errorType"], "OrderNotFound");
-/// assert_eq!(wire["errorMessage"], "no order 7");
-/// assert_eq!(wire["trace"][0], "OrderNotFound: no order 7");
+/// let json = serde_json::to_value(&error).unwrap();
+/// assert_eq!(json["errorType"], "OrderNotFound");
+/// assert_eq!(json["errorMessage"], "no order 7");
+/// assert_eq!(json["trace"][0], "OrderNotFound: no order 7");
 /// ```
 ///
 /// # As text

@@ -71,8 +71,8 @@ mod tests {
         ] {
             let number: f64 = from_json(text.into()).unwrap();
             assert_eq!(number, text.parse::<f64>().unwrap(), "{text}");
-            let answer = to_json(&number).unwrap();
-            assert_eq!(from_json::<f64>(answer).unwrap(), number, "{text}");
+            let body = to_json(&number).unwrap();
+            assert_eq!(from_json::<f64>(body).unwrap(), number, "{text}");
         }
     }
 }

@@ -88,17 +88,17 @@ pub(super) enum Keep {
     Handle(Responder),
 }
 
-/// Which task: its place in the slab, which others may have had before, and how many were spawned
+/// Which task: its index in the slab, which others may have had before, and how many were spawned
 /// before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Key {
-    place: usize,
+    index: usize,
     serial: u64,
 }
 
 /// The handler's.
 pub(super) const HANDLER: Key = Key {
-    place: usize::MAX,
+    index: usize::MAX,
     serial: 0,
 };
 
@@ -248,7 +248,7 @@ impl Queue {
     pub(super) fn next_key(&mut self) -> Key {
         self.spawned += 1;
         Key {
-            place: self.tasks.vacant_key(),
+            index: self.tasks.vacant_key(),
             serial: self.spawned,
         }
     }
@@ -268,9 +268,9 @@ impl Queue {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Entry)> {
         let handler = self.handler.iter().map(|entry| (HANDLER, entry));
-        let tasks = self.tasks.iter().map(|(place, entry)| {
+        let tasks = self.tasks.iter().map(|(index, entry)| {
             let serial = entry.serial;
-            (Key { place, serial }, entry)
+            (Key { index, serial }, entry)
         });
         tasks.chain(handler)
     }
@@ -279,7 +279,7 @@ impl Queue {
         if key == HANDLER {
             return self.handler.as_mut();
         }
-        let entry = self.tasks.get_mut(key.place)?;
+        let entry = self.tasks.get_mut(key.index)?;
         (entry.serial == key.serial).then_some(entry)
     }
 
@@ -287,7 +287,7 @@ impl Queue {
         self.get(key)?;
         let entry = match key {
             HANDLER => self.handler.take(),
-            key => self.tasks.try_remove(key.place),
+            key => self.tasks.try_remove(key.index),
         }?;
         if entry.name.defers_the_response() {
             self.deferring -= 1;

@@ -25,18 +25,18 @@ pub(crate) type Late = BoxFuture<'static, ()>;
 /// When an invocation is over, and which one it is of those that are over then.
 type WatchKey = (Instant, u64);
 
-type Bark = Box<dyn FnOnce() -> Option<Late> + Send>;
+type Alarm = Box<dyn FnOnce() -> Option<Late> + Send>;
 
 #[derive(Default)]
 struct Watchdog {
     watched: Mutex<Watched>,
-    /// One is to be barked at before those that it waits for.
+    /// An alarm is due before those that the thread waits for.
     earlier: Notify,
 }
 
 #[derive(Default)]
 struct Watched {
-    barks: BTreeMap<WatchKey, Bark>,
+    alarms: BTreeMap<WatchKey, Alarm>,
     count: u64,
     /// Until when the thread sleeps, at most.
     sleeps_until: Option<Instant>,
@@ -61,8 +61,8 @@ pub(super) struct Watch(Option<WatchKey>);
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(key) = self.0 {
-            let bark = WATCHDOG.watched.lock().barks.remove(&key);
-            drop(bark);
+            let alarm = WATCHDOG.watched.lock().alarms.remove(&key);
+            drop(alarm);
         }
     }
 }
@@ -77,7 +77,7 @@ pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
         return Watch(None);
     };
     let (invocation, sink) = (Arc::clone(invocation), sink.clone());
-    let bark = move || {
+    let alarm = move || {
         invocation.claim_answer(AnsweredBy::Watchdog)?;
         let error = timed_out(invocation.request_id(), allowed);
         let span = invocation.span.clone();
@@ -89,15 +89,15 @@ pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
         });
         Some(sink.send_for_blocked(error).instrument(span).boxed())
     };
-    Watch(Some(WATCHDOG.watch(end, Box::new(bark))))
+    Watch(Some(WATCHDOG.watch(end, Box::new(alarm))))
 }
 
 impl Watchdog {
-    fn watch(&self, end: Instant, bark: Bark) -> WatchKey {
+    fn watch(&self, end: Instant, alarm: Alarm) -> WatchKey {
         let mut watched = self.watched.lock();
         watched.count += 1;
         let key = (end, watched.count);
-        watched.barks.insert(key, bark);
+        watched.alarms.insert(key, alarm);
         // Most end later than the thread wakes anyhow.
         let earlier = watched.sleeps_until.is_none_or(|until| end < until);
         drop(watched);
@@ -111,7 +111,7 @@ impl Watchdog {
         loop {
             let first = {
                 let mut watched = self.watched.lock();
-                let first = watched.barks.first_key_value().map(|((end, _), _)| *end);
+                let first = watched.alarms.first_key_value().map(|((end, _), _)| *end);
                 watched.sleeps_until = first;
                 first
             };
@@ -121,16 +121,16 @@ impl Watchdog {
                 Some(end) if end > Instant::now() => {
                     select(earlier, pin!(time::sleep_until(end.into()))).await;
                 }
-                Some(_) => self.bark(),
+                Some(_) => self.raise_first(),
             }
         }
     }
 
-    fn bark(&self) {
-        let first = self.watched.lock().barks.pop_first();
-        let Some((_, bark)) = first else { return };
+    fn raise_first(&self) {
+        let first = self.watched.lock().alarms.pop_first();
+        let Some((_, alarm)) = first else { return };
         // A subscriber that panics takes nobody else's watch away.
-        if let Ok(Some(late)) = guarded(bark) {
+        if let Ok(Some(late)) = guarded(alarm) {
             tokio::spawn(Guarded::new(late).map(discard));
         }
     }

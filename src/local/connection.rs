@@ -27,7 +27,7 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Where hyper stops to read headers. What is less and still too much gets AWS's answer.
+/// Where hyper stops to read headers. What is less and still too much gets AWS's response.
 const HEADERS: usize = 4 * super::origin::HEADERS;
 
 /// Accepts connections until `shutdown` ends, then waits for the requests that are under way.
@@ -141,7 +141,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
         .max_header_size(HEADERS)
-        // Who has sent all and says so still waits for the answer.
+        // Who has sent all and says so still waits for the response.
         .half_close(true)
         .serve_connection(
             TokioIo::new(Box::pin(stream)),
@@ -170,8 +170,8 @@ async fn connection(
         return;
     }
     if late {
-        let answer = Refusal::timeout("headers", limits.headers).to_http(&new_id());
-        if stream.write_all(answer.as_bytes()).await.is_err() {
+        let response = Refusal::timeout("headers", limits.headers).to_http(&new_id());
+        if stream.write_all(response.as_bytes()).await.is_err() {
             return;
         }
     }
@@ -180,7 +180,7 @@ async fn connection(
 }
 
 /// Reads on until the client ends: closing before that would reset the connection, and take from
-/// the client an answer that it has not read yet.
+/// the client a response that it has not read yet.
 async fn linger(stream: &mut Stream) {
     if stream.shutdown().await.is_ok() {
         let rest = stream.take(DRAINED as u64);
@@ -193,11 +193,11 @@ mod tests {
     use super::*;
     use axum::routing::get;
 
-    async fn answered(stream: &mut TcpStream, request: &str) -> String {
+    async fn response_to(stream: &mut TcpStream, request: &str) -> String {
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
     }
 
     #[tokio::test]
@@ -216,13 +216,13 @@ mod tests {
         busy.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         for _ in 0..3 {
             let request = "GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
-            let answer = answered(&mut connect().await, request).await;
-            assert!(answer.ends_with("served"), "{answer}");
+            let response = response_to(&mut connect().await, request).await;
+            assert!(response.ends_with("served"), "{response}");
         }
         assert_eq!(idle.read(&mut [0]).await.unwrap(), 0, "it was closed");
         // Its request goes on, and is its last one.
-        let answer = answered(&mut busy, "host: localhost\r\n\r\n").await;
-        assert!(answer.ends_with("served"), "{answer}");
+        let response = response_to(&mut busy, "host: localhost\r\n\r\n").await;
+        assert!(response.ends_with("served"), "{response}");
         stop.cancel();
         served.await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! HTTP requests of a browser or curl, answered as Lambda answers those to a function URL.
+//! HTTP requests of a browser or curl, outcome as Lambda answers those to a function URL.
 
 use super::{
     command,
@@ -100,11 +100,11 @@ pub(super) async fn respond(
         event.into(),
         callback,
     );
-    let answered = match completion.await {
-        Ok(answer) => answer.unwrap_or_default().0,
+    let outcome = match completion.await {
+        Ok(outcome) => outcome.unwrap_or_default().0,
         Err(error) => Err(error),
     };
-    let mut response = match answered.map(|body| response_of(&body)) {
+    let mut response = match outcome.map(|body| response_of(&body)) {
         Ok(Ok(response)) => response,
         Ok(Err(why)) => {
             span.in_scope(|| tracing::error!("the result is no HTTP response: {why}"));

@@ -121,7 +121,7 @@ async fn accept(
     if invocation_type == InvocationType::Event {
         return Ok(respond(StatusCode::ACCEPTED, request_id, ""));
     }
-    let answer = completion
+    let outcome = completion
         .await
         .map(Option::unwrap_or_default)
         .map_err(|error| {
@@ -131,7 +131,7 @@ async fn accept(
                 error.to_string(),
             )
         })?;
-    Ok(answer.respond(request_id, tail.as_ref()))
+    Ok(outcome.respond(request_id, tail.as_ref()))
 }
 
 /// Starts one invocation, in a task of its own: it does not end when the client goes.
@@ -156,7 +156,7 @@ pub(super) fn start(
     server.invocations.spawn_on(invocation, &server.runtime);
 }
 
-/// What an answer goes to.
+/// Responds to the client that waits, if one does.
 #[derive(Clone)]
 struct Reply {
     server: Arc<Server>,
@@ -170,30 +170,30 @@ impl Sink for Reply {
     const WATCHED: bool = true;
 
     async fn send(self, outcome: Result<Bytes>, span: &Span) {
-        span.in_scope(|| self.answer(outcome.and_then(within_limit)));
+        span.in_scope(|| self.respond(outcome.and_then(within_limit)));
     }
 
     async fn send_for_blocked(self, error: Error) {
-        self.answer(Err(error));
+        self.respond(Err(error));
     }
 }
 
 impl Reply {
-    fn answer(self, answer: Result<Bytes>) {
-        if let Err(error) = &answer {
+    fn respond(self, outcome: Result<Bytes>) {
+        if let Err(error) = &outcome {
             error.log();
         }
         let report = log::platform::Report {
             request_id: &self.request_id,
             took: self.started.elapsed(),
             memory: self.server.configuration.memory(),
-            error: answer.as_ref().err(),
+            error: outcome.as_ref().err(),
         };
         report.write();
         // Nobody waits for that of an asynchronous call, or when the client has gone.
         let _ = self
             .callback
-            .try_settle(Ok::<_, Error>(LocalOutcome(answer)));
+            .try_settle(Ok::<_, Error>(LocalOutcome(outcome)));
     }
 }
 

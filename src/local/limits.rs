@@ -19,13 +19,13 @@ pub(super) struct Limits {
     pub(super) connections: usize,
     /// In which a new connection is not closed for being idle.
     pub(super) grace: Duration,
-    /// From the last answer, or the connection, to the end of the next request's headers.
+    /// From the last response, or the connection, to the end of the next request's headers.
     pub(super) headers: Duration,
     /// Between two pieces of a body.
     pub(super) body_pause: Duration,
     /// For a whole body.
     pub(super) body: Duration,
-    /// In which a client has to take some of its answer.
+    /// In which a client has to take some of its response.
     pub(super) write_pause: Duration,
     /// In which a client that is still sending can read why it is refused.
     pub(super) linger: Duration,

@@ -114,7 +114,7 @@ fn denied(message: &str) -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)
 }
 
-/// About the bytes that they took on the wire.
+/// About the bytes that they took as HTTP.
 fn size(request: &Request<Body>) -> usize {
     const LINE: usize = "GET / HTTP/1.1\r\n\r\n".len();
     let target = request.uri().path_and_query();

@@ -117,7 +117,7 @@ fn app(server: Arc<Server>) -> Router {
                 function_url::respond(server, request).await
             }
         })
-        // The limit is Lambda's, with Lambda's answer.
+        // The limit is Lambda's, with Lambda's response.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(Arc::clone(&server), guard))
         .with_state(server)

@@ -60,12 +60,12 @@ fn error(rng: &mut Rng) -> Error {
 }
 
 fn check(error: &Error) {
-    let wire: Value = serde_json::from_str(&error.to_json()).expect("JSON");
-    let keys: Vec<_> = wire.as_object().expect("an object").keys().collect();
+    let json: Value = serde_json::from_str(&error.to_json()).expect("JSON");
+    let keys: Vec<_> = json.as_object().expect("an object").keys().collect();
     assert_eq!(keys, ["errorType", "errorMessage", "trace"]);
-    assert_eq!(&wire["errorType"], error.error_type());
-    assert_eq!(&wire["errorMessage"], error.message());
-    let trace = wire["trace"].as_array().expect("a list");
+    assert_eq!(&json["errorType"], error.error_type());
+    assert_eq!(&json["errorMessage"], error.message());
+    let trace = json["trace"].as_array().expect("a list");
     assert!(trace.iter().all(Value::is_string));
 
     let headers = headers(Some(error));
