@@ -54,7 +54,8 @@ fn name<M>(error: impl IntoError<M>) -> String {
 /// The lines of its trace, without those of a backtrace.
 fn trace<M>(error: impl IntoError<M>) -> Vec<String> {
     let mut trace = error.into_error().trace();
-    let backtrace = trace.iter().position(|line| line.starts_with("   0: "));
+    let is_frame = |line: &String| line.starts_with("    at ") && line.ends_with(')');
+    let backtrace = trace.iter().position(is_frame);
     trace.truncate(backtrace.unwrap_or(trace.len()));
     trace
 }

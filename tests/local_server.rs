@@ -613,6 +613,32 @@ async fn a_taken_address_is_told_with_the_way_out() {
 }
 
 #[test]
+fn a_trace_has_the_frames_of_the_handlers_own_code() {
+    let event = r#"{ "body": "{\"id\":7,\"price\":1,\"quantity\":0}" }"#;
+    let run = output(
+        example("shape_callback_throw")
+            .arg("-")
+            .env("RUST_BACKTRACE", "1"),
+        event,
+    );
+    let error: Value = serde_json::from_slice(&run.stderr).unwrap();
+    let trace: Vec<_> = error["trace"].as_array().unwrap().iter().collect();
+    let lines = || trace.iter().map(|line| line.as_str().unwrap());
+    assert_eq!(trace[0], "Error: order 7 is empty");
+    let own = "examples/shape_callback_throw.rs:";
+    assert!(
+        lines()
+            .nth(1)
+            .unwrap()
+            .starts_with(&format!("    at {own}")),
+        "{error}"
+    );
+    let frames: Vec<_> = lines().skip(2).collect();
+    assert!(!frames.is_empty() && frames.len() <= 10, "{error}");
+    assert!(frames.iter().all(|frame| frame.contains(own)), "{error}");
+}
+
+#[test]
 fn each_variable_with_a_bad_value_is_named() {
     let run = output(
         example("hello")

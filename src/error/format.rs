@@ -1,6 +1,6 @@
 //! An error as JSON, as text, and in a panic message.
 
-use super::{Cause, Error, Inner, Kind};
+use super::{Cause, Error, Inner, Kind, frames};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::{backtrace::BacktraceStatus, fmt};
 
@@ -40,7 +40,7 @@ impl Error {
             _ => &self.0.backtrace,
         };
         if backtrace.status() == BacktraceStatus::Captured {
-            trace.extend(backtrace.to_string().lines().map(String::from));
+            trace.extend(frames::of(&backtrace.to_string()));
         }
         trace
     }

@@ -1,6 +1,7 @@
 //! What a failed invocation answers with, in Node's shape.
 
 mod format;
+mod frames;
 mod into;
 
 mod logged;
@@ -39,7 +40,7 @@ type Boxed = Box<dyn StdError + Send + Sync>;
 ///
 /// `{"errorType", "errorMessage", "trace"}`, in this order, as the Node runtime posts it. `trace`
 /// holds, where Node has its stack: the error itself, the place where it was made, its causes, and
-/// the backtrace when `RUST_BACKTRACE` is set. For a value that is no `Error` in Node either (a
+/// with `RUST_BACKTRACE=1` up to ten frames of your own code. For a value that is no `Error` in Node either (a
 /// string, a number) it is empty.
 ///
 /// ```
