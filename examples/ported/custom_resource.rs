@@ -3,8 +3,9 @@
 //!
 //! `jq '.[0]' examples/ported/custom_resource.json | cargo run --example ported_custom_resource -- -`
 
-use nodeback::{Context, Error, Value, error, json};
-use serde::Serialize;
+use nodeback::{
+    Callback, Context, Error, Value, error, js, json, object, set_immediate, set_timeout,
+};
 use std::{
     collections::HashMap,
     sync::{LazyLock, Mutex},
@@ -13,89 +14,61 @@ use std::{
 
 static RESERVED: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
 
-/// CloudFormation's response. What is `undefined` in the original is left out.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Response {
-    status: &'static str,
-    reason: String,
-    physical_resource_id: String,
-    stack_id: Value,
-    request_id: Value,
-    logical_resource_id: Value,
-    no_echo: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Value>,
+fn put(url: String, _body: String, done: impl FnOnce(Option<Error>, u16) + Send + 'static) {
+    set_timeout(Duration::from_millis(1), move || {
+        if url.starts_with("https://broken.") {
+            return done(Some(error!("PUT failed with 403")), 0);
+        }
+        done(None, 200);
+    });
 }
 
 #[derive(Default)]
 struct Details {
     reason: Option<String>,
-    id: Option<String>,
+    id: Option<Value>,
     data: Option<Value>,
 }
 
-type Done = Box<dyn FnOnce(Option<Error>, Option<Value>) + Send>;
-
-fn put(url: &str, _body: String, done: impl FnOnce(Option<Error>, u16) + Send + 'static) {
-    let broken = url.starts_with("https://broken.");
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        match broken {
-            true => done(Some(error!("PUT failed with 403")), 0),
-            false => done(None, 200),
-        }
-    });
-}
-
-fn send(event: &Value, context: &Context, status: &'static str, details: Details) {
+fn send(event: &Value, context: &Context, status: &str, details: Details) {
     let log = &context.log_stream_name;
-    let reason = details.reason;
-    let body = json!(Response {
-        status,
-        reason: reason
-            .unwrap_or_else(|| format!("See the details in CloudWatch Log Stream: {log}")),
-        physical_resource_id: details.id.unwrap_or_else(|| log.clone()),
-        stack_id: event["StackId"].clone(),
-        request_id: event["RequestId"].clone(),
-        logical_resource_id: event["LogicalResourceId"].clone(),
-        no_echo: false,
-        data: details.data,
-    });
+    let reason = format!("See the details in CloudWatch Log Stream: {log}");
+    let body = object! {
+        "Status": status,
+        "Reason": details.reason.unwrap_or(reason),
+        "PhysicalResourceId": details.id.unwrap_or_else(|| json!(log)),
+        "StackId"?: event.get("StackId"),
+        "RequestId"?: event.get("RequestId"),
+        "LogicalResourceId"?: event.get("LogicalResourceId"),
+        "NoEcho": false,
+        "Data"?: details.data,
+    };
     let done = context.done_callback();
-    put(
-        &text(&event["ResponseURL"]),
-        body.to_string(),
-        move |error, _| {
-            if let Some(error) = error {
-                return done.fail(format!("send(..) failed: {error}"));
-            }
-            done(None, Some(body));
-        },
-    );
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+    let url = js::to_string(event.get("ResponseURL"));
+    put(url, body.to_string(), move |error, _| {
+        if let Some(error) = error {
+            return done.fail(format!("send(..) failed: {error}"));
+        }
+        done(None, Some(body));
+    });
 }
 
 fn is_name(name: &str) -> bool {
+    let may_follow = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     name.len() >= 3
         && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && name.chars().all(may_follow)
 }
 
-fn reserve(name: String, owner: String, done: Done) {
-    tokio::spawn(async move {
+fn reserve(name: String, owner: String, done: Callback) {
+    set_immediate(move || {
         if !is_name(&name) {
             let error = Error::new("RangeError", format!("not a name: {name}"));
-            return done(Some(error), None);
+            return done.fail(error);
         }
         let mut reserved = RESERVED.lock().unwrap();
         if let Some(other) = reserved.get(&name).filter(|other| **other != owner) {
-            return done(Some(error!("{name} is taken by {other}")), None);
+            return done.fail(error!("{name} is taken by {other}"));
         }
         let arn = format!("arn:names:::{name}");
         reserved.insert(name, owner);
@@ -105,71 +78,66 @@ fn reserve(name: String, owner: String, done: Done) {
     });
 }
 
-fn create(event: &Value, done: Done) {
-    reserve(
-        text(&event["ResourceProperties"]["Name"]),
-        text(&event["StackId"]),
-        done,
-    );
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
-fn update(event: &Value, done: Done) {
+fn create(event: &Value, done: Callback) {
+    let name = text(&event["ResourceProperties"]["Name"]);
+    reserve(name, text(&event["StackId"]), done);
+}
+
+fn update(event: &Value, done: Callback) {
     let before = text(&event["OldResourceProperties"]["Name"]);
     let name = text(&event["ResourceProperties"]["Name"]);
     if before == name {
         return done(None, Some(json!({ "Unchanged": "true" })));
     }
-    let reserved = move |error: Option<Error>, data| {
+    let reserved = Callback::from_fn(move |error, data| {
         if error.is_none() {
             RESERVED.lock().unwrap().remove(&before);
         }
         done(error, data);
-    };
-    reserve(name, text(&event["StackId"]), Box::new(reserved));
+    });
+    reserve(name, text(&event["StackId"]), reserved);
 }
 
-fn delete(event: &Value, done: Done) {
-    RESERVED
-        .lock()
-        .unwrap()
-        .remove(&text(&event["PhysicalResourceId"]));
+fn delete(event: &Value, done: Callback) {
+    let id = text(&event["PhysicalResourceId"]);
+    RESERVED.lock().unwrap().remove(&id);
     done(None, None);
 }
 
 pub(crate) fn handler(event: Value, context: Context) {
-    let of_type: fn(&Value, Done) = match &*text(&event["RequestType"]) {
-        "Create" => create,
-        "Update" => update,
-        "Delete" => delete,
-        other => {
+    let run: fn(&Value, Callback) = match event["RequestType"].as_str() {
+        Some("Create") => create,
+        Some("Update") => update,
+        Some("Delete") => delete,
+        _ => {
+            let other = js::to_string(event.get("RequestType"));
             let reason = Some(format!("no such type: {other}"));
-            return send(
-                &event,
-                &context,
-                "FAILED",
-                Details {
-                    reason,
-                    ..Details::default()
-                },
-            );
+            let details = Details {
+                reason,
+                ..Details::default()
+            };
+            return send(&event, &context, "FAILED", details);
         }
     };
-    let (then, again) = (event.clone(), context.clone());
-    of_type(
-        &event,
-        Box::new(move |error, data| {
-            let id = match error {
-                Some(_) => &then["PhysicalResourceId"],
-                None => &then["ResourceProperties"]["Name"],
-            };
-            let id = id.as_str().map(String::from);
-            let (status, reason) = match error {
-                Some(error) => ("FAILED", Some(error.to_string())),
-                None => ("SUCCESS", None),
-            };
-            send(&then, &again, status, Details { reason, id, data });
-        }),
-    );
+    let request = event.clone();
+    let done = Callback::from_fn(move |error: Option<Error>, data| {
+        let id = match error {
+            Some(_) => request.get("PhysicalResourceId"),
+            None => request["ResourceProperties"].get("Name"),
+        };
+        let (id, reason) = (id.cloned(), error.map(|error| error.to_string()));
+        let status = if reason.is_some() {
+            "FAILED"
+        } else {
+            "SUCCESS"
+        };
+        send(&request, &context, status, Details { reason, id, data });
+    });
+    run(&event, done);
 }
 
 #[tokio::main]

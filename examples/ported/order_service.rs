@@ -3,14 +3,13 @@
 //!
 //! `jq '.[3]' examples/ported/order_service.json | cargo run --example ported_order_service -- -`
 
-use nodeback::{Callback, Context, Error, Result, Value, json};
+use nodeback::{Callback, Context, Error, Result, Value, js, json};
 use std::sync::{LazyLock, Mutex};
 
 /// In the order in which they came, as JavaScript's `Map` keeps them.
 static ORDERS: LazyLock<Mutex<Vec<Value>>> = LazyLock::new(|| {
-    Mutex::new(vec![
-        json!({ "id": "7", "sku": "tea", "quantity": 2, "cents": 900 }),
-    ])
+    let order = json!({ "id": "7", "sku": "tea", "quantity": 2, "cents": 900 });
+    Mutex::new(vec![order])
 });
 
 fn price(sku: &str) -> Option<u64> {
@@ -23,50 +22,46 @@ fn price(sku: &str) -> Option<u64> {
 
 mod table {
     use super::{Error, ORDERS, Value};
-
-    fn soon(f: impl FnOnce(&mut Vec<Value>) + Send + 'static) {
-        tokio::spawn(async { f(&mut ORDERS.lock().unwrap()) });
-    }
+    use nodeback::set_immediate;
 
     pub(super) fn get(
         id: String,
         done: impl FnOnce(Option<Error>, Option<Value>) + Send + 'static,
     ) {
-        soon(move |orders| {
+        set_immediate(move || {
             if id == "throttled" {
-                return done(
-                    Some(Error::new("ThroughputExceeded", "the table is busy")),
-                    None,
-                );
+                let busy = Error::new("ThroughputExceeded", "the table is busy");
+                return done(Some(busy), None);
             }
-            done(
-                None,
-                orders.iter().find(|order| order["id"] == *id).cloned(),
-            );
+            let order = ORDERS
+                .lock()
+                .unwrap()
+                .iter()
+                .find(|order| order["id"] == *id)
+                .cloned();
+            done(None, order);
         });
     }
 
     pub(super) fn list(done: impl FnOnce(Option<Error>, Vec<Value>) + Send + 'static) {
-        soon(|orders| done(None, orders.clone()));
+        set_immediate(|| done(None, ORDERS.lock().unwrap().clone()));
     }
 
-    pub(super) fn put(
-        order: Value,
-        done: impl FnOnce(Option<Error>, Option<Value>) + Send + 'static,
-    ) {
-        soon(move |orders| {
+    pub(super) fn put(order: Value, done: impl FnOnce(Option<Error>, Value) + Send + 'static) {
+        set_immediate(move || {
+            let mut orders = ORDERS.lock().unwrap();
             if orders.iter().any(|other| other["id"] == order["id"]) {
-                let id = order["id"].as_str().unwrap_or_default();
-                let message = format!("order {id} exists");
-                return done(Some(Error::new("ConditionFailed", message)), None);
+                let message = format!("order {} exists", nodeback::js::to_string(&order["id"]));
+                return done(Some(Error::new("ConditionFailed", message)), Value::Null);
             }
             orders.push(order.clone());
-            done(None, Some(order));
+            done(None, order);
         });
     }
 
     pub(super) fn remove(id: String, done: impl FnOnce(Option<Error>, bool) + Send + 'static) {
-        soon(move |orders| {
+        set_immediate(move || {
+            let mut orders = ORDERS.lock().unwrap();
             let before = orders.len();
             orders.retain(|order| order["id"] != *id);
             done(None, orders.len() < before);
@@ -74,15 +69,15 @@ mod table {
     }
 }
 
-fn validate(body: &str) -> Result<Value, Vec<String>> {
-    let Ok(order) = serde_json::from_str::<Value>(body) else {
-        return Err(vec!["the body is no JSON".into()]);
+fn validate(body: &str) -> (Value, Vec<String>) {
+    let Ok(order) = js::parse(body) else {
+        return (Value::Null, vec!["the body is no JSON".into()]);
     };
-    let (sku, mut problems) = (order["sku"].as_str().unwrap_or("undefined"), vec![]);
+    let (sku, mut problems) = (js::to_string(order.get("sku")), vec![]);
     if order["id"].as_str().is_none_or(str::is_empty) {
         problems.push("id is missing".into());
     }
-    if price(sku).is_none() {
+    if price(&sku).is_none() {
         problems.push(format!("no such sku: {sku}"));
     }
     match order["quantity"].as_i64() {
@@ -90,84 +85,63 @@ fn validate(body: &str) -> Result<Value, Vec<String>> {
         Some(1..=99) => {}
         Some(quantity) => problems.push(format!("quantity {quantity} is not within 1 and 99")),
     }
-    if problems.is_empty() {
-        Ok(order)
-    } else {
-        Err(problems)
-    }
-}
-
-/// The two ways in which the service answers.
-struct Reply {
-    request_id: String,
-    callback: Callback,
-}
-
-impl Reply {
-    fn respond(self, status: u16, body: &Value) {
-        self.callback.succeed(json!({
-            "statusCode": status,
-            "headers": { "content-type": "application/json", "x-request-id": self.request_id },
-            "body": body.to_string(),
-        }));
-    }
-
-    fn fail(self, error: Error) {
-        match error.error_type() {
-            "ConditionFailed" => self.respond(409, &json!({ "message": error.message() })),
-            "ThroughputExceeded" => self.respond(503, &json!({ "message": "try again" })),
-            _ => self.callback.fail(error),
-        }
-    }
+    (order, problems)
 }
 
 pub(crate) fn handler(event: Value, context: Context, callback: Callback) -> Result<()> {
-    let request_id = context.aws_request_id.clone();
-    let reply = Reply {
-        request_id,
-        callback,
+    let (fails, request_id) = (callback.clone(), context.aws_request_id.clone());
+    let respond = move |status: u16, body: &Value| {
+        callback(
+            None,
+            Some(json!({
+                "statusCode": status,
+                "headers": { "content-type": "application/json", "x-request-id": request_id },
+                "body": body.to_string(),
+            })),
+        );
     };
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let id = text(&event["pathParameters"]["id"]);
+    let done = respond.clone();
+    let fail = move |error: Error| match error.error_type() {
+        "ConditionFailed" => done(409, &json!({ "message": error.message() })),
+        "ThroughputExceeded" => done(503, &json!({ "message": "try again" })),
+        _ => fails.fail(error),
+    };
+    let id = event["pathParameters"]["id"]
+        .as_str()
+        .unwrap_or("undefined")
+        .to_owned();
 
-    match (&*text(&event["httpMethod"]), &*text(&event["resource"])) {
-        ("GET", "/orders") => table::list(|error, all| match error {
-            Some(error) => reply.fail(error),
-            None => reply.respond(200, &json!({ "count": all.len(), "orders": all })),
+    let route = ["httpMethod", "resource"].map(|name| js::to_string(event.get(name)));
+    match (&*route[0], &*route[1]) {
+        ("GET", "/orders") => table::list(move |error, all| match error {
+            Some(error) => fail(error),
+            None => respond(200, &json!({ "count": all.len(), "orders": all })),
         }),
-        ("GET", "/orders/{id}") => table::get(id.clone(), move |error, order| {
-            if let Some(error) = error {
-                return reply.fail(error);
-            }
-            let Some(order) = order else {
-                return reply.respond(404, &json!({ "message": format!("no order {id}") }));
-            };
-            reply.respond(200, &order);
-        }),
+        ("GET", "/orders/{id}") => {
+            table::get(id.clone(), move |error, order| match (error, order) {
+                (Some(error), _) => fail(error),
+                (None, None) => respond(404, &json!({ "message": format!("no order {id}") })),
+                (None, Some(order)) => respond(200, &order),
+            })
+        }
         ("POST", "/orders") => {
-            let order = match validate(&text(&event["body"])) {
-                Ok(order) => order,
-                Err(problems) => {
-                    let message = "not a valid order";
-                    reply.respond(400, &json!({ "message": message, "problems": problems }));
-                    return Ok(());
-                }
-            };
-            let price = price(&text(&order["sku"])).unwrap_or_default();
-            let order = json!({
-                "id": order["id"],
-                "sku": order["sku"],
-                "quantity": order["quantity"],
-                "cents": order["quantity"].as_u64().unwrap_or_default() * price,
-            });
-            table::put(order, |error, saved| match error {
-                Some(error) => reply.fail(error),
-                None => reply.respond(201, &saved.unwrap_or_default()),
+            let (order, problems) = validate(event["body"].as_str().unwrap_or("null"));
+            if !problems.is_empty() {
+                let message = "not a valid order";
+                respond(400, &json!({ "message": message, "problems": problems }));
+                return Ok(());
+            }
+            let quantity = order["quantity"].as_u64().unwrap_or(0);
+            let cents = quantity * price(&js::to_string(&order["sku"])).unwrap_or(0);
+            let order = json!({ "id": order["id"], "sku": order["sku"], "quantity": quantity, "cents": cents });
+            table::put(order, move |error, saved| match error {
+                Some(error) => fail(error),
+                None => respond(201, &saved),
             });
         }
-        ("DELETE", "/orders/{id}") => table::remove(id, |error, existed| match error {
-            Some(error) => reply.fail(error),
-            None => reply.respond(if existed { 204 } else { 404 }, &Value::Null),
+        ("DELETE", "/orders/{id}") => table::remove(id, move |error, existed| match error {
+            Some(error) => fail(error),
+            None => respond(if existed { 204 } else { 404 }, &Value::Null),
         }),
         (method, resource) => {
             return Err(Error::new("NoSuchRoute", format!("{method} {resource}")));
