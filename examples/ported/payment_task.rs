@@ -3,137 +3,97 @@
 //!
 //! `jq '.[2]' examples/ported/payment_task.json | cargo run --example ported_payment_task -- -`
 
-use nodeback::{Callback, Context, Error, IntoError, Value, json};
+use nodeback::{
+    Callback, Context, Error, Result, Value, callbackify, error, js, js::Access, json, object,
+    spawn,
+};
 use std::{
     collections::HashMap,
-    fmt,
     sync::{LazyLock, Mutex},
     time::Duration,
 };
 
-/// Its short name is its name on the wire.
-#[derive(Debug)]
-struct InvalidRequest(String);
-
-impl fmt::Display for InvalidRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for InvalidRequest {}
-
-#[derive(Debug)]
-struct CardDeclined {
-    reason: &'static str,
-}
-
-impl fmt::Display for CardDeclined {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the card was declined: {}", self.reason)
-    }
-}
-
-impl std::error::Error for CardDeclined {}
-
-/// What the gateway's client may fail with.
-enum Failure {
-    Declined(CardDeclined),
-    Refused(Error),
-}
-
-#[derive(Clone)]
-struct Charge {
-    id: String,
-    cents: Value,
-}
-
 #[derive(Default)]
 struct State {
-    payments: HashMap<String, Charge>,
+    /// The id of the charge and the amount, by order.
+    payments: HashMap<String, (String, Value)>,
     calls: u32,
 }
 
 static STATE: LazyLock<Mutex<State>> = LazyLock::new(Mutex::default);
 
-fn text<'a>(event: &'a Value, member: &str) -> &'a str {
-    event[member].as_str().unwrap_or_default()
+fn invalid_request(message: String) -> Error {
+    Error::new("InvalidRequest", message)
 }
 
-async fn gateway(event: &Value) -> Result<Charge, Failure> {
+fn card_declined(reason: &str) -> Error {
+    let message = format!("the card was declined: {reason}");
+    Error::new("CardDeclined", message).with_member("reason", reason)
+}
+
+async fn gateway(event: &Value) -> Result<(String, Value)> {
     tokio::time::sleep(Duration::from_millis(1)).await;
     let mut state = STATE.lock().unwrap();
     state.calls += 1;
-    let declined = |reason| Err(Failure::Declined(CardDeclined { reason }));
-    match text(event, "card") {
-        card if card.ends_with("0002") => declined("insufficient_funds"),
-        card if card.ends_with("0069") => declined("expired_card"),
-        card if card.ends_with("0119") => Err(Failure::Refused(Error::msg("connect ECONNREFUSED"))),
-        _ => Ok(Charge {
-            id: format!("ch_{}", state.calls),
-            cents: event["cents"].clone(),
-        }),
+    match event.string("card.endsWith")? {
+        card if card.ends_with("0002") => Err(card_declined("insufficient_funds")),
+        card if card.ends_with("0069") => Err(card_declined("expired_card")),
+        card if card.ends_with("0119") => {
+            Err(error!("connect ECONNREFUSED").with_code("ECONNREFUSED"))
+        }
+        _ => Ok((format!("ch_{}", state.calls), event["cents"].clone())),
     }
 }
 
-fn check(event: &Value) -> Result<(), InvalidRequest> {
+fn check(event: &Value) -> Result<()> {
     for member in ["order", "card", "cents"] {
         if event.get(member).is_none() {
-            return Err(InvalidRequest(format!("{member} is missing")));
+            return Err(invalid_request(format!("{member} is missing")));
         }
     }
-    match event["cents"].as_i64() {
-        Some(cents @ ..=0) => Err(InvalidRequest(format!("{cents} cents cannot be paid"))),
+    match event["cents"].as_f64() {
+        Some(cents) if cents <= 0.0 => {
+            let cents = js::number_to_string(cents);
+            Err(invalid_request(format!("{cents} cents cannot be paid")))
+        }
         _ => Ok(()),
     }
 }
 
-async fn pay(event: &Value) -> Result<(Charge, bool), Error> {
-    let order = text(event, "order");
-    let earlier = STATE.lock().unwrap().payments.get(order).cloned();
-    if let Some(charge) = earlier {
-        return Ok((charge, true));
-    }
-    let charge = gateway(event).await.map_err(|failure| match failure {
-        Failure::Declined(error) => error.into_error(),
-        Failure::Refused(error) => {
-            let message = format!("the gateway cannot be reached: {error}");
-            Error::new("GatewayUnavailable", message).with_cause(error)
-        }
-    })?;
-    let mut state = STATE.lock().unwrap();
-    state.payments.insert(order.to_owned(), charge.clone());
-    Ok((charge, false))
+async fn pay(event: Value) -> Result<Value> {
+    let order = js::to_string(&event["order"]);
+    let earlier = STATE.lock().unwrap().payments.get(&order).cloned();
+    let repeated = earlier.is_some().then_some(true);
+    let (id, cents) = match earlier {
+        Some(payment) => payment,
+        None => gateway(&event).await.map_err(|err| match err.code() {
+            Some("ECONNREFUSED") => {
+                let message = format!("the gateway cannot be reached: {err}");
+                Error::new("GatewayUnavailable", message).with_cause(err)
+            }
+            _ => err,
+        })?,
+    };
+    let payment = (id.clone(), cents.clone());
+    STATE.lock().unwrap().payments.insert(order, payment);
+    let order = &event["order"];
+    Ok(
+        object! { "order": order, "status": "paid", "charge": id, "cents": cents, "repeated"?: repeated },
+    )
 }
 
-pub(crate) fn handler(event: Value, context: Context, callback: Callback) -> Result<(), Error> {
+pub(crate) fn handler(event: Value, _: Context, callback: Callback) -> Result<()> {
     check(&event)?;
-    if event["dryRun"] == true {
-        callback(
-            None,
-            Some(json!({ "order": event["order"], "status": "checked" })),
-        );
+    if js::is_truthy(event.get("dryRun")) {
+        let checked = json!({ "order": event["order"], "status": "checked" });
+        callback(None, Some(checked));
         return Ok(());
     }
-    context.spawn(async move {
-        callback.settle(pay(&event).await.map(|(charge, repeated)| {
-            let mut paid = json!({
-                "order": event["order"],
-                "status": "paid",
-                "charge": charge.id,
-                "cents": charge.cents,
-            });
-            // Where it is `undefined` in the original, it is left out.
-            if repeated {
-                paid["repeated"] = json!(true);
-            }
-            paid
-        }));
-    });
+    spawn(callbackify(pay(event), callback));
     Ok(())
 }
 
 #[tokio::main]
-async fn main() -> nodeback::Result<()> {
+async fn main() -> Result<()> {
     nodeback::run(handler).await
 }
