@@ -3,8 +3,9 @@
 //!
 //! `jq '.[0]' examples/ported/pre_token.json | cargo run --example ported_pre_token -- -`
 
-use nodeback::{Callback, Context, Error, Value, error, json};
-use serde::Serialize;
+use nodeback::{
+    Callback, Context, Error, Result, Value, error, js::Access, json, object, set_timeout, spawn,
+};
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -18,23 +19,8 @@ struct User {
     disabled: Option<&'static str>,
 }
 
-struct Tenant {
-    id: &'static str,
-    plan: Option<&'static str>,
-}
-
-/// A struct where the original has a member that may be `undefined`, and then is left out.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Details {
-    claims_to_add_or_override: Value,
-    claims_to_suppress: &'static [&'static str],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group_override_details: Option<Value>,
-}
-
 fn find_user(name: String, done: impl FnOnce(Option<Error>, Option<User>) + Send + 'static) {
-    tokio::spawn(async move {
+    spawn(async move {
         LOOKUPS.fetch_add(1, Ordering::Relaxed);
         let (tenant, roles, disabled): (_, &[_], _) = match &*name {
             "ada" => ("t-1", &["admin", "clerk"], None),
@@ -45,32 +31,23 @@ fn find_user(name: String, done: impl FnOnce(Option<Error>, Option<User>) + Send
                 return done(Some(Error::new("UserNotFoundException", message)), None);
             }
         };
-        done(
-            None,
-            Some(User {
-                tenant,
-                roles,
-                disabled,
-            }),
-        );
+        #[rustfmt::skip]
+        done(None, Some(User { tenant, roles, disabled }));
     });
 }
 
-fn find_tenant(id: &'static str, done: impl FnOnce(Option<Error>, Tenant) + Send + 'static) {
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+fn find_tenant(id: &'static str, done: impl FnOnce(Option<Error>, Value) + Send + 'static) {
+    set_timeout(Duration::from_millis(1), move || {
         let plan = (id == "t-1").then_some("gold");
-        done(None, Tenant { id, plan });
+        done(None, json!({ "id": id, "plan": plan }));
     });
 }
 
-pub(crate) fn handler(mut event: Value, context: Context, callback: Callback) {
-    let trigger = event["triggerSource"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+pub(crate) fn handler(mut event: Value, context: Context, callback: Callback) -> Result<()> {
+    let trigger = event.string("triggerSource.startsWith")?.to_owned();
     if !trigger.starts_with("TokenGeneration_") {
-        return context.fail(format!("unexpected trigger {trigger}"));
+        context.fail(format!("unexpected trigger {trigger}"));
+        return Ok(());
     }
     let name = event["userName"].as_str().unwrap_or_default().to_owned();
     find_user(name.clone(), move |error, user| {
@@ -84,33 +61,28 @@ pub(crate) fn handler(mut event: Value, context: Context, callback: Callback) {
             if error.is_some() {
                 return callback(error, None);
             }
-            let groups: Vec<_> = user
-                .roles
-                .iter()
-                .map(|role| format!("{}/{role}", tenant.id))
-                .collect();
-            let details = Details {
-                claims_to_add_or_override: json!({
-                    "tenant": tenant.id,
-                    "plan": tenant.plan.unwrap_or("free"),
+            let refreshes = trigger.ends_with("RefreshTokens");
+            let group = |role| format!("{}/{role}", user.tenant);
+            let groups: Vec<_> = user.roles.iter().map(group).collect();
+            let groups = json!({ "groupsToOverride": groups, "preferredRole": null });
+            let details = object! {
+                "claimsToAddOrOverride": {
+                    "tenant": tenant["id"],
+                    "plan": tenant["plan"].as_str().unwrap_or("free"),
                     "roles": user.roles.join(","),
                     "lookups": LOOKUPS.load(Ordering::Relaxed).to_string(),
-                }),
-                claims_to_suppress: if trigger.ends_with("RefreshTokens") {
-                    &["email", "phone_number"]
-                } else {
-                    &[]
                 },
-                group_override_details: (!groups.is_empty())
-                    .then(|| json!({ "groupsToOverride": groups, "preferredRole": null })),
+                "claimsToSuppress": if refreshes { &["email", "phone_number"][..] } else { &[] },
+                "groupOverrideDetails"?: (!user.roles.is_empty()).then_some(groups),
             };
             event["response"] = json!({ "claimsOverrideDetails": details });
             callback(None, Some(event));
         });
     });
+    Ok(())
 }
 
 #[tokio::main]
-async fn main() -> nodeback::Result<()> {
+async fn main() -> Result<()> {
     nodeback::run(handler).await
 }

@@ -3,8 +3,7 @@
 //!
 //! `jq '.[1]' examples/ported/queue_batch.json | cargo run --example ported_queue_batch -- -`
 
-use nodeback::{Callback, Context, Error, Value, error, json};
-use serde::Deserialize;
+use nodeback::{Callback, Context, Error, Result, Value, error, js, js::Access, json, set_timeout};
 use std::{
     collections::HashSet,
     sync::{Arc, LazyLock, Mutex},
@@ -13,44 +12,25 @@ use std::{
 
 static SEEN: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Batch {
-    records: Vec<Record>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    message_id: String,
-    body: String,
-}
-
-#[derive(Deserialize)]
-struct Order {
-    id: u64,
-    address: String,
-}
-
-fn ship(order: Order, done: impl FnOnce(Option<Error>, Option<Value>) + Send + 'static) {
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(order.id % 3)).await;
-        if order.address == "nowhere" {
+fn ship(order: Value, done: impl FnOnce(Option<Error>, Option<Value>) + Send + 'static) {
+    let id = order["id"].as_u64().unwrap_or(0);
+    set_timeout(Duration::from_millis(id % 3), move || {
+        if order["address"] == "nowhere" {
             return done(Some(error!("no such address")), None);
         }
-        done(None, Some(json!({ "tracking": format!("T{}", order.id) })));
+        done(None, Some(json!({ "tracking": format!("T{id}") })));
     });
 }
 
-fn work(record: Record, done: impl FnOnce(Option<Error>, Option<Value>) + Send + 'static) {
-    let Record { message_id, body } = record;
-    let Ok(order) = serde_json::from_str::<Order>(&body) else {
+fn work(record: &Value, done: impl FnOnce(Option<Error>, Option<Value>) + Send + 'static) {
+    let message_id = js::to_string(record.get("messageId"));
+    let Ok(order) = js::parse(js::to_string(record.get("body"))) else {
         return done(Some(error!("{message_id} is no JSON")), None);
     };
     if SEEN.lock().unwrap().contains(&message_id) {
         return done(None, Some(json!({ "skipped": true })));
     }
-    let id = order.id;
+    let id = js::to_string(order.get("id"));
     ship(order, move |error, shipped| {
         if let Some(error) = error {
             return done(Some(error!("order {id}: {}", error.message())), None);
@@ -60,44 +40,45 @@ fn work(record: Record, done: impl FnOnce(Option<Error>, Option<Value>) + Send +
     });
 }
 
+#[derive(Default)]
 struct State {
-    records: Vec<Record>,
     failed: HashSet<String>,
     left: usize,
     last: Option<Error>,
 }
 
-impl State {
-    fn end(&self, callback: &Callback) {
-        let (records, failed) = (&self.records, &self.failed);
-        if records.len() > 1 && failed.len() == records.len() {
-            let last = self.last.as_ref().map_or("", Error::message);
-            let message = format!("all {} failed, such as: {last}", failed.len());
-            return callback(Some(Error::new("BatchFailed", message)), None);
-        }
-        let failures: Vec<_> = records
-            .iter()
-            .filter(|record| failed.contains(&record.message_id))
-            .map(|record| json!({ "itemIdentifier": record.message_id }))
-            .collect();
-        callback(None, Some(json!({ "batchItemFailures": failures })));
+fn end(records: &[Value], state: &State, callback: &Callback) {
+    let State { failed, last, .. } = state;
+    if records.len() > 1 && failed.len() == records.len() {
+        let last = last.as_ref().map_or("", Error::message);
+        let message = format!("all {} failed, such as: {last}", failed.len());
+        return callback(Some(Error::new("BatchFailed", message)), None);
     }
+    let ids = records
+        .iter()
+        .map(|record| js::to_string(record.get("messageId")));
+    let failures = ids
+        .filter(|id| failed.contains(id))
+        .map(|id| json!({ "itemIdentifier": id }));
+    let failures: Vec<_> = failures.collect();
+    callback(None, Some(json!({ "batchItemFailures": failures })));
 }
 
-pub(crate) fn handler(Batch { records }: Batch, _: Context, callback: Callback) {
+pub(crate) fn handler(event: Value, _: Context, callback: Callback) -> Result<()> {
+    let records = Arc::new(event.array("Records.length")?.clone());
+    let left = records.len();
     let state = State {
-        records: records.clone(),
-        failed: HashSet::new(),
-        left: records.len(),
-        last: None,
+        left,
+        ..State::default()
     };
-    if state.left == 0 {
-        return state.end(&callback);
+    if left == 0 {
+        end(&records, &state, &callback);
     }
     let state = Arc::new(Mutex::new(state));
-    for record in records {
-        let (state, callback) = (Arc::clone(&state), callback.clone());
-        let id = record.message_id.clone();
+    for record in &*records {
+        let (records, state, callback) =
+            (Arc::clone(&records), Arc::clone(&state), callback.clone());
+        let id = js::to_string(record.get("messageId"));
         work(record, move |error, _| {
             let mut state = state.lock().unwrap();
             if error.is_some() {
@@ -106,13 +87,14 @@ pub(crate) fn handler(Batch { records }: Batch, _: Context, callback: Callback) 
             }
             state.left -= 1;
             if state.left == 0 {
-                state.end(&callback);
+                end(&records, &state, &callback);
             }
         });
     }
+    Ok(())
 }
 
 #[tokio::main]
-async fn main() -> nodeback::Result<()> {
+async fn main() -> Result<()> {
     nodeback::run(handler).await
 }

@@ -3,10 +3,9 @@
 //!
 //! `jq '.[0]' examples/ported/token_authorizer.json | cargo run --example ported_token_authorizer -- -`
 
-use nodeback::{Callback, Context, Error, Value, error, json};
+use nodeback::{Callback, Context, Error, Value, error, json, set_timeout};
 use std::time::Duration;
 
-#[derive(Clone, Copy)]
 struct Claims {
     user: &'static str,
     scopes: &'static [&'static str],
@@ -14,8 +13,7 @@ struct Claims {
 }
 
 fn introspect(token: String, done: impl FnOnce(Option<Error>, Option<Claims>) + Send + 'static) {
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+    set_timeout(Duration::from_millis(2), move || {
         let (user, scopes, expired): (_, &[_], _) = match &*token {
             "ada-token" => ("ada", &["orders:read", "orders:write"], false),
             "bob-token" => ("bob", &["orders:read"], false),
@@ -25,18 +23,12 @@ fn introspect(token: String, done: impl FnOnce(Option<Error>, Option<Claims>) + 
             }
             _ => return done(None, None),
         };
-        done(
-            None,
-            Some(Claims {
-                user,
-                scopes,
-                expired,
-            }),
-        );
+        #[rustfmt::skip]
+        done(None, Some(Claims { user, scopes, expired }));
     });
 }
 
-fn policy(principal: &str, effect: &str, resource: &str, context: &Value) -> Value {
+fn policy(principal: &str, effect: &str, resource: String, context: Value) -> Value {
     json!({
         "principalId": principal,
         "policyDocument": {
@@ -50,9 +42,8 @@ fn policy(principal: &str, effect: &str, resource: &str, context: &Value) -> Val
 }
 
 fn bearer(event: &Value) -> Option<&str> {
-    let token = event["authorizationToken"]
-        .as_str()?
-        .strip_prefix("Bearer ")?;
+    let header = event["authorizationToken"].as_str()?;
+    let token = header.strip_prefix("Bearer ")?;
     (!token.is_empty() && !token.contains(char::is_whitespace)).then_some(token)
 }
 
@@ -71,27 +62,12 @@ pub(crate) fn handler(event: Value, context: Context, callback: Callback) {
         };
         let arn = event["methodArn"].as_str().unwrap_or_default();
         let mut parts = arn.split('/');
-        let mut next = || parts.next().unwrap_or_default();
-        let (api, stage, method) = (next(), next(), next());
-        let needed = if method == "GET" {
-            "orders:read"
-        } else {
-            "orders:write"
-        };
-        let effect = if claims.scopes.contains(&needed) {
-            "Allow"
-        } else {
-            "Deny"
-        };
-        callback(
-            None,
-            Some(policy(
-                claims.user,
-                effect,
-                &format!("{api}/{stage}/*"),
-                &json!({ "scopes": claims.scopes.join(" "), "needed": needed }),
-            )),
-        );
+        let [api, stage, method] = [(); 3].map(|()| parts.next().unwrap_or("undefined"));
+        let needed = ["orders:write", "orders:read"][usize::from(method == "GET")];
+        let effect = ["Deny", "Allow"][usize::from(claims.scopes.contains(&needed))];
+        let scopes = json!({ "scopes": claims.scopes.join(" "), "needed": needed });
+        let resource = format!("{api}/{stage}/*");
+        callback.succeed(policy(claims.user, effect, resource, scopes));
     });
 }
 
