@@ -89,11 +89,21 @@ impl PolledEvent {
     }
 }
 
+/// A request id beyond this is rejected, in bytes: a path of more than 65,535 bytes cannot be requested, so nothing
+/// could be posted for it. AWS's have 36.
+const LONGEST_ID: usize = 1024;
+
 fn request_id(headers: &HeaderMap) -> Result<String, String> {
     const NAME: &str = "lambda-runtime-aws-request-id";
     let value = headers
         .get(NAME)
         .ok_or_else(|| format!("an event came without `{NAME}`"))?;
+    if value.len() > LONGEST_ID {
+        let length = value.len();
+        return Err(format!(
+            "`{NAME}` has {length} bytes: expected an id of at most {LONGEST_ID}"
+        ));
+    }
     // It becomes a segment of a path.
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:~".contains(byte);
     match value.to_str() {

@@ -107,6 +107,21 @@ fn check(context: &Context, headers: &HeaderMap) {
 }
 
 #[test]
+fn a_request_id_that_is_too_long_to_be_posted_is_rejected() {
+    let event = |length: usize| {
+        let id = HeaderValue::from_str(&"a".repeat(length)).unwrap();
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(ID), id)]);
+        PolledEvent::of_headers(&headers, Context::builder())
+    };
+    assert!(event(1024).is_ok());
+    let why = event(1025).err().unwrap();
+    assert!(
+        why.contains("has 1025 bytes: expected an id of at most 1024"),
+        "{why}"
+    );
+}
+
+#[test]
 fn any_headers_make_the_context_that_they_describe() {
     for_each_seed(5_000, |rng| {
         let headers = headers(rng);
