@@ -1,14 +1,19 @@
-//! The time of day, as what prints it can bear.
+//! The time of day, within the years that can be printed.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The last second of the year 9999.
 const LAST: Duration = Duration::from_secs(253_402_300_799);
 
-/// The current time, but not before 1970 nor after the year 9999: humantime panics for others, and a clock that is
-/// wrong is no reason for a log line to fail an invocation.
+/// Returns the current time, clamped to the years 1970 to 9999: humantime panics outside of them, and a wrong clock must
+/// not fail an invocation.
 pub(crate) fn now() -> SystemTime {
     clamp(SystemTime::now())
+}
+
+/// Returns the time since 1970.
+pub(crate) fn since_1970(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn clamp(time: SystemTime) -> SystemTime {
@@ -16,6 +21,7 @@ fn clamp(time: SystemTime) -> SystemTime {
 }
 
 #[cfg(test)]
+#[cfg(any(feature = "lambda", feature = "local"))]
 mod tests {
     use super::*;
 

@@ -236,7 +236,6 @@ pub use run::run;
 pub use runtime::{Runtime, exports};
 pub use serde_json::{Value, json, value::RawValue};
 
-#[cfg(any(feature = "lambda", feature = "local"))]
 mod clock;
 mod completion;
 mod error;

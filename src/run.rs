@@ -17,7 +17,7 @@ use crate::{
     guard::{Panic, guarded},
     runtime::Shutdown,
 };
-#[cfg(any(feature = "lambda", feature = "local"))]
+#[cfg(feature = "lambda")]
 use std::env;
 use std::future::Future;
 
@@ -121,7 +121,7 @@ impl Runtime {
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub async fn run(mut self) -> Result<()> {
         log::init();
-        let settled = self.override_settings(|name| env::var(name).ok());
+        let settled = self.override_settings();
         #[cfg(feature = "lambda")]
         if let Err(error) = &settled {
             tell_lambda(error).await;
@@ -178,14 +178,14 @@ impl Runtime {
         listener: tokio::net::TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<()> {
-        self.override_settings(|name| env::var(name).ok())?;
+        self.override_settings()?;
         local::serve(self.functions, self.local, listener, shutdown).await
     }
 
     /// Gives each function its layers and its settings, of which those in the environment go first.
     #[cfg(any(feature = "lambda", feature = "local"))]
-    fn override_settings(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<()> {
-        let settings = self.settings.overridden(variable)?;
+    fn override_settings(&mut self) -> Result<()> {
+        let settings = self.settings.overridden()?;
         for function in self.functions.each() {
             function.settings = settings;
             #[cfg(feature = "lambda")]

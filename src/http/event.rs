@@ -5,10 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use http::{HeaderMap, Version, header, request::Parts};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::{
-    str,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{str, time::SystemTime};
 
 /// A request, but for its body.
 pub(crate) struct UrlRequest<'a> {
@@ -105,7 +102,7 @@ impl UrlRequest<'_> {
                 route_key: DEFAULT,
                 stage: DEFAULT,
                 time: common_log_time(now),
-                time_epoch: since_1970(now).as_millis(),
+                time_epoch: clock::since_1970(now).as_millis(),
             },
             body,
             is_base64_encoded,
@@ -128,10 +125,6 @@ fn source_ip(parts: &Parts) -> String {
     #[cfg(not(feature = "local"))]
     let _ = parts;
     "127.0.0.1".into()
-}
-
-fn since_1970(time: SystemTime) -> Duration {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// The time as an access log has it: `12/Mar/2020:19:03:58 +0000`.
@@ -214,6 +207,7 @@ fn protocol(version: Version) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
     fn the_time_is_that_of_an_access_log() {

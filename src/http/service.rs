@@ -89,7 +89,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let handler = Arc::clone(&self.handler);
         Box::pin(async move {
-            let settings = InvocationSettings::default().overridden(|name| env::var(name).ok())?;
+            let settings = InvocationSettings::default().overridden()?;
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(|error| {
                 let why: Box<dyn StdError + Send + Sync> = error.into();

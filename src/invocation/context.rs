@@ -242,10 +242,8 @@ impl Context {
         E: IntoError<M>,
         O: TaskOutput<N>,
     {
-        let future = future.map(move |outcome| current::then(outcome, callback));
-        let keep = Some(&self.responder);
-        self.invocation
-            .add(UnfinishedTask::spawned(), Box::pin(future), keep)
+        let (future, keep) = (current::then(future, callback), Some(&self.responder));
+        self.invocation.add(UnfinishedTask::spawned(), future, keep)
     }
 
     /// Runs a function that blocks, as a task of this invocation: [`spawn`](Self::spawn) on a thread

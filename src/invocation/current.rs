@@ -122,24 +122,26 @@ where
     E: IntoError<M>,
     O: TaskOutput<N>,
 {
-    let future = future.map(move |outcome| then(outcome, callback));
-    add(UnfinishedTask::spawned(), Box::pin(future))
+    add(UnfinishedTask::spawned(), then(future, callback))
 }
 
-/// Calls an error-first function with the outcome of a future, and returns the error that it threw.
-pub(super) fn then<T, E, O, M, N>(
-    outcome: Result<T, E>,
-    callback: impl FnOnce(Option<Error>, Option<T>) -> O,
-) -> Option<Error>
+/// The task that calls an error-first function with the outcome of a future, and fails with what that throws.
+pub(super) fn then<F, T, E, O, M, N>(
+    future: F,
+    callback: impl FnOnce(Option<Error>, Option<T>) -> O + Send + 'static,
+) -> TaskFuture
 where
+    F: Future<Output = Result<T, E>> + Send + 'static,
     E: IntoError<M>,
     O: TaskOutput<N>,
 {
-    let output = match outcome {
-        Ok(result) => callback(None, Some(result)),
-        Err(error) => callback(Some(error.into_error()), None),
-    };
-    output.into_failure()
+    Box::pin(future.map(move |outcome| {
+        let output = match outcome {
+            Ok(result) => callback(None, Some(result)),
+            Err(error) => callback(Some(error.into_error()), None),
+        };
+        output.into_failure()
+    }))
 }
 
 /// Calls a function after a time, as a task of the current invocation: Node's

@@ -1,12 +1,12 @@
 //! How long an invocation may take, and its error when that is over.
 
 use super::{settings::InvocationSettings, unfinished::UnfinishedTask};
-use crate::error::Error;
+use crate::{clock, error::Error};
 use std::{
     future::{Future, poll_fn},
     pin::pin,
     task::Poll,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::{
     task::coop::unconstrained,
@@ -33,7 +33,7 @@ impl Limit {
             Limit::None => None,
             Limit::Timeout(timeout) => now.checked_add(timeout),
             Limit::At(millis) => {
-                let since_1970 = since_1970();
+                let since_1970 = clock::since_1970(clock::now());
                 let at = Duration::from_millis(millis);
                 match at.checked_sub(since_1970) {
                     Some(left) => now.checked_add(left),
@@ -51,17 +51,13 @@ impl Limit {
             Limit::None => 0,
             Limit::At(millis) => millis,
             Limit::Timeout(timeout) => {
-                let deadline = since_1970().saturating_add(timeout).as_millis();
+                let deadline = clock::since_1970(clock::now())
+                    .saturating_add(timeout)
+                    .as_millis();
                 u64::try_from(deadline).unwrap_or(u64::MAX)
             }
         }
     }
-}
-
-fn since_1970() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
 }
 
 /// How much before its deadline an invocation ends its waits, so that the response is still taken. Of

@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "lambda", feature = "local"))]
 use crate::error::{Error, Result};
+#[cfg(any(feature = "lambda", feature = "local"))]
+use std::env;
 use std::time::Duration;
 
 /// The outcome of an invocation whose callback was never called: every handle was dropped without a signal.
@@ -44,7 +46,8 @@ impl InvocationSettings {
     ///
     /// Names each variable whose value is not what it has to be.
     #[cfg(any(feature = "lambda", feature = "local"))]
-    pub(crate) fn overridden(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    pub(crate) fn overridden(mut self) -> Result<Self> {
+        let variable = |name| env::var(name).ok();
         let mut mistakes = Vec::new();
         let mut mistake = |name: &str, text: String, expected: &str| {
             mistakes.push(format!("{name} is `{text}`: expected {expected}"));

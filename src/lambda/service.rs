@@ -128,7 +128,7 @@ impl<H, M> HandlerService<H, M> {
     }
 
     fn settings(&self) -> Result<InvocationSettings> {
-        self.settings.overridden(|name| std::env::var(name).ok())
+        self.settings.overridden()
     }
 }
 
