@@ -32,7 +32,7 @@ pub enum CallSite {
     Closed,
 }
 
-/// Addresses that stand for what is no call, so that a call site is one word.
+/// Locations that represent the variants without a call, so that a call site is stored as one pointer.
 static RETURNED: &Location<'static> = Location::caller();
 static DROPPED: &Location<'static> = Location::caller();
 static CLOSED: &Location<'static> = Location::caller();

@@ -52,8 +52,7 @@ use std::future::Future;
 /// If `call` does: its panic passes through. A panic in work that `call` started elsewhere drops the
 /// callback there, which is an error as above.
 ///
-/// An error that JavaScript's `if (err)` takes for none (`0`, `NaN`, `false` or an empty text) is none here, too,
-/// as for Node's `util.promisify`.
+/// A falsy error (`0`, `NaN`, `false` or an empty string) counts as no error, as with Node's `util.promisify`.
 ///
 /// # Cancel safety
 ///
@@ -96,8 +95,8 @@ pub fn promisify<R: Send + 'static, T>(call: impl FnOnce(Callback<R>) -> T) -> C
 ///
 /// # Errors
 ///
-/// An `Err` that JavaScript's `if (err)` takes for no error (`0`, `false`, an empty text) becomes the error with
-/// the code `ERR_FALSY_VALUE_REJECTION`, as in Node.
+/// A falsy `Err` (`0`, `NaN`, `false` or an empty string) becomes an error with the code
+/// `ERR_FALSY_VALUE_REJECTION`, as in Node.
 ///
 /// An `Err` of the future goes to the callback, and is no failure of the task: after another signal
 /// it is rejected, as any later signal is. Its call site is the call of `callbackify`.

@@ -35,7 +35,7 @@ pub(super) fn of(backtrace: &str) -> Vec<String> {
 fn is_the_users(path: &str) -> bool {
     const OTHERS: [&str; 4] = ["/rustc/", "/registry/src/", "/.cargo/git/", "/rustlib/src/"];
     let own = own_sources();
-    // The C library is no Rust source.
+    // Frames of the C library have source paths, too.
     path.contains(".rs:")
         && !OTHERS.iter().any(|other| path.contains(other))
         && !own.iter().any(|own| path.starts_with(own))

@@ -26,7 +26,8 @@ impl Error {
         );
     }
 
-    /// The members without those that the line has anyway. The code goes first, as in Node.
+    /// The members, except those with the name of a field that the line already has. The code comes first, as in
+    /// Node.
     fn members_to_log(&self) -> Map<String, Value> {
         const OWN: [&str; 4] = ["errorType", "errorMessage", "trace", "stackTrace"];
         let members = self.0.members.iter().flatten();

@@ -47,7 +47,7 @@ impl Error {
         )
     }
 
-    /// An error of this crate. Its trace does not say where it was made, which would help nobody.
+    /// Makes an error of this crate. Its trace leaves out the line of this crate that made it, and the backtrace.
     pub(crate) fn ours(error_type: &'static str, message: impl Into<String>) -> Self {
         let (error_type, message) = (error_type.into(), message.into());
         let mut error = Self::make(error_type, message, Kind::Error, Cause::None, None);
