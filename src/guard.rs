@@ -2,6 +2,7 @@
 //! `Deserialize`, `Serialize`, `Display`, `source` and `Drop`. Whatever panics in there becomes a
 //! value, and every walk along what it gives is bounded.
 
+use crate::panic_place::{self, PanicPlace};
 use std::{
     any::Any,
     error::Error as StdError,
@@ -11,16 +12,18 @@ use std::{
     task::{Context, Poll},
 };
 
-/// A panic that was caught, by its message.
+/// A panic that was caught, by its message and its place.
 #[derive(Debug)]
-pub(crate) struct Panic(pub(crate) String);
+pub(crate) struct Panic(pub(crate) String, pub(crate) Option<PanicPlace>);
 
 impl Panic {
     /// Reads the message of a panic's payload, and drops the payload.
     pub(crate) fn of(payload: Box<dyn Any + Send>) -> Self {
+        // A destructor of the payload may panic, too.
+        let place = panic_place::take();
         let message = message(payload.as_ref()).to_owned();
         drop_payload(payload);
-        Panic(message)
+        Panic(message, place)
     }
 }
 
@@ -56,6 +59,7 @@ fn drop_payload(mut payload: Box<dyn Any + Send>) {
 /// which fails. State that outlives the invocation is shared through types that define for
 /// themselves what a panic means for them (a poisoned mutex, an atomic).
 pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
+    panic_place::forget_earlier();
     catch_unwind(AssertUnwindSafe(f)).map_err(Panic::of)
 }
 
@@ -131,7 +135,7 @@ pub(crate) fn text(value: &(impl fmt::Display + ?Sized)) -> String {
         Ok(Ok(())) if !cut => return text,
         Ok(_) if cut => format!("(cut off after {} bytes)", text.len()),
         Ok(_) => "(its Display returned an error)".into(),
-        Err(Panic(message)) => format!("(its Display panicked: {message})"),
+        Err(Panic(message, _)) => format!("(its Display panicked: {message})"),
     };
     if !text.is_empty() {
         text.push(' ');
@@ -215,7 +219,7 @@ mod tests {
         for (depth, leaked) in [(0, 0), (1, 0), (7, 0), (100, 1)] {
             let alive = Arc::new(());
             let bomb = Bomb(depth, Arc::clone(&alive));
-            let Panic(message) = guarded(|| panic_any(bomb)).unwrap_err();
+            let Panic(message, _) = guarded(|| panic_any(bomb)).unwrap_err();
             assert_eq!(message, "a panic whose payload is not a string");
             assert_eq!(Arc::strong_count(&alive), 1 + leaked, "{depth}");
         }
@@ -229,7 +233,7 @@ mod tests {
                 discard(Bomb(1, Arc::default()));
             }
         }
-        let Panic(message) = guarded(|| {
+        let Panic(message, _) = guarded(|| {
             let _discards = Discards;
             panic!("the first")
         })
@@ -257,7 +261,7 @@ mod tests {
         }
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let mut ends = Guarded::new(Box::pin(Future(true)));
-        let Poll::Ready(Err(Panic(message))) = Pin::new(&mut ends).poll(&mut cx) else {
+        let Poll::Ready(Err(Panic(message, _))) = Pin::new(&mut ends).poll(&mut cx) else {
             panic!("the panic is the outcome");
         };
         assert_eq!(message, "dropped");

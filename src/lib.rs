@@ -253,6 +253,7 @@ mod lambda;
 mod local;
 #[cfg(any(feature = "lambda", feature = "local"))]
 mod log;
+mod panic_place;
 mod run;
 mod runtime;
 mod text;

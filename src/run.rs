@@ -203,7 +203,7 @@ async fn run_hooks(hooks: Vec<Shutdown>) {
             Ok(future) => Guarded::new(future).await,
             Err(panic) => Err(panic),
         };
-        if let Err(Panic(message)) = ran {
+        if let Err(Panic(message, _)) = ran {
             tracing::error!("a shutdown hook panicked: {message}");
         }
     }

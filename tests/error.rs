@@ -78,7 +78,7 @@ mod on_the_wire {
 
     #[test]
     fn keys_stand_in_nodes_order() {
-        let json = serde_json::to_string(&"no".into_error()).unwrap();
+        let json = "no".into_error().to_json();
         assert_eq!(
             json,
             r#"{"errorType":"string","errorMessage":"no","trace":[]}"#
@@ -88,7 +88,7 @@ mod on_the_wire {
     #[test]
     fn trace_is_an_array_of_lines() {
         let error = Error::new("OrderNotFound", "no order 7");
-        let json = serde_json::to_value(&error).unwrap();
+        let json: Value = serde_json::from_str(&error.to_json()).unwrap();
         let keys: Vec<_> = json.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["errorType", "errorMessage", "trace"]);
         assert_eq!(json["trace"], json!(error.trace()));
@@ -485,9 +485,21 @@ mod members {
     fn the_response_has_none_of_them() {
         let error = Error::new("OrderNotFound", "no order 7").with_code("ENOENT");
         let error = error.with_member("statusCode", 404);
-        let json = serde_json::to_value(&error).unwrap();
+        let json: Value = serde_json::from_str(&error.to_json()).unwrap();
         let keys: Vec<_> = json.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["errorType", "errorMessage", "trace"]);
+    }
+
+    /// As `JSON.stringify(err)` has them, of which the name, the message and the stack are no part.
+    #[test]
+    fn they_are_what_an_error_serializes_to() {
+        let error = Error::new("OrderNotFound", "no order 7").with_cause("disk full");
+        assert_eq!(json!({ "error": error }), json!({ "error": {} }));
+        let error = error.with_code("ENOENT").with_member("statusCode", 404);
+        assert_eq!(
+            serde_json::to_string(&error).unwrap(),
+            r#"{"code":"ENOENT","statusCode":404}"#
+        );
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn check(outcome: &Result<Bytes, Error>) {
         Err(error) => error,
     };
     assert_eq!(error.error_type(), "Runtime.UnmarshalError");
-    let json = serde_json::to_value(error).unwrap();
+    let json: Value = serde_json::from_str(&error.to_json()).unwrap();
     assert_eq!(&json["errorMessage"], error.message());
     assert!(json["trace"].is_array());
 }

@@ -276,7 +276,7 @@ mod an_error {
         // Each form of it ends, too.
         assert!(format!("{error:#}").len() < 10_000);
         assert!(format!("{error:?}").contains("outer"));
-        assert!(serde_json::to_string(&error).unwrap().contains("outer"));
+        assert!(error.to_json().contains("outer"));
     }
 
     #[test]
@@ -403,6 +403,52 @@ mod a_panic {
             };
             assert_eq!(failure(invoke(timer).await), PANIC);
             assert_unharmed().await;
+        });
+    }
+}
+
+mod the_trace_of_a_panic {
+    use super::*;
+    use std::panic::{catch_unwind, resume_unwind};
+
+    /// The line of a trace for a panic in this file, up to the column.
+    fn at(line: u32) -> String {
+        format!("    at {}:{line}:", file!())
+    }
+
+    #[test]
+    fn has_its_place() {
+        on_every_flavor(async || {
+            let line = line!() + 1;
+            let handler = |_: Value, _: Context, _: Callback| panic!("at once");
+            let trace = invoke(handler).await.result.unwrap_err().trace();
+            assert_eq!(trace[0], "Runtime.Panic: at once");
+            assert!(trace[1].starts_with(&at(line)), "{trace:?}");
+
+            let task = |_: Value, context: Context, _: Callback| {
+                context.spawn(async { None::<u8>.unwrap() });
+            };
+            let trace = invoke(task).await.result.unwrap_err().trace();
+            assert!(trace[1].starts_with(&at(line + 6)), "{trace:?}");
+
+            let blocking = |_: Value, _: Context| -> Result<Value> { panic!("on a thread") };
+            let trace = invoke(blocking).await.result.unwrap_err().trace();
+            assert!(trace[1].starts_with(&at(line + 11)), "{trace:?}");
+        });
+    }
+
+    /// `resume_unwind` runs no panic hook.
+    #[test]
+    fn has_no_place_of_another_panic() {
+        on_every_flavor(async || {
+            let handler = |_: Value, _: Context, callback: Callback| {
+                let caught = catch_unwind(|| panic!("caught by the handler")).is_err();
+                callback.succeed(json!(caught));
+            };
+            assert_eq!(invoke(handler).await.result.unwrap(), json!(true));
+            let resumed = |_: Value, _: Context, _: Callback| resume_unwind(Box::new("resumed"));
+            let trace = invoke(resumed).await.result.unwrap_err().trace();
+            assert_eq!(trace, ["Runtime.Panic: resumed"]);
         });
     }
 }

@@ -1,14 +1,21 @@
 //! An error as JSON, as text, and in a panic message.
 
 use super::{Cause, Error, Inner, Kind, frames};
+use crate::panic_place::PanicPlace;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::{backtrace::BacktraceStatus, fmt};
 
 impl Error {
-    /// The JSON of the error, as the Runtime API takes it.
-    #[cfg(any(feature = "lambda", feature = "local"))]
-    pub(crate) fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| self.to_string())
+    /// Returns the JSON of the error: what an invocation that fails with it responds with.
+    ///
+    /// ```
+    /// use nodeback::IntoError;
+    ///
+    /// let json = "Unauthorized".into_error().to_json();
+    /// assert_eq!(json, r#"{"errorType":"string","errorMessage":"Unauthorized","trace":[]}"#);
+    /// ```
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&Document(self)).unwrap_or_else(|_| self.to_string())
     }
 
     /// The lines of `trace`: see [the type](Self#on-the-json).
@@ -25,8 +32,19 @@ impl Error {
         let mut trace: Vec<String> = match &self.0.kind {
             Kind::Value => return Vec::new(),
             Kind::WithStack(stack) => stack.clone(),
-            Kind::NeverCalled | Kind::Panic => vec![self.to_string()],
-            Kind::Error => {
+            Kind::NeverCalled => vec![self.to_string()],
+            Kind::Panic(place) => {
+                let mut lines = vec![self.to_string()];
+                lines.extend(
+                    place
+                        .iter()
+                        .map(|place| format!("    at {}", place.location())),
+                );
+                let backtrace = place.as_ref().and_then(PanicPlace::backtrace);
+                lines.extend(backtrace.iter().flat_map(|text| frames::of(text)));
+                lines
+            }
+            Kind::Error | Kind::WithoutMessage => {
                 let mut lines: Vec<_> = self.to_string().split('\n').map(String::from).collect();
                 lines.extend(self.0.location.map(|location| format!("    at {location}")));
                 lines
@@ -57,6 +75,7 @@ impl fmt::Display for Error {
         } = &*self.0;
         match kind {
             Kind::Value => f.write_str(message)?,
+            Kind::WithoutMessage => write!(f, "{error_type}: null")?,
             _ if error_type.is_empty() => f.write_str(message)?,
             _ if message.is_empty() => f.write_str(error_type)?,
             _ => write!(f, "{error_type}: {message}")?,
@@ -82,12 +101,27 @@ impl fmt::Debug for Error {
     }
 }
 
+/// The response of an invocation that fails.
+struct Document<'a>(&'a Error);
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Document(error) = self;
+        let mut json = serializer.serialize_struct("Error", 3)?;
+        json.serialize_field("errorType", error.error_type())?;
+        match error.0.kind {
+            Kind::WithoutMessage => json.skip_field("errorMessage")?,
+            _ => json.serialize_field("errorMessage", error.message())?,
+        }
+        json.serialize_field("trace", &error.trace())?;
+        json.end()
+    }
+}
+
+/// Serializes what `JSON.stringify(err)` has of an `Error` in Node: the members that were given to it, and neither its
+/// name nor its message nor its stack. For the response of a failed invocation see [`to_json`](Error::to_json).
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut json = serializer.serialize_struct("Error", 3)?;
-        json.serialize_field("errorType", self.error_type())?;
-        json.serialize_field("errorMessage", self.message())?;
-        json.serialize_field("trace", &self.trace())?;
-        json.end()
+        serializer.collect_map(self.0.members.iter().flatten())
     }
 }

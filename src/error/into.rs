@@ -1,6 +1,9 @@
 //! What may be given as an error.
 
-use super::{Boxed, Cause, Error, Kind};
+use super::{
+    Boxed, Cause, Error, Kind,
+    make::{Described, describe_erased},
+};
 use crate::{guard, text};
 use serde_json::Value;
 use std::{borrow::Cow, error::Error as StdError, fmt};
@@ -86,13 +89,14 @@ impl IntoError<marker::Boxed> for Box<dyn StdError + Send + Sync> {
     fn into_error(self) -> Error {
         match self.downcast::<Carried>() {
             Ok(carried) => carried.0,
-            Err(error) => Error::make(
-                "Error".into(),
-                guard::text(&error),
-                Kind::Error,
-                Cause::Same(error),
-                None,
-            ),
+            Err(error) => {
+                let described = describe_erased(error.as_ref()).unwrap_or_else(|| Described {
+                    name: "Error".into(),
+                    message: Some(guard::text(&error)),
+                    members: None,
+                });
+                Error::of(described, Cause::Same(error), None)
+            }
         }
     }
 }
@@ -114,12 +118,21 @@ impl IntoError<marker::Anyhow> for anyhow::Error {
                 guard::chain(error.as_ref()).find_map(|cause| cause.downcast_ref::<Carried>());
             carried.map(|carried| carried.0.0.error_type.clone())
         });
-        let message = without_name(&error)
-            .next()
-            .map(guard::text)
-            .unwrap_or_default();
-        let name = name.unwrap_or(Cow::Borrowed("Error"));
-        Error::make(name, message, Kind::Error, Cause::Anyhow(error), None)
+        let (mut message, mut members) = (None, None);
+        let found = without_name(&error).enumerate();
+        let found = { found }.find_map(|(depth, cause)| Some((depth, describe_erased(cause)?)));
+        let found = found.map(|(depth, described)| {
+            message = (depth == 0).then_some(described.message);
+            members = described.members;
+            described.name
+        });
+        let message = message.unwrap_or_else(|| without_name(&error).next().map(guard::text));
+        let described = Described {
+            name: name.or(found).unwrap_or(Cow::Borrowed("Error")),
+            message,
+            members,
+        };
+        Error::of(described, Cause::Anyhow(error), None)
     }
 }
 

@@ -2,15 +2,35 @@
 
 use super::{Cause, Error, Inner, Kind, short_name};
 use crate::guard::{self, Panic};
+use serde_json::{Map, Value};
 use std::{any::Any, backtrace::Backtrace, borrow::Cow, error::Error as StdError, panic::Location};
 
-/// The `errorType` of an error: `SyntaxError` for what is not JSON, as in Node, and otherwise the name of
-/// its type.
-fn name_of<E: StdError + 'static>(error: &E) -> Cow<'static, str> {
-    match (error as &dyn Any).downcast_ref::<serde_json::Error>() {
+/// What an [`Error`] takes from the error that it is made from.
+pub(super) struct Described {
+    pub(super) name: Cow<'static, str>,
+    /// `None` is JavaScript's `null`.
+    pub(super) message: Option<String>,
+    pub(super) members: Option<Map<String, Value>>,
+}
+
+/// Describes an error by its text and its name: `SyntaxError` for what is not JSON, as in Node, the error
+/// code for an error of an AWS service, and otherwise the name of its type.
+fn describe<E: StdError + 'static>(error: &E) -> Described {
+    let name = match (error as &dyn Any).downcast_ref::<serde_json::Error>() {
         Some(error) if error.is_syntax() || error.is_eof() => "SyntaxError".into(),
         _ => short_name::of::<E>().into(),
+    };
+    Described {
+        name,
+        message: Some(guard::text(error)),
+        members: None,
     }
+}
+
+/// Describes an error whose type was erased, if it can still be told what it is.
+pub(super) fn describe_erased(error: &(dyn StdError + 'static)) -> Option<Described> {
+    let _ = error;
+    None
 }
 
 impl Error {
@@ -37,14 +57,28 @@ impl Error {
         error: E,
         location: Option<&'static Location<'static>>,
     ) -> Self {
-        let (name, message) = (name_of(&error), guard::text(&error));
-        Self::make(
+        let described = describe(&error);
+        Self::of(described, Cause::Same(Box::new(error)), location)
+    }
+
+    pub(super) fn of(
+        described: Described,
+        cause: Cause,
+        location: Option<&'static Location<'static>>,
+    ) -> Self {
+        let Described {
             name,
             message,
-            Kind::Error,
-            Cause::Same(Box::new(error)),
-            location,
-        )
+            members,
+        } = described;
+        let kind = match message {
+            Some(_) => Kind::Error,
+            None => Kind::WithoutMessage,
+        };
+        let message = message.unwrap_or_default();
+        let mut error = Self::make(name, message, kind, cause, location);
+        error.0.members = members;
+        error
     }
 
     /// Makes an error of this crate. Its trace leaves out the line of this crate that made it, and the backtrace.
@@ -78,13 +112,11 @@ impl Error {
     }
 
     /// The error of code that panicked.
-    pub(crate) fn panic(Panic(message): Panic) -> Self {
-        Self::make(
-            "Runtime.Panic".into(),
-            message,
-            Kind::Panic,
-            Cause::None,
-            None,
-        )
+    pub(crate) fn panic(Panic(message, place): Panic) -> Self {
+        let kind = Kind::Panic(place);
+        let mut error = Self::make("Runtime.Panic".into(), message, kind, Cause::None, None);
+        // That of the panic is with its place.
+        error.0.backtrace = Backtrace::disabled();
+        error
     }
 }

@@ -3,7 +3,6 @@
 mod format;
 mod frames;
 mod into;
-
 mod logged;
 mod make;
 mod short_name;
@@ -13,7 +12,7 @@ pub(crate) use logged::Logged;
 
 pub use into::{ErrorName, IntoError};
 
-use crate::guard;
+use crate::{guard, panic_place::PanicPlace};
 use serde_json::{Map, Value};
 use std::{backtrace::Backtrace, borrow::Cow, error::Error as StdError, mem, panic::Location};
 
@@ -47,7 +46,7 @@ type Boxed = Box<dyn StdError + Send + Sync>;
 /// use nodeback::Error;
 ///
 /// let error = Error::new("OrderNotFound", "no order 7");
-/// let json = serde_json::to_value(&error).unwrap();
+/// let json: serde_json::Value = serde_json::from_str(&error.to_json()).unwrap();
 /// assert_eq!(json["errorType"], "OrderNotFound");
 /// assert_eq!(json["errorMessage"], "no order 7");
 /// assert_eq!(json["trace"][0], "OrderNotFound: no order 7");
@@ -88,14 +87,16 @@ struct Inner {
 enum Kind {
     /// An `Error` object in Node.
     Error,
+    /// An `Error` object whose message is `null`, as the AWS SDK for JavaScript makes.
+    WithoutMessage,
     /// An object that Node takes for an `Error`, with the stack that it brought.
     WithStack(Vec<String>),
     /// Any other value, of which Node knows the `typeof` and the text.
     Value,
     /// A notice that a callback was never called.
     NeverCalled,
-    /// The handler, its future or a task panicked.
-    Panic,
+    /// The handler, its future or a task panicked, there.
+    Panic(Option<PanicPlace>),
 }
 
 enum Cause {

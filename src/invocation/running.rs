@@ -14,6 +14,7 @@ use super::{
 use crate::{
     completion::{CallSite, DuplicateSignal, InvocationWaiter, Signal, before_notices},
     error::{Error, Result},
+    panic_place,
 };
 use bytes::Bytes;
 use std::{
@@ -45,6 +46,8 @@ impl Running {
         settings: InvocationSettings,
         enter: impl FnOnce(Context) -> Result<Work>,
     ) -> Self {
+        // Its panics are to have a place in their traces.
+        panic_place::install();
         let invocation = Arc::clone(&context.invocation);
         // Up to where it first waits, the handler runs as one piece of code.
         let run = || match enter(context)? {
