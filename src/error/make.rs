@@ -16,6 +16,10 @@ pub(super) struct Described {
 /// Describes an error by its text and its name: `SyntaxError` for what is not JSON, as in Node, the error
 /// code for an error of an AWS service, and otherwise the name of its type.
 fn describe<E: StdError + 'static>(error: &E) -> Described {
+    #[cfg(feature = "aws-sdk")]
+    if let Some(described) = super::aws_sdk::described(error) {
+        return described;
+    }
     let name = match (error as &dyn Any).downcast_ref::<serde_json::Error>() {
         Some(error) if error.is_syntax() || error.is_eof() => "SyntaxError".into(),
         _ => short_name::of::<E>().into(),
@@ -29,8 +33,13 @@ fn describe<E: StdError + 'static>(error: &E) -> Described {
 
 /// Describes an error whose type was erased, if it can still be told what it is.
 pub(super) fn describe_erased(error: &(dyn StdError + 'static)) -> Option<Described> {
-    let _ = error;
-    None
+    #[cfg(feature = "aws-sdk")]
+    return super::aws_sdk::of_any(error);
+    #[cfg(not(feature = "aws-sdk"))]
+    {
+        let _ = error;
+        None
+    }
 }
 
 impl Error {

@@ -1,5 +1,7 @@
 //! What a failed invocation answers with, in Node's shape.
 
+#[cfg(feature = "aws-sdk")]
+mod aws_sdk;
 mod format;
 mod frames;
 mod into;

@@ -99,6 +99,7 @@ impl Recorded {
             folder: "tests/cases",
             handler: format!("cases.{}", self.handler),
             steps: self.answers.iter().map(step).collect(),
+            ..Case::default()
         };
         (case, self.answers.iter().map(Answer::seen).collect())
     }
@@ -125,6 +126,7 @@ fn more() -> Vec<Case> {
         folder: "tests/cases",
         handler: format!("more.{handler}"),
         steps: more::steps(handler),
+        ..Case::default()
     };
     more::NAMES
         .iter()
@@ -275,6 +277,7 @@ async fn a_callback_that_is_never_called_answers_as_node_where_that_is_asked_for
         folder: "tests/cases",
         handler: "never_called with NeverCalled::Null".into(),
         steps: vec![Step::Invoke("{}".into())],
+        ..Case::default()
     };
     let seen = play(Side::Rust, &case, None).await;
     assert_eq!(seen[0].answer, "response null");

@@ -17,11 +17,13 @@ use tokio::{
 };
 
 /// The folder of the JavaScript, the `file.export` of the handler, and what is done with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Case {
     pub(crate) folder: &'static str,
     pub(crate) handler: String,
     pub(crate) steps: Vec<Step>,
+    /// Further variables of the environment of the process.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -265,6 +267,7 @@ fn start(side: Side, case: &Case, api: &RuntimeApi) -> Child {
         .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/cases")
         .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
         .env("RUST_BACKTRACE", "0")
+        .envs(case.environment.iter().map(|(name, value)| (name, value)))
         .stdout(log.try_clone().unwrap())
         .stderr(log);
     let mut command = tokio::process::Command::from(command);

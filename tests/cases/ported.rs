@@ -48,6 +48,7 @@ pub(crate) fn cases() -> impl Iterator<Item = Case> {
                 .iter()
                 .map(|event| Step::Invoke(event.to_string()))
                 .collect(),
+            ..Case::default()
         }
     })
 }

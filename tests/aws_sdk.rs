@@ -1,0 +1,255 @@
+//! The examples of `examples/aws_sdk` beside their originals on the AWS SDK for JavaScript, over moto, a server that
+//! stands in for AWS. The originals run on the real Node runtime client.
+
+#[path = "../examples/aws_sdk/alarms.rs"]
+#[allow(dead_code, reason = "its main")]
+mod alarms;
+#[path = "../examples/aws_sdk/documents.rs"]
+#[allow(dead_code, reason = "its main")]
+mod documents;
+#[path = "../examples/aws_sdk/orders.rs"]
+#[allow(dead_code, reason = "its main")]
+mod orders;
+#[path = "cases/play.rs"]
+#[allow(dead_code, reason = "shared with tests/cases")]
+mod play;
+mod support;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use aws_sdk_kms::primitives::Blob;
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use nodeback::{Callback, Context, Value, json, spawn_then};
+use play::{Case, Side, Step, node_client, play, root};
+use std::{fs, net::TcpListener, process::Stdio};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+/// The AWS of a test.
+struct Moto {
+    endpoint: String,
+    _process: Child,
+}
+
+impl Moto {
+    async fn start() -> Self {
+        let folder = root().join("target/live/aws");
+        assert!(
+            folder.join("complete").exists(),
+            "run tests/live/aws.sh first"
+        );
+        let mut process = Command::new(folder.join("python/bin/moto_server"))
+            .args(["-H", "127.0.0.1", "-p", "0"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let endpoint = loop {
+            let line = lines.next_line().await.unwrap().expect("moto ended");
+            if let Some(at) = line.find("http://127.0.0.1:") {
+                break line[at..].trim().to_owned();
+            }
+        };
+        // It would stop at a pipe that is full.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Moto {
+            endpoint,
+            _process: process,
+        }
+    }
+
+    /// The environment of a function, and of the configuration below.
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let modules = root().join("target/live/aws/node_modules");
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+            ("AWS_REGION", "us-east-1".into()),
+            ("AWS_ACCESS_KEY_ID", "key".into()),
+            ("AWS_SECRET_ACCESS_KEY", "secret".into()),
+            ("AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE", "1".into()),
+            ("NODE_PATH", modules.display().to_string()),
+        ]
+    }
+
+    /// Starts anew, with the tables, the bucket and the key of the examples. Returns a token that is encrypted with
+    /// the key.
+    async fn reset(&self) -> String {
+        let reset = reqwest::Client::new().post(format!("{}/moto-api/reset", self.endpoint));
+        reset.send().await.unwrap().error_for_status().unwrap();
+        let config = config(&self.endpoint).await;
+
+        let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+        let items = [
+            ("customers", "id", json!({ "id": "c1", "name": "Ada" })),
+            (
+                "orders",
+                "id",
+                json!({ "id": "7", "sku": "tea", "quantity": 3, "customer": "c1" }),
+            ),
+            ("stock", "sku", json!({ "sku": "tea", "pieces": 50 })),
+        ];
+        for (table, key, item) in items {
+            let attribute = AttributeDefinition::builder()
+                .attribute_name(key)
+                .attribute_type(ScalarAttributeType::S);
+            let schema = KeySchemaElement::builder()
+                .attribute_name(key)
+                .key_type(KeyType::Hash);
+            let create = dynamodb
+                .create_table()
+                .table_name(table)
+                .attribute_definitions(attribute.build().unwrap())
+                .key_schema(schema.build().unwrap())
+                .billing_mode(BillingMode::PayPerRequest);
+            create.send().await.unwrap();
+            let item = serde_dynamo::to_item(item).unwrap();
+            let put = dynamodb.put_item().table_name(table).set_item(Some(item));
+            put.send().await.unwrap();
+        }
+
+        let s3 = s3(&config);
+        s3.create_bucket().bucket("documents").send().await.unwrap();
+
+        let kms = aws_sdk_kms::Client::new(&config);
+        let key = kms
+            .create_key()
+            .send()
+            .await
+            .unwrap()
+            .key_metadata
+            .unwrap()
+            .key_id;
+        let encrypt = kms.encrypt().key_id(key).plaintext(Blob::new("s3cret"));
+        BASE64.encode(encrypt.send().await.unwrap().ciphertext_blob.unwrap())
+    }
+}
+
+async fn config(endpoint: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .test_credentials()
+        // Without TLS, which takes long to build.
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .load()
+        .await
+}
+
+fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(config).force_path_style(true);
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+#[tokio::test]
+#[ignore = "needs to be started by the other tests, as the process of a function"]
+async fn function() {
+    let Ok(name) = std::env::var("_HANDLER") else {
+        return;
+    };
+    let config = config(&std::env::var("AWS_ENDPOINT_URL").unwrap()).await;
+    let ran = match name.as_str() {
+        "alarms.handler" => {
+            let kms = aws_sdk_kms::Client::new(&config);
+            nodeback::run(move |event: Value, _: Context, callback: Callback| {
+                alarms::handler(&kms, event, callback)
+            })
+            .await
+        }
+        "documents.handler" => {
+            let s3 = s3(&config);
+            nodeback::run(move |event: Value, _: Context, callback: Callback| {
+                documents::handler(&s3, &event, callback)
+            })
+            .await
+        }
+        "orders.handler" => {
+            let documents = aws_sdk_dynamodb::Client::new(&config);
+            nodeback::run(move |event: Value, _: Context| orders::handler(documents.clone(), event))
+                .await
+        }
+        _ => panic!("no handler is called {name}"),
+    };
+    ran.unwrap();
+}
+
+/// Node names it so, too, with a message of its own.
+#[tokio::test]
+async fn a_service_that_cannot_be_reached_is_a_networking_error() {
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let config = config(&format!("http://{closed}")).await;
+    let config = config
+        .to_builder()
+        .retry_config(RetryConfig::disabled())
+        .build();
+    let kms = aws_sdk_kms::Client::new(&config);
+    let handler = move |_: Value, _: Context, callback: Callback| {
+        spawn_then(kms.list_keys().send(), move |err, _| callback(err, None));
+    };
+    let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
+    let error = outcome.result.unwrap_err();
+    assert_eq!(error.code(), Some("NetworkingError"));
+    assert_eq!(error.message(), "Connection refused (os error 111)");
+    assert_eq!(error.member("retryable"), Some(&json!(true)));
+}
+
+#[tokio::test]
+async fn a_client_without_credentials_has_a_name_for_that() {
+    let config = aws_sdk_kms::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    let kms = aws_sdk_kms::Client::from_conf(config.build());
+    let handler = move |_: Value, _: Context, callback: Callback| {
+        spawn_then(kms.list_keys().send(), move |err, _| callback(err, None));
+    };
+    let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
+    let error = outcome.result.unwrap_err();
+    assert_eq!(error.code(), Some("CredentialsError"), "{error:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs tests/live/aws.sh and tests/live/node.sh"]
+async fn the_originals_on_node_respond_the_same() {
+    assert!(node_client().exists(), "run tests/live/node.sh first");
+    let moto = Moto::start().await;
+    let mut invocations = 0;
+    for name in ["alarms", "documents", "orders"] {
+        let events =
+            fs::read_to_string(root().join(format!("examples/aws_sdk/{name}.json"))).unwrap();
+        let mut seen = Vec::new();
+        for side in [Side::Node, Side::Rust] {
+            let token = moto.reset().await;
+            let events: Vec<Value> =
+                serde_json::from_str(&events.replace("$TOKEN", &token)).unwrap();
+            let case = Case {
+                folder: "examples/aws_sdk",
+                handler: format!("{name}.handler"),
+                steps: events
+                    .iter()
+                    .map(|event| Step::Invoke(event.to_string()))
+                    .collect(),
+                environment: moto.environment(),
+            };
+            let played = play(side, &case, None).await;
+            seen.push((case, played));
+        }
+        let [(case, node), (_, here)] = &seen[..] else {
+            unreachable!()
+        };
+        for ((step, node), here) in case.steps.iter().zip(node).zip(here) {
+            println!("{name} {step:?}\n    {}", node.answer);
+            assert_eq!(node, here, "{name} {step:?}");
+            invocations += 1;
+        }
+    }
+    println!("{invocations} invocations, all the same");
+}
