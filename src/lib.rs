@@ -231,6 +231,8 @@ pub use invocation::{
 pub use lambda::{HandlerService, service};
 #[cfg(feature = "lambda")]
 pub use lambda_runtime::{LambdaInvocation, SnapStartResource};
+#[cfg(feature = "local")]
+pub use local::LocalRoutes;
 #[cfg(any(feature = "lambda", feature = "local"))]
 pub use run::run;
 pub use runtime::{Runtime, exports};

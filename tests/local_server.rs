@@ -554,7 +554,7 @@ fn help_says_how_it_is_used() {
     let run = output(example("hello").arg("--help"), "");
     let help = String::from_utf8(run.stdout).unwrap();
     assert!(help.starts_with(
-        "Usage: hello [--handler NAME] [EVENT.json | -]\n       hello --listen ADDR\n"
+        "Usage: hello [--handler NAME] [EVENT.json | -]\n       hello [--listen ADDR] [ROUTES]\n"
     ));
     let (_, variables) = help.split_once("\nEnvironment:\n").unwrap();
     for name in [
@@ -596,6 +596,32 @@ async fn serving_prints_a_curl_line_and_an_interrupt_still_answers_what_is_slow(
         assert!(log.contains("finishing what is in flight"), "{log}");
         assert_eq!(code, Some(0));
     }
+}
+
+#[tokio::test]
+async fn the_routes_of_the_command_line_are_listed_and_served() {
+    let mut exports = Process::spawn(example("exports").args([
+        "--listen=127.0.0.1:0",
+        "--rest",
+        "create=POST /orders",
+        "--http-api",
+        "cancel=$default",
+    ]));
+    let mut lines = exports.stdout().lines();
+    let mut line = || lines.next().unwrap().unwrap();
+    let url = line();
+    let url = url.strip_prefix("exports listens on ").unwrap().to_owned();
+    for name in ["create", "cancel"] {
+        assert!(line().ends_with(&format!("/functions/{name}/invocations")));
+    }
+    assert_eq!(line(), format!("REST API: POST {url}/orders for create"));
+    let default = format!("HTTP API: ANY {url}/ (any other path) for cancel");
+    assert_eq!(line(), default);
+    let response = Client::new().get(format!("{url}/orders")).send();
+    assert_eq!(
+        response.await.unwrap().text().await.unwrap(),
+        r#"{"cancelled":null}"#
+    );
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ impl UrlRequest<'_> {
 }
 
 /// The address that the request came from, if the server that took it recorded that.
-fn source_ip(parts: &Parts) -> String {
+pub(super) fn source_ip(parts: &Parts) -> String {
     #[cfg(feature = "local")]
     {
         use axum::extract::ConnectInfo;
@@ -128,7 +128,7 @@ fn source_ip(parts: &Parts) -> String {
 }
 
 /// The time as an access log has it: `12/Mar/2020:19:03:58 +0000`.
-fn common_log_time(time: SystemTime) -> String {
+pub(super) fn common_log_time(time: SystemTime) -> String {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
@@ -147,7 +147,7 @@ fn common_log_time(time: SystemTime) -> String {
 }
 
 /// The body, if AWS gives that on as text: a form is none there, nor is a body of no type.
-fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
+pub(super) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
     const TEXT: [&str; 3] = [
         "application/json",
         "application/javascript",
@@ -159,7 +159,7 @@ fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
     str::from_utf8(body).ok().filter(|_| is_text)
 }
 
-fn cookies(headers: &HeaderMap) -> Vec<String> {
+pub(super) fn cookies(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::COOKIE).iter();
     values
         .map(|value| lossy(value.as_bytes()))
@@ -172,7 +172,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// What comes more than once is joined with commas.
-fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> Map<String, Value> {
+pub(super) fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> Map<String, Value> {
     let mut all = Map::new();
     for (name, value) in pairs {
         match all.get_mut(&name) {
@@ -188,16 +188,16 @@ fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> Map<String, Valu
     all
 }
 
-fn one(headers: &HeaderMap, name: header::HeaderName) -> String {
+pub(super) fn one(headers: &HeaderMap, name: header::HeaderName) -> String {
     let value = headers.get(name).map(|value| lossy(value.as_bytes()));
     value.unwrap_or_default()
 }
 
-fn lossy(bytes: &[u8]) -> String {
+pub(super) fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn protocol(version: Version) -> &'static str {
+pub(super) fn protocol(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "HTTP/1.0",
         _ => "HTTP/1.1",

@@ -1,12 +1,16 @@
 //! HTTP requests as the events that AWS makes of them, and results as HTTP responses.
 
 mod event;
+#[cfg(feature = "local")]
+mod gateway;
 mod response;
 #[cfg(feature = "lambda")]
 mod service;
 
 #[cfg(feature = "local")]
 pub(crate) use event::UrlRequest;
+#[cfg(feature = "local")]
+pub(crate) use gateway::{Gateway, GatewayRequest, GatewaySettings};
 #[cfg(feature = "local")]
 pub(crate) use response::{bad_gateway, of as response_of};
 #[cfg(feature = "lambda")]

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
 /// The headers that belong to the connection, which is ours.
-const HOP_BY_HOP: [&str; 9] = [
+pub(super) const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "content-length",
     "keep-alive",
@@ -61,7 +61,7 @@ fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
 }
 
 /// AWS takes the number as text too.
-fn status_of(status: &Value) -> Result<StatusCode, String> {
+pub(super) fn status_of(status: &Value) -> Result<StatusCode, String> {
     let number = match status {
         Value::String(text) => text.parse().ok(),
         number => number
@@ -74,7 +74,7 @@ fn status_of(status: &Value) -> Result<StatusCode, String> {
         .ok_or_else(|| format!("`statusCode` is {status}: expected 200 to 599"))
 }
 
-fn body(result: &Map<String, Value>) -> Result<Bytes, String> {
+pub(super) fn body(result: &Map<String, Value>) -> Result<Bytes, String> {
     let encoded = match result.get("isBase64Encoded") {
         None | Some(Value::Null) => false,
         Some(Value::Bool(encoded)) => *encoded,
@@ -99,23 +99,29 @@ fn set_headers(headers: &mut HeaderMap, result: &Map<String, Value>) -> Result<(
         Some(other) => return Err(format!("`headers` is {}: expected an object", kind(other))),
     };
     for (name, value) in given {
-        let value = match value {
-            Value::String(text) => text.clone(),
-            Value::Number(_) | Value::Bool(_) => value.to_string(),
-            other => {
-                let kind = kind(other);
-                return Err(format!("the header `{name}` is {kind}: expected a string"));
-            }
-        };
-        let parsed = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|error| format!("the header `{name}`: {error}"))?;
-        let value = HeaderValue::from_bytes(value.as_bytes())
-            .map_err(|error| format!("the header `{name}`: {error}"))?;
+        let (parsed, value) = header(name, value)?;
         if !HOP_BY_HOP.contains(&parsed.as_str()) {
             headers.insert(parsed, value);
         }
     }
     Ok(())
+}
+
+/// A header that a result gives.
+pub(super) fn header(name: &str, value: &Value) -> Result<(HeaderName, HeaderValue), String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        other => {
+            let kind = kind(other);
+            return Err(format!("the header `{name}` is {kind}: expected a string"));
+        }
+    };
+    let parsed = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|error| format!("the header `{name}`: {error}"))?;
+    let value = HeaderValue::from_bytes(text.as_bytes())
+        .map_err(|error| format!("the header `{name}`: {error}"))?;
+    Ok((parsed, value))
 }
 
 fn append_cookies(headers: &mut HeaderMap, result: &Map<String, Value>) -> Result<(), String> {
@@ -136,7 +142,7 @@ fn append_cookies(headers: &mut HeaderMap, result: &Map<String, Value>) -> Resul
 }
 
 /// What a value is, without what it holds.
-fn kind(value: &Value) -> &'static str {
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -1,5 +1,7 @@
 //! The command line of a function's own binary.
 
+use super::routes::LocalRoutes;
+use crate::http::Gateway;
 use std::{
     ffi::OsString,
     fmt,
@@ -16,8 +18,12 @@ pub(super) enum Command {
         /// Which of the exported handlers is meant.
         handler: Option<String>,
     },
-    /// The server, at this address if one is given.
-    Listen(Option<String>),
+    /// The server.
+    Listen {
+        /// Where, if that is given.
+        address: Option<String>,
+        routes: LocalRoutes,
+    },
 }
 
 #[derive(Debug, PartialEq)]
@@ -55,7 +61,7 @@ pub(super) fn program(argument: Option<OsString>) -> String {
 pub(super) fn help(program: &str) -> String {
     format!(
         "Usage: {program} [--handler NAME] [EVENT.json | -]
-       {program} --listen ADDR
+       {program} [--listen ADDR] [ROUTES]
 
   EVENT.json     invoke once with this event; print the response, or the failure
                  as JSON on stderr with exit code 1
@@ -69,8 +75,23 @@ pub(super) fn help(program: &str) -> String {
 
 Without an argument: --listen {DEFAULT}
 
-What is no path of the Invoke API comes as an event of a Lambda function URL (payload
-format 2.0), as does /lambda-url/NAME/.. for a function of that name.
+Without routes, a request to any path that is not the Invoke API's becomes an event of a
+Lambda function URL (payload format 2.0). With routes, it becomes the event of the route that
+matches, and a path without a route gets the answer that AWS gives. /lambda-url/NAME/.. is
+always the function URL of that function.
+
+Routes, each of which may be given several times:
+  --rest ROUTE             an API Gateway REST API with Lambda proxy integration (payload
+                           format 1.0): /clients/{{id}}, GET /clients/{{id}}, /{{proxy+}}
+  --http-api ROUTE         an API Gateway HTTP API (payload format 2.0): the same, or $default
+  --alb PATTERN            an Application Load Balancer: /clients/*
+  NAME=ROUTE               the handler that a route calls, where the program has several:
+                           --rest 'orders=GET /orders/{{id}}'
+  --stage NAME             the stage: Prod for a REST API, $default for an HTTP API
+  --stage-variable NAME=VALUE
+  --binary-media-type TYPE a type that the REST API sends as base64: image/png, image/*, */*
+  --alb-multi-value-headers
+                           multi-value headers of the load balancer's target group
 
 Environment:
   AWS_LAMBDA_FUNCTION_TIMEOUT      seconds that an invocation may take: 3; 0 for no limit
@@ -92,7 +113,7 @@ Environment:
 /// Reads the arguments behind the program's name.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut arguments = arguments.into_iter();
-    let (mut handler, mut command) = (None, None);
+    let (mut handler, mut command, mut routes) = (None, None, LocalRoutes::new());
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy();
         // `--name value` or `--name=value`.
@@ -113,6 +134,37 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
                 continue;
             }
             "--listen" => listen(value("an address, host:port")?)?,
+            "--alb" | "--http-api" | "--rest" => {
+                let gateway = match option {
+                    "--alb" => Gateway::Alb,
+                    "--http-api" => Gateway::HttpApi,
+                    _ => Gateway::Rest,
+                };
+                routes = routes.add(gateway, value("a route such as `GET /clients/{id}`")?);
+                continue;
+            }
+            "--alb-multi-value-headers" => {
+                routes = routes.alb_multi_value_headers();
+                continue;
+            }
+            "--stage" => {
+                routes = routes.stage(value("the name of a stage")?);
+                continue;
+            }
+            "--stage-variable" => {
+                let variable = value("NAME=VALUE")?;
+                let Some((name, value)) = variable.split_once('=') else {
+                    return Err(format!(
+                        "`--stage-variable {variable}`: expected NAME=VALUE"
+                    ));
+                };
+                routes = routes.stage_variable(name, value);
+                continue;
+            }
+            "--binary-media-type" => {
+                routes = routes.binary_media_type(value("a media type")?);
+                continue;
+            }
             "-" => once(Source::Stdin),
             _ if option.starts_with('-') => {
                 return Err(format!(
@@ -127,12 +179,17 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             ));
         }
     }
-    match (command.unwrap_or(Command::Listen(None)), handler) {
+    routes.parse()?;
+    match (command.unwrap_or(listen_at(None)), handler) {
+        (Command::Once { .. }, _) if routes != LocalRoutes::new() => {
+            Err("a route expects the server, and an event file expects none".into())
+        }
         (Command::Once { source, .. }, handler) => Ok(Command::Once { source, handler }),
-        (Command::Listen(_), Some(_)) => {
+        (Command::Listen { .. }, Some(_)) => {
             Err("`--handler` expects an event: the server takes the name from the URL".into())
         }
-        (command, _) => Ok(command),
+        (Command::Listen { address, .. }, None) => Ok(Command::Listen { address, routes }),
+        (Command::Help, _) => Ok(Command::Help),
     }
 }
 
@@ -143,12 +200,19 @@ fn once(source: Source) -> Command {
     }
 }
 
+fn listen_at(address: Option<String>) -> Command {
+    Command::Listen {
+        address,
+        routes: LocalRoutes::new(),
+    }
+}
+
 fn listen(address: String) -> Result<Command, String> {
     let port = address
         .rsplit_once(':')
         .map(|(_, port)| port.parse::<u16>());
     match port {
-        Some(Ok(_)) => Ok(Command::Listen(Some(address))),
+        Some(Ok(_)) => Ok(listen_at(Some(address))),
         _ => Err(format!(
             "`--listen {address}`: expected host:port, such as {DEFAULT} or [::1]:0"
         )),
@@ -169,9 +233,9 @@ mod tests {
 
     #[test]
     fn each_form_is_understood() {
-        let listen = |address: &str| Ok(Command::Listen(Some(address.into())));
+        let listen = |address: &str| Ok(listen_at(Some(address.into())));
         let file = |path: &str| Ok(once(Source::File(path.into())));
-        assert_eq!(parsed(&[]), Ok(Command::Listen(None)));
+        assert_eq!(parsed(&[]), Ok(listen_at(None)));
         assert_eq!(parsed(&["--listen", "127.0.0.1:0"]), listen("127.0.0.1:0"));
         assert_eq!(parsed(&["--listen=[::1]:80"]), listen("[::1]:80"));
         assert_eq!(parsed(&["-"]), Ok(once(Source::Stdin)));
@@ -188,6 +252,34 @@ mod tests {
     }
 
     #[test]
+    fn routes_and_their_settings_are_understood() {
+        let routes = LocalRoutes::new()
+            .rest("GET /clients/{id}")
+            .http_api("orders=$default")
+            .alb("/old/*")
+            .alb_multi_value_headers()
+            .stage("dev")
+            .stage_variable("query", "a=b")
+            .binary_media_type("image/*");
+        let command = parsed(&[
+            "--rest",
+            "GET /clients/{id}",
+            "--http-api=orders=$default",
+            "--alb",
+            "/old/*",
+            "--alb-multi-value-headers",
+            "--listen=127.0.0.1:0",
+            "--stage=dev",
+            "--stage-variable",
+            "query=a=b",
+            "--binary-media-type",
+            "image/*",
+        ]);
+        let address = Some("127.0.0.1:0".into());
+        assert_eq!(command, Ok(Command::Listen { address, routes }));
+    }
+
+    #[test]
     fn a_mistake_says_what_was_expected() {
         for (arguments, expected) in [
             (["--listen"].as_slice(), "expects an address"),
@@ -199,6 +291,13 @@ mod tests {
             (&["--handler"], "expects the name"),
             (&["--handler", "other"], "expects an event"),
             (&["--help", "me"], "unexpected argument `me`"),
+            (&["--rest"], "expects a route"),
+            (&["--rest", "clients"], "expected a route such as"),
+            (&["--http-api", "/{a+}/b"], "at the end of the path"),
+            (&["--rest", "/", "event.json"], "expects the server"),
+            (&["--stage-variable", "a"], "expected NAME=VALUE"),
+            (&["--stage", "a/b"], "expected letters"),
+            (&["--binary-media-type", "png"], "expected a type"),
         ] {
             let mistake = parsed(arguments).unwrap_err();
             assert!(mistake.contains(expected), "{arguments:?} gave: {mistake}");

@@ -1,5 +1,6 @@
 //! The configuration of a function that runs locally.
 
+use super::routes::LocalRoutes;
 use crate::{
     clock,
     error::{Error, Result},
@@ -12,6 +13,7 @@ use std::{env, time::Duration};
 pub(crate) struct LocalSettings {
     pub(crate) address: Option<String>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) routes: LocalRoutes,
 }
 
 /// The function's settings, as Lambda would have them.
@@ -44,6 +46,10 @@ impl FunctionConfiguration {
     /// The memory of the function, in MB.
     pub(super) fn memory(&self) -> &str {
         &self.memory
+    }
+
+    pub(super) fn region(&self) -> &str {
+        &self.region
     }
 
     /// A new request id, and the context of its invocation.

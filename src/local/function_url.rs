@@ -9,10 +9,7 @@ use super::{
     limits::EVENT_LIMIT,
     refusal::{Refusal, set},
 };
-use crate::{
-    completion::callback,
-    http::{UrlRequest, bad_gateway, response_of},
-};
+use crate::http::{UrlRequest, bad_gateway, response_of};
 use axum::{
     body::Body,
     extract::State,
@@ -21,7 +18,7 @@ use axum::{
 use std::{env, sync::Arc};
 
 /// What names a function in the path.
-const PREFIX: &str = "/lambda-url/";
+pub(super) const PREFIX: &str = "/lambda-url/";
 
 /// Whether a path is one of Lambda's APIs, such as `/2015-03-31/functions/..`, and no function's
 /// own.
@@ -91,19 +88,7 @@ pub(super) async fn respond(
     let trace_id = trace_id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
     let context = context.optional(|members| members.xray_trace_id = trace_id);
     let span = context.span();
-    let (callback, completion) = callback();
-    invoke::start(
-        &server,
-        function,
-        request_id.clone(),
-        context,
-        event.into(),
-        callback,
-    );
-    let outcome = match completion.await {
-        Ok(outcome) => outcome.unwrap_or_default().0,
-        Err(error) => Err(error),
-    };
+    let outcome = invoke::outcome(&server, function, &request_id, context, event.into()).await;
     let mut response = match outcome.map(|body| response_of(&body)) {
         Ok(Ok(response)) => response,
         Ok(Err(why)) => {
@@ -118,7 +103,7 @@ pub(super) async fn respond(
 }
 
 /// The name of a function that nobody named.
-fn own_name() -> String {
+pub(super) fn own_name() -> String {
     env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| command::program(env::args_os().next()))
 }
 

@@ -7,6 +7,7 @@ use super::{
     limits::{Limits, RESPONSE_LIMIT},
     origin::OriginCheck,
     refusal::{Refusal, respond, set},
+    routes::Routes,
 };
 use crate::{
     completion::{Callback, callback},
@@ -35,6 +36,7 @@ pub(super) struct Server {
     pub(super) functions: Functions,
     pub(super) configuration: FunctionConfiguration,
     pub(super) origin: OriginCheck,
+    pub(super) routes: Routes,
     pub(super) limits: Arc<Limits>,
     /// Where the handlers run. The server has a runtime of its own: a handler that blocks its thread
     /// blocks nobody else's request, and not the response that the watchdog sends for it.
@@ -154,6 +156,26 @@ pub(super) fn start(
         function.drive(Ok(event), context, reply).await;
     };
     server.invocations.spawn_on(invocation, &server.runtime);
+}
+
+/// Runs one invocation, and waits for its outcome. It does not end when the client goes.
+pub(super) async fn outcome(
+    server: &Arc<Server>,
+    function: Function,
+    request_id: &str,
+    context: ContextBuilder,
+    event: Bytes,
+) -> Result<Bytes> {
+    let (callback, completion) = callback();
+    start(
+        server,
+        function,
+        request_id.to_owned(),
+        context,
+        event,
+        callback,
+    );
+    completion.await?.unwrap_or_default().0
 }
 
 /// Responds to the client that waits, if one does.

@@ -39,6 +39,8 @@ pub(super) async fn listen(
         let path = format!("2015-03-31/functions/{name}/invocations");
         started.push_str(&format!("curl -d '{{}}' http://{at}/{path}\n"));
     }
+    let routes = settings.routes.parse().map_err(IntoError::into_error)?;
+    started.push_str(&routes.lines(&format!("http://{at}")));
     write(&mut io::stdout(), started.as_bytes());
     serve(functions, settings, listener, stopped).await
 }

@@ -6,6 +6,7 @@ mod connection;
 mod event;
 mod function_name;
 mod function_url;
+mod gateway;
 mod invoke;
 mod invoke_request;
 mod limits;
@@ -15,8 +16,10 @@ mod origin;
 mod output;
 mod refusal;
 mod router;
+mod routes;
 mod run;
 
 pub(crate) use configuration::LocalSettings;
 pub(crate) use router::serve;
+pub use routes::LocalRoutes;
 pub(crate) use run::run;

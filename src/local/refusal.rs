@@ -47,6 +47,10 @@ impl Refusal {
         )
     }
 
+    pub(super) fn is_too_large(&self) -> bool {
+        self.status == StatusCode::PAYLOAD_TOO_LARGE
+    }
+
     fn body(&self) -> String {
         json!({ "Type": "User", "message": self.message }).to_string()
     }

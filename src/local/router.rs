@@ -2,7 +2,7 @@
 
 use super::{
     configuration::{FunctionConfiguration, LocalSettings, new_id},
-    connection, function_url,
+    connection, function_url, gateway,
     invoke::{Server, invoke},
     origin::OriginCheck,
     refusal::Refusal,
@@ -41,8 +41,11 @@ pub(crate) async fn serve(
     if !origin.is_local() {
         tracing::warn!("reachable from the network: whoever can connect to {at} can invoke");
     }
+    let routes = settings.routes.parse().map_err(IntoError::into_error)?;
+    routes.check(&functions).map_err(IntoError::into_error)?;
     let server = Arc::new(Server {
         functions,
+        routes,
         configuration: FunctionConfiguration::read(&settings)?,
         origin,
         limits: Arc::default(),
@@ -110,13 +113,18 @@ fn app(server: Arc<Server>) -> Router {
         .method_not_allowed_fallback(move || {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowedException")
         })
-        .fallback(async move |server, request: Request<Body>| {
-            if function_url::is_api(request.uri().path()) {
-                refuse(StatusCode::NOT_FOUND, "UnknownOperationException").await
-            } else {
-                function_url::respond(server, request).await
-            }
-        })
+        .fallback(
+            async move |server: State<Arc<Server>>, request: Request<Body>| {
+                let path = request.uri().path();
+                if function_url::is_api(path) {
+                    refuse(StatusCode::NOT_FOUND, "UnknownOperationException").await
+                } else if server.routes.is_empty() || path.starts_with(function_url::PREFIX) {
+                    function_url::respond(server, request).await
+                } else {
+                    gateway::respond(server, request).await
+                }
+            },
+        )
         // The limit is Lambda's, with Lambda's response.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(Arc::clone(&server), guard))

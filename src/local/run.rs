@@ -22,7 +22,9 @@ pub(crate) async fn run(functions: Functions, settings: LocalSettings) -> Result
     };
     match command {
         Ok(Command::Help) => write(&mut io::stdout(), command::help(&program).as_bytes()),
-        Ok(Command::Listen(address)) => {
+        Ok(Command::Listen { address, routes }) => {
+            let mut settings = settings;
+            settings.routes = settings.routes.and(routes);
             return listen(functions, settings, &program, address).await;
         }
         Ok(Command::Once { source, handler }) => {

@@ -149,6 +149,29 @@ impl Runtime {
         self
     }
 
+    /// Sets the routes by which the local server sends requests to the handlers, as events of API Gateway
+    /// or of a load balancer. Options on the command line add to them.
+    ///
+    /// Without routes, any path that is not the Invoke API's is a function URL.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, LocalRoutes, Value, json};
+    ///
+    /// fn handler(event: Value, _: Context, callback: Callback) {
+    ///     let body = format!("client {}", event["pathParameters"]["id"]);
+    ///     callback.succeed(json!({ "statusCode": 200, "body": body }));
+    /// }
+    ///
+    /// let routes = LocalRoutes::new().rest("GET /clients/{id}").stage("dev");
+    /// let runtime = nodeback::Runtime::new(handler).local_routes(routes);
+    /// # drop(runtime);
+    /// ```
+    #[cfg(feature = "local")]
+    pub fn local_routes(mut self, routes: crate::LocalRoutes) -> Self {
+        self.local.routes = routes;
+        self
+    }
+
     /// Sets how long an invocation may take when it runs locally, unless the environment says otherwise. Zero
     /// means without a limit.
     ///

@@ -16,7 +16,7 @@ fn os_string(bytes: Vec<u8>) -> OsString {
 }
 
 fn argument(rng: &mut Rng) -> OsString {
-    const KNOWN: [&str; 16] = [
+    const KNOWN: [&str; 21] = [
         "--listen",
         "--handler",
         "--handler=other",
@@ -33,6 +33,11 @@ fn argument(rng: &mut Rng) -> OsString {
         "event.json",
         "",
         "=",
+        "--rest=/{proxy+}",
+        "--http-api",
+        "--alb=/*",
+        "--stage-variable=a=b",
+        "a=GET /orders/{id}",
     ];
     match rng.u32(..10) {
         0..4 => pick(rng, &KNOWN).into(),
@@ -48,10 +53,14 @@ fn any_command_line_is_understood_or_says_what_was_expected() {
         let arguments = several(rng, 4, argument);
         assert!(!program(arguments.first().cloned()).is_empty());
         match parse(arguments.clone()) {
-            Ok(Command::Listen(None)) => assert!(arguments.is_empty()),
-            Ok(Command::Listen(Some(address))) => {
-                let (_, port) = address.rsplit_once(':').expect("a port");
-                assert!(port.parse::<u16>().is_ok());
+            Ok(Command::Listen { address, routes }) => {
+                assert!(routes.parse().is_ok());
+                if let Some(address) = address {
+                    let (_, port) = address.rsplit_once(':').expect("a port");
+                    assert!(port.parse::<u16>().is_ok());
+                } else if routes == Default::default() {
+                    assert!(arguments.is_empty());
+                }
             }
             Ok(Command::Once { .. } | Command::Help) => assert!(!arguments.is_empty()),
             Err(mistake) => assert!(

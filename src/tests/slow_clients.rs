@@ -38,6 +38,7 @@ impl LocalServer {
             functions,
             configuration: FunctionConfiguration::read(&LocalSettings::default()).unwrap(),
             origin: OriginCheck::new(address),
+            routes: Default::default(),
             limits: Arc::default(),
             runtime: Handle::current(),
             invocations: TaskTracker::new(),

@@ -1,0 +1,109 @@
+//! HTTP requests to the routes of API Gateway and of a load balancer.
+
+use super::{
+    configuration::new_id,
+    function_url::own_name,
+    invoke::{self, Server},
+    invoke_request,
+    limits::EVENT_LIMIT,
+    refusal::set,
+    routes::Unmatched,
+};
+use crate::http::{Gateway, GatewayRequest};
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{Request, Response},
+};
+use std::sync::Arc;
+
+/// Responds to a request as the gateway of the route that it matches.
+pub(super) async fn respond(
+    State(server): State<Arc<Server>>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let found = match server.routes.find(&parts.method, parts.uri.path()) {
+        Ok(found) => found,
+        Err(Unmatched::NoRoute(gateway)) => {
+            let (method, path) = (&parts.method, parts.uri.path());
+            tracing::warn!("no route matches the request: {method} {path}");
+            return finish(gateway, gateway.no_route(), &new_id());
+        }
+        Err(Unmatched::Malformed(gateway)) => {
+            return finish(gateway, gateway.bad_request(), &new_id());
+        }
+    };
+    let gateway = found.gateway;
+    let name = found.function.map_or_else(own_name, String::from);
+    let (request_id, context) = server.configuration.context(&name, None);
+    let function = match server.functions.named(&name) {
+        Ok(function) => function.clone(),
+        // That was checked when the server started.
+        Err(_) => return finish(gateway, gateway.failed(), &request_id),
+    };
+    let body = match invoke_request::body(body, &server.limits).await {
+        Ok(body) => body,
+        Err(refusal) if refusal.is_too_large() => {
+            return finish(gateway, gateway.too_large(), &request_id);
+        }
+        Err(refusal) => return refusal.respond(&request_id),
+    };
+    let request = GatewayRequest {
+        gateway,
+        settings: &server.routes.settings,
+        parts: &parts,
+        request_id: &request_id,
+        path: &found.path,
+        resource: found.resource,
+        route_key: &found.key,
+        path_parameters: &found.variables,
+        function: &name,
+        region: server.configuration.region(),
+    };
+    let trace_id = parts.headers.get("x-amzn-trace-id");
+    let trace_id = trace_id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
+    let context = context.optional(|members| members.xray_trace_id = trace_id);
+    let span = context.span();
+    let event = span.in_scope(|| request.event(&body));
+    if body.len() > gateway.limit() || event.len() > EVENT_LIMIT {
+        return finish(gateway, gateway.too_large(), &request_id);
+    }
+    if let Err(refusal) = server.has_room() {
+        return refusal.respond(&request_id);
+    }
+    let outcome = invoke::outcome(&server, function, &request_id, context, event.into()).await;
+    let response = match outcome {
+        Ok(result) => span.in_scope(|| usable(&request, &result)),
+        // The failure is in the log.
+        Err(_) => gateway.failed(),
+    };
+    finish(gateway, response, &request_id)
+}
+
+/// The response that a result asks for, or the gateway's own if it cannot use the result.
+fn usable(request: &GatewayRequest<'_>, result: &Bytes) -> Response<Bytes> {
+    let gateway = request.gateway;
+    let response = match result.len() > gateway.limit() {
+        true => Err(format!(
+            "it has {} bytes, and a load balancer takes {}",
+            result.len(),
+            gateway.limit()
+        )),
+        false => request.response(result),
+    };
+    response.unwrap_or_else(|why| {
+        tracing::error!("the result is no HTTP response: {why}");
+        gateway.failed()
+    })
+}
+
+fn finish(gateway: Gateway, response: Response<Bytes>, request_id: &str) -> Response<Body> {
+    let mut response = response.map(Body::from);
+    set(
+        response.headers_mut(),
+        gateway.request_id_header(),
+        request_id,
+    );
+    response
+}
