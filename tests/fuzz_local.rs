@@ -12,7 +12,7 @@
 #[path = "../src/tests/inputs.rs"]
 mod inputs;
 
-use nodeback::{Callback, Context, Runtime, Value};
+use nodeback::{Callback, Context, LocalRoutes, Runtime, Value};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -102,7 +102,7 @@ fn path() -> impl Strategy<Value = String> {
     prop_oneof![
         30 => (function, query)
             .prop_map(|(name, query)| format!("/2015-03-31/functions/{name}/invocations{query}")),
-        4 => any_of(["/", "*", "//", "/2015-03-31/functions//invocations", "/2015-03-31/functions/",
+        4 => any_of(["/", "*", "//", "/a/%", "/a/%ff?%ff=%", "/a/%253F//", "/2015-03-31/functions//invocations", "/2015-03-31/functions/",
             "http://other/2015-03-31/functions/f/invocations", "/\u{7f}", "/ż"])
             .prop_map(String::from),
         1 => long.prop_map(|name| format!("/2015-03-31/functions/{name}/invocations")),
@@ -434,6 +434,16 @@ fn try_connection(
 
 #[test]
 fn any_bytes_are_answered_in_http_or_the_connection_is_closed() {
+    any_bytes_are_answered(LocalRoutes::new());
+}
+
+#[test]
+fn any_bytes_are_answered_where_there_are_routes() {
+    let routes = LocalRoutes::new().rest("/a/{id}").rest("POST /{proxy+}");
+    any_bytes_are_answered(routes.http_api("$default").binary_media_type("*/*"));
+}
+
+fn any_bytes_are_answered(routes: LocalRoutes) {
     let handler = |event: Value, _: Context, callback: Callback| callback.succeed(event);
     let (bound, address) = std::sync::mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -447,6 +457,7 @@ fn any_bytes_are_answered_in_http_or_the_connection_is_closed() {
             bound.send(listener.local_addr().unwrap()).unwrap();
             let shutdown = async { stopped.await.unwrap_or(()) };
             Runtime::new(handler)
+                .local_routes(routes)
                 .serve(listener, shutdown)
                 .await
                 .unwrap();

@@ -10,7 +10,7 @@ mod service;
 #[cfg(feature = "local")]
 pub(crate) use event::UrlRequest;
 #[cfg(feature = "local")]
-pub(crate) use gateway::{Gateway, GatewayRequest, GatewaySettings};
+pub(crate) use gateway::{Gateway, GatewayRequest, GatewaySettings, bad_request};
 #[cfg(feature = "local")]
 pub(crate) use response::{bad_gateway, of as response_of};
 #[cfg(feature = "lambda")]

@@ -9,7 +9,7 @@ use super::{
     refusal::set,
     routes::Unmatched,
 };
-use crate::http::{Gateway, GatewayRequest};
+use crate::http::{Gateway, GatewayRequest, bad_request};
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -30,8 +30,8 @@ pub(super) async fn respond(
             tracing::warn!("no route matches the request: {method} {path}");
             return finish(gateway, gateway.no_route(), &new_id());
         }
-        Err(Unmatched::Malformed(gateway)) => {
-            return finish(gateway, gateway.bad_request(), &new_id());
+        Err(Unmatched::Malformed) => {
+            return finish(Gateway::HttpApi, bad_request(), &new_id());
         }
     };
     let gateway = found.gateway;

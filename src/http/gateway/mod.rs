@@ -159,21 +159,6 @@ impl Gateway {
         }
     }
 
-    /// The answer for a request whose path cannot be decoded.
-    pub(crate) fn bad_request(self) -> Response<Bytes> {
-        match self {
-            Gateway::Rest => rest::error(
-                StatusCode::BAD_REQUEST,
-                "BadRequestException",
-                r#"{"message": "Bad Request"}"#,
-            ),
-            Gateway::HttpApi => {
-                http_api::error(StatusCode::BAD_REQUEST, r#"{"message":"Bad Request"}"#)
-            }
-            Gateway::Alb => alb::error(StatusCode::BAD_REQUEST),
-        }
-    }
-
     /// The answer for a request that is too large.
     pub(crate) fn too_large(self) -> Response<Bytes> {
         match self {
@@ -206,6 +191,11 @@ impl Gateway {
             Gateway::HttpApi => "apigw-requestid",
         }
     }
+}
+
+/// The answer of an HTTP API, which alone decodes paths, for one that it cannot decode.
+pub(crate) fn bad_request() -> Response<Bytes> {
+    http_api::error(StatusCode::BAD_REQUEST, r#"{"message":"Bad Request"}"#)
 }
 
 /// Every value of a name that comes more than once, as an array.

@@ -211,8 +211,8 @@ pub(super) struct Match<'a> {
 pub(super) enum Unmatched {
     /// The one that answers is the first that has routes at all.
     NoRoute(Gateway),
-    /// The path cannot be decoded.
-    Malformed(Gateway),
+    /// An HTTP API cannot decode the path.
+    Malformed,
 }
 
 impl Routes {
@@ -255,7 +255,7 @@ impl Routes {
         }
         if self.has(Gateway::HttpApi) {
             let Some(decoded) = decoded(path) else {
-                return Err(Unmatched::Malformed(Gateway::HttpApi));
+                return Err(Unmatched::Malformed);
             };
             if let Some(found) = self.best(Gateway::HttpApi, method, &decoded, &decoded) {
                 return Ok(found);
