@@ -96,6 +96,7 @@ async fn a_request_is_an_event_of_payload_format_2() {
             "rawQueryString": "x=1&x=2&name=%C5%BC+y&empty=&bare",
             "cookies": ["a=1", "b=\"2 3\"", "c=4"],
             "headers": {
+                "cookie": "a=1; b=\"2 3\"; c=4",
                 "x-many": "one,two",
                 "user-agent": "Mozilla/5.0",
                 "accept": "*/*",
@@ -325,14 +326,92 @@ async fn a_result_without_a_status_code_is_the_body() {
     let server = LocalServer::serve(answer).await;
     for result in [
         json!({ "hello": "Ada", "body": "x", "headers": { "a": "b" } }),
-        json!("Hello, world!"),
         json!(null),
-        json!([1, 2]),
+        json!([1, "two"]),
+        json!(-0.5),
+        json!(false),
     ] {
         let response = answered(&server, &result).await;
         assert_eq!(response.status(), 200);
         assert_eq!(header(&response, "content-type"), "application/json");
         assert_eq!(response.text().await.unwrap(), result.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_text_without_a_status_code_is_the_body_itself() {
+    let server = LocalServer::serve(answer).await;
+    for text in ["Hello, world!", "\"quoted\"\n\tż", "{\"a\":1}"] {
+        let response = answered(&server, &json!(text)).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(header(&response, "content-type"), "application/json");
+        let length = text.len().to_string();
+        assert_eq!(header(&response, "content-length"), length);
+        assert_eq!(response.text().await.unwrap(), text);
+    }
+    let response = answered(&server, &json!("")).await;
+    assert_eq!(header(&response, "content-length"), "0");
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_text_is_sent_as_json() {
+    let server = LocalServer::serve(answer).await;
+    for body in [
+        json!({}),
+        json!({ "b": [1, "ż"], "a": null }),
+        json!([]),
+        json!(7.5),
+        json!(true),
+    ] {
+        let result = json!({ "statusCode": 201, "body": body, "headers": { "X-A": "1" } });
+        let response = answered(&server, &result).await;
+        assert_eq!(response.status(), 201, "{body}");
+        assert_eq!(header(&response, "x-a"), "1");
+        assert_eq!(header(&response, "content-type"), "application/json");
+        assert_eq!(response.text().await.unwrap(), body.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_204_or_304_has_no_body_and_no_length() {
+    let server = LocalServer::serve(async |event: Value| {
+        let status = event["rawPath"].as_str().and_then(|path| path.get(1..));
+        Ok::<_, Error>(
+            json!({ "statusCode": status, "headers": { "ETag": "\"1\"" }, "body": "text" }),
+        )
+    })
+    .await;
+    for status in ["204", "304"] {
+        // The next response on the connection starts where this one ends.
+        let request = format!(
+            "GET /{status} HTTP/1.1\r\nHost: localhost\r\n\r\n\
+             GET /200 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        );
+        let responses = server.raw(request.as_bytes()).await;
+        let (first, second) = responses.split_once("\r\n\r\n").unwrap();
+        let first = first.to_ascii_lowercase();
+        assert!(first.starts_with(&format!("http/1.1 {status} ")), "{first}");
+        assert!(first.contains("\r\netag: \"1\""), "{first}");
+        for absent in ["content-length", "transfer-encoding", "content-type"] {
+            assert!(!first.contains(absent), "{first}");
+        }
+        assert!(second.starts_with("HTTP/1.1 200 OK\r\n"), "{responses}");
+        assert!(second.ends_with("\r\n\r\ntext"), "{responses}");
+    }
+}
+
+/// The other addresses of 127.0.0.0/8 need no configuration on Linux alone.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_source_ip_is_the_clients() {
+    let server = LocalServer::serve(echo).await;
+    for address in ["127.0.0.1", "127.8.7.6"] {
+        let client = Client::builder().local_address(Some(address.parse().unwrap()));
+        let request = client.build().unwrap().get(format!("http://{}/", server.0));
+        // It is the connection that counts, and not what the client says.
+        let request = request.header("X-Forwarded-For", "192.0.2.1");
+        let event: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(event["requestContext"]["http"]["sourceIp"], address);
     }
 }
 
@@ -395,8 +474,8 @@ const BAD: [(&str, &str); 14] = [
     (r#"{"statusCode":"ok"}"#, "`statusCode` is \"ok\""),
     (r#"{"statusCode":null}"#, "`statusCode` is null"),
     (
-        r#"{"statusCode":200,"body":{"a":1}}"#,
-        "`body` is an object: expected a string",
+        r#"{"statusCode":200,"body":{"a":1},"isBase64Encoded":true}"#,
+        "`body`: expected base64: ",
     ),
     (
         r#"{"statusCode":200,"body":"*","isBase64Encoded":true}"#,

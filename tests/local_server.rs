@@ -256,10 +256,9 @@ async fn a_dry_run_checks_and_does_not_invoke() {
             .header("X-Amz-Invocation-Type", "DryRun")
             .body(body)
     };
-    assert_eq!(
-        call("{}").send().await.unwrap().status(),
-        StatusCode::NO_CONTENT
-    );
+    let response = call("{}").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(header(&response, "content-length"), "");
     let response = call("{").send().await.unwrap();
     refusal(response, 400, "InvalidRequestContentException").await;
 }

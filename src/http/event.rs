@@ -78,10 +78,7 @@ impl UrlRequest<'_> {
             raw_path: &self.path,
             raw_query_string: uri.query().unwrap_or_default(),
             cookies: cookies(headers),
-            headers: joined(headers.iter().filter_map(|(name, value)| {
-                let kept = name != header::COOKIE;
-                kept.then(|| (name.to_string(), lossy(value.as_bytes())))
-            })),
+            headers: joined_headers(headers),
             query_string_parameters: joined(
                 form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
                     .map(|(name, value)| (name.into_owned(), value.into_owned())),
@@ -119,7 +116,7 @@ pub(super) fn source_ip(parts: &Parts) -> String {
         use axum::extract::ConnectInfo;
         use std::net::SocketAddr;
         if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
-            return peer.ip().to_string();
+            return peer.ip().to_canonical().to_string();
         }
     }
     #[cfg(not(feature = "local"))]
@@ -171,6 +168,19 @@ pub(super) fn cookies(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
+/// The headers, of which a function URL leaves out none: the cookies are here as well.
+fn joined_headers(headers: &HeaderMap) -> Map<String, Value> {
+    let pairs = headers.iter();
+    let mut all = joined(pairs.map(|(name, value)| (name.to_string(), lossy(value.as_bytes()))));
+    if let Some(cookie) = all.get_mut(header::COOKIE.as_str()) {
+        // Several of them are joined with semicolons, as RFC 9113 (8.2.3) has it.
+        let values = headers.get_all(header::COOKIE).iter();
+        let values: Vec<_> = values.map(|value| lossy(value.as_bytes())).collect();
+        *cookie = values.join("; ").into();
+    }
+    all
+}
+
 /// What comes more than once is joined with commas.
 pub(super) fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> Map<String, Value> {
     let mut all = Map::new();
@@ -208,6 +218,22 @@ pub(super) fn protocol(version: Version) -> &'static str {
 mod tests {
     use super::*;
     use std::time::{Duration, UNIX_EPOCH};
+
+    #[cfg(feature = "local")]
+    #[test]
+    fn the_source_ip_of_an_ipv4_client_is_ipv4_on_an_ipv6_socket() {
+        use axum::extract::ConnectInfo;
+        use std::net::SocketAddr;
+        for (peer, source) in [
+            ("[::ffff:192.0.2.7]:4000", "192.0.2.7"),
+            ("[2001:db8::7]:4000", "2001:db8::7"),
+        ] {
+            let peer = peer.parse::<SocketAddr>().unwrap();
+            let request = http::Request::get("/").extension(ConnectInfo(peer));
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(source_ip(&parts), source);
+        }
+    }
 
     #[test]
     fn the_time_is_that_of_an_access_log() {

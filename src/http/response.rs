@@ -18,8 +18,8 @@ pub(super) const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// The response that a result asks for: one of payload format 2.0, or the result itself as JSON,
-/// where it has no status code.
+/// The response that a result asks for: one of payload format 2.0, or the result itself where it has
+/// no status code. A string is the body itself, and anything else is sent as JSON.
 ///
 /// # Errors
 ///
@@ -32,10 +32,16 @@ pub(crate) fn of(result: &Bytes) -> Result<Response<Bytes>, String> {
             Some(status) => (status, members),
             None => return Ok(json(StatusCode::OK, result.clone())),
         },
+        Value::String(text) => return Ok(json(StatusCode::OK, text.into())),
         _ => return Ok(json(StatusCode::OK, result.clone())),
     };
-    let body = body(&result)?;
-    let mut response = json(status_of(&status)?, body);
+    let (status, body) = (status_of(&status)?, body(&result)?);
+    let body = if has_no_content(status) {
+        Bytes::new()
+    } else {
+        body
+    };
+    let mut response = json(status, body);
     let headers = response.headers_mut();
     set_headers(headers, &result)?;
     append_cookies(headers, &result)?;
@@ -46,6 +52,11 @@ pub(crate) fn of(result: &Bytes) -> Result<Response<Bytes>, String> {
 #[cfg(feature = "local")]
 pub(crate) fn bad_gateway() -> Response<Bytes> {
     json(StatusCode::BAD_GATEWAY, "Internal Server Error".into())
+}
+
+/// Whether a response of this status has neither a body nor a length (RFC 9110, 8.6).
+pub(crate) fn has_no_content(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// AWS takes a body for JSON that is not said to be anything else.
@@ -80,16 +91,19 @@ pub(super) fn body(result: &Map<String, Value>) -> Result<Bytes, String> {
         Some(Value::Bool(encoded)) => *encoded,
         Some(other) => return Err(format!("`isBase64Encoded` is {other}: expected a boolean")),
     };
-    match result.get("body") {
-        None | Some(Value::Null) => Ok(Bytes::new()),
-        Some(Value::String(text)) if encoded => {
-            let body = BASE64.decode(text);
-            let body = body.map_err(|error| format!("`body`: expected base64: {error}"))?;
-            Ok(body.into())
-        }
-        Some(Value::String(text)) => Ok(text.clone().into()),
-        Some(other) => Err(format!("`body` is {}: expected a string", kind(other))),
+    let text = match result.get("body") {
+        None | Some(Value::Null) => return Ok(Bytes::new()),
+        Some(Value::String(text)) => text.clone(),
+        // A function URL on AWS takes `{ "statusCode": "302", "body": {} }`, for which API Gateway's
+        // documentation wants a string.
+        Some(other) => other.to_string(),
+    };
+    if !encoded {
+        return Ok(text.into());
     }
+    let body = BASE64.decode(text);
+    let body = body.map_err(|error| format!("`body`: expected base64: {error}"))?;
+    Ok(body.into())
 }
 
 fn set_headers(headers: &mut HeaderMap, result: &Map<String, Value>) -> Result<(), String> {

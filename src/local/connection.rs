@@ -5,9 +5,13 @@ use super::{
     limits::{DRAINED, Limits},
     refusal::Refusal,
 };
-use axum::Router;
+use axum::{Router, extract::ConnectInfo, http::Request};
 use futures::future::{Either, select};
-use hyper::server::conn::http1;
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -15,6 +19,7 @@ use hyper_util::{
 use std::{
     future::Future,
     io,
+    net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
 };
@@ -49,12 +54,12 @@ pub(super) async fn serve(
     };
     let mut shutdown = pin!(shutdown);
     loop {
-        let (stream, permit) = match select(shutdown.as_mut(), pin!(doors.accept())).await {
+        let (stream, peer, permit) = match select(shutdown.as_mut(), pin!(doors.accept())).await {
             Either::Left(_) => break,
             Either::Right((accepted, _)) => accepted,
         };
         let close_idle = doors.close_idle.clone();
-        let connection = connection(stream, app.clone(), Arc::clone(&limits), close_idle);
+        let connection = connection(stream, peer, app.clone(), Arc::clone(&limits), close_idle);
         connections.spawn(async move {
             connection.await;
             drop(permit);
@@ -79,12 +84,12 @@ struct Doors {
 }
 
 impl Doors {
-    async fn accept(&mut self) -> (TcpStream, OwnedSemaphorePermit) {
+    async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     self.short = false;
-                    return (stream, self.permit().await);
+                    return (stream, peer, self.permit().await);
                 }
                 Err(error) if is_of_one_client(&error) => {}
                 Err(error) => {
@@ -130,6 +135,7 @@ type Stream = Pin<Box<TimeoutStream<TcpStream>>>;
 
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     app: Router,
     limits: Arc<Limits>,
     close_idle: CancellationToken,
@@ -137,16 +143,18 @@ async fn connection(
     let grace = time::sleep(limits.grace);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_pause));
+    let app = TowerToHyperService::new(app);
+    let app = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        app.call(request)
+    });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
         .max_header_size(HEADERS)
         // Who has sent all and says so still waits for the response.
         .half_close(true)
-        .serve_connection(
-            TokioIo::new(Box::pin(stream)),
-            TowerToHyperService::new(app),
-        );
+        .serve_connection(TokioIo::new(Box::pin(stream)), app);
     // What it has sent may not have been read yet.
     let closed = pin!(async {
         close_idle.cancelled().await;

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     error::{IntoError, Result},
+    http::has_no_content,
     invocation::Functions,
 };
 use axum::{
@@ -19,7 +20,11 @@ use axum::{
     middleware::{self, Next},
     routing::post,
 };
-use futures::future::{Either, select};
+use bytes::Bytes;
+use futures::{
+    future::{Either, select},
+    stream,
+};
 use std::{future::Future, io, pin::pin, sync::Arc, thread};
 use tokio::{
     net::TcpListener,
@@ -136,10 +141,15 @@ async fn guard(
     request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
-    match server.origin.check(&request) {
+    let mut response = match server.origin.check(&request) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.respond(&new_id()),
+    };
+    if has_no_content(response.status()) {
+        // axum gives a body of a known size a `Content-Length`, even one of 0.
+        *response.body_mut() = Body::from_stream(stream::empty::<io::Result<Bytes>>());
     }
+    response
 }
 
 #[cfg(test)]
