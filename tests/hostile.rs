@@ -1,10 +1,12 @@
 //! The local server under clients that are greedy, broken or malicious, over raw sockets. Each test would fail
 //! if a limit of time were met; those limits are tested in `src/tests/slow_clients.rs`.
 
+mod common;
 #[path = "../src/tests/raw.rs"]
 mod raw;
 mod support;
 
+use common::Log;
 use nodeback::{Callback, Context, Handler, Runtime, Value};
 use raw::{Answer, PATH, assert_answered, raw, read_all, send};
 use std::{
@@ -432,6 +434,66 @@ async fn a_web_page_of_another_origin_is_403_and_told_nothing() {
     let answer = post(server.address, headers, "7").await;
     assert_answered(&answer, "7");
     assert!(!answer.head.contains("access-control-"), "{answer:?}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_request_that_a_web_page_of_another_origin_caused_is_403_and_logged() {
+    let log = Log::start();
+    let server = LocalServer::serve(never_entered).await;
+    let same_site = "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors";
+    let mut refused = 0;
+    for (sign, told) in [
+        (same_site, "sec-fetch-site is `same-site`"),
+        (
+            "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-User: ?1",
+            "sec-fetch-site is `cross-site`",
+        ),
+        (
+            "Origin: http://evil.example\r\nUpgrade: websocket\r\nConnection: Upgrade",
+            "origin is `http://evil.example`",
+        ),
+        (
+            "Referer: http://192.168.1.5:3000/page",
+            "referer is `http://192.168.1.5:3000/page`",
+        ),
+    ] {
+        // A function's own path, an API's, and one that is nobody's.
+        for path in ["/orders?delete=7", PATH, "/2015-03-31/functions/f"] {
+            for method in ["GET", "POST", "DELETE", "HEAD", "OPTIONS"] {
+                let line = format!("{method} {path} HTTP/1.1");
+                let headers = format!("host: localhost\r\n{sign}\r\n");
+                let answer = call(server.address, &line, &headers, "").await;
+                assert_eq!(answer.status, 403, "{method} {path}: {sign}");
+                assert!(!answer.head.contains("access-control-"), "{answer:?}");
+                // Nor may a browser that shows the refusal ask for an icon.
+                let policy = "content-security-policy: default-src 'none'";
+                assert!(answer.head.contains(policy), "{answer:?}");
+                let path = path.split('?').next().unwrap();
+                let told = format!(
+                    "refused {method} {path}, which a web page of another origin caused: {told}"
+                );
+                refused += 1;
+                let warnings = log.warnings();
+                assert_eq!(warnings.len(), refused);
+                assert_eq!(warnings.last().unwrap().message, told);
+            }
+        }
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn the_users_navigation_and_a_page_of_the_server_reach_the_function() {
+    let server = LocalServer::echo().await;
+    for sign in [
+        "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate",
+        "Sec-Fetch-Site: same-origin\r\nReferer: http://localhost/",
+        "Referer: http://localhost/page",
+    ] {
+        let headers = format!("host: localhost\r\n{sign}\r\n");
+        assert_answered(&post(server.address, &headers, "7").await, "7");
+    }
     server.end().await;
 }
 

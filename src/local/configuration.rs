@@ -1,5 +1,6 @@
 //! The configuration of a function that runs locally.
 
+use super::host::Host;
 use super::routes::LocalRoutes;
 use crate::{
     clock,
@@ -13,6 +14,8 @@ use std::{env, time::Duration};
 pub(crate) struct LocalSettings {
     pub(crate) address: Option<String>,
     pub(crate) timeout: Option<Duration>,
+    /// The hosts that requests may name, beside localhost and the address that the server listens on.
+    pub(crate) hosts: Vec<Host>,
     pub(crate) routes: LocalRoutes,
 }
 

@@ -7,6 +7,7 @@ mod event;
 mod function_name;
 mod function_url;
 mod gateway;
+mod host;
 mod invoke;
 mod invoke_request;
 mod limits;

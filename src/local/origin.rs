@@ -1,35 +1,31 @@
 //! Who may call: a web page that the developer has open may not.
 
-use super::refusal::Refusal;
+use super::{host::OwnHosts, refusal::Refusal};
 use axum::{
     body::Body,
-    http::{HeaderMap, Request, StatusCode, Version, header, uri::Authority},
-};
-use std::{
-    net::{IpAddr, SocketAddr},
-    str::FromStr,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version, header, uri::Authority,
+    },
 };
 
 /// How much of the request line and the headers is taken.
 pub(super) const HEADERS: usize = 16 * 1024;
 
+/// How a browser relates the page that caused a request to where it goes.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Checks what a request says of itself, before its body is read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct OriginCheck {
-    at: IpAddr,
+    hosts: OwnHosts,
 }
 
 impl OriginCheck {
-    pub(super) fn new(at: SocketAddr) -> Self {
-        let at = at.ip().to_canonical();
-        OriginCheck { at }
+    pub(super) fn new(hosts: OwnHosts) -> Self {
+        OriginCheck { hosts }
     }
 
-    pub(super) fn is_local(self) -> bool {
-        self.at.is_loopback()
-    }
-
-    pub(super) fn check(self, request: &Request<Body>) -> Result<(), Refusal> {
+    pub(super) fn check(&self, request: &Request<Body>) -> Result<(), Refusal> {
         if size(request) > HEADERS {
             return Err(Refusal::new(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -37,60 +33,37 @@ impl OriginCheck {
                 format!("The request line and headers must be smaller than {HEADERS} bytes"),
             ));
         }
+        // In the log, a part of a long value is enough to recognize it.
+        let (method, path) = (request.method(), request.uri().path());
         let host = one_host(request)?;
         for host in [host, request.uri().authority().map(Authority::as_str)]
             .into_iter()
             .flatten()
         {
-            if !self.is_own(host) {
+            if !self.hosts.contains(host) {
+                tracing::warn!(
+                    "refused {method} {path:.200}, whose `Host` is not this server's: `{host:.200}` \
+                     (`--allow-host NAME` allows a name)"
+                );
                 return Err(denied(
-                    "The host of the request is not this server's: expected localhost, or the \
-                     address that it listens on",
+                    "The host of the request is not this server's: expected localhost, the address \
+                     or name that it listens on, or a name that `--allow-host` allows",
                 ));
             }
         }
-        for origin in request.headers().get_all(header::ORIGIN) {
-            if !is_of_host(origin.as_bytes(), host) {
-                return Err(denied("A web page of another origin may not call"));
-            }
+        if let Some((name, value)) = foreign_page(request.headers(), host) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            tracing::warn!(
+                "refused {method} {path:.200}, which a web page of another origin caused: \
+                 {name} is `{value:.200}`"
+            );
+            return Err(denied(
+                "A web page of another origin may not call: expected a page of this server, an \
+                 address that the user typed, or a client that is not a browser",
+            ));
         }
         Ok(())
     }
-
-    /// Whether a host is one by which only this server can be meant. A name is not, whatever it
-    /// resolves to: who owns it can have it resolve to here (DNS rebinding).
-    fn is_own(self, host: &str) -> bool {
-        let Ok(authority) = Authority::from_str(host) else {
-            return false;
-        };
-        let name = authority.host();
-        if !host.strip_prefix(name).is_some_and(is_port) {
-            return false;
-        }
-        let literal = name
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'));
-        match IpAddr::from_str(literal.unwrap_or(name)) {
-            Ok(address) => {
-                let address = address.to_canonical();
-                address.is_loopback() || address == self.at || self.at.is_unspecified()
-            }
-            Err(_) => is_localhost(name),
-        }
-    }
-}
-
-/// Nothing, or the port behind a host.
-fn is_port(rest: &str) -> bool {
-    let port = rest.strip_prefix(':').map(u16::from_str);
-    rest.is_empty() || matches!(port, Some(Ok(_)))
-}
-
-/// `localhost` and what is below it, which nobody can own (RFC 6761).
-fn is_localhost(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let last = name.rsplit('.').next().unwrap_or(name);
-    last.eq_ignore_ascii_case("localhost")
 }
 
 /// The `Host` header. HTTP/1.0 may leave it out, which no browser does.
@@ -103,11 +76,49 @@ fn one_host(request: &Request<Body>) -> Result<Option<&str>, Refusal> {
     }
 }
 
+/// The header that shows that a page of another origin caused the request, if one does. A client that
+/// is not a browser sends none of them.
+fn foreign_page<'a>(
+    headers: &'a HeaderMap,
+    host: Option<&str>,
+) -> Option<(HeaderName, &'a HeaderValue)> {
+    let first = |name: HeaderName, is_foreign: &dyn Fn(&[u8]) -> bool| {
+        let mut values = headers.get_all(&name).iter();
+        let value = values.find(|value| is_foreign(value.as_bytes()))?;
+        Some((name, value))
+    };
+    // Every browser since 2023 sends it with every request to this machine: `none` where the user
+    // typed the address or opened a bookmark, and `same-site` for a page on another port.
+    let site = first(SEC_FETCH_SITE, &|site| {
+        !matches!(site, b"same-origin" | b"none")
+    });
+    // Without it, as where the server is called by an address of the network, there is an `Origin`
+    // only with `fetch`, a WebSocket, or a method other than GET and HEAD.
+    let origin = || first(header::ORIGIN, &|origin| !is_of_host(origin, host));
+    // Images, links and frames have neither, but most pages let a `Referer` through.
+    let referer = || {
+        if headers.contains_key(SEC_FETCH_SITE) || headers.contains_key(header::ORIGIN) {
+            return None;
+        }
+        first(header::REFERER, &|referer| {
+            !is_of_host(origin_of(referer), host)
+        })
+    };
+    site.or_else(origin).or_else(referer)
+}
+
 fn is_of_host(origin: &[u8], host: Option<&str>) -> bool {
     let (Some(host), Some(origin)) = (host, origin.strip_prefix(b"http://")) else {
         return false;
     };
     origin.eq_ignore_ascii_case(host.as_bytes())
+}
+
+/// What a URL has before its path.
+fn origin_of(url: &[u8]) -> &[u8] {
+    let mut slashes = url.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    let end = slashes.nth(2).map_or(url.len(), |(at, _)| at);
+    url.get(..end).unwrap_or(url)
 }
 
 fn denied(message: &str) -> Refusal {
@@ -132,62 +143,66 @@ fn headers_size(headers: &HeaderMap) -> usize {
 mod tests {
     use super::*;
 
-    fn at(address: &str) -> OriginCheck {
-        OriginCheck::new(SocketAddr::new(address.parse().unwrap(), 9000))
+    fn refused(headers: &[(&str, &str)]) -> Option<String> {
+        let headers = headers.iter().map(|(name, value)| {
+            (
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            )
+        });
+        let headers = headers.collect::<HeaderMap>();
+        foreign_page(&headers, Some("localhost:9000")).map(|(name, _)| name.to_string())
+    }
+
+    const SITE: &str = "sec-fetch-site";
+    const OWN: &str = "http://localhost:9000";
+    const FOREIGN: &str = "http://localhost:3000";
+
+    #[test]
+    fn what_a_foreign_page_can_cause_is_refused() {
+        for (headers, by) in [
+            (vec![(SITE, "cross-site")], SITE),
+            (vec![(SITE, "same-site")], SITE),
+            (vec![(SITE, "")], SITE),
+            (vec![(SITE, "something-new")], SITE),
+            (vec![(SITE, "cross-site"), ("origin", OWN)], SITE),
+            (vec![(SITE, "none"), (SITE, "cross-site")], SITE),
+            (vec![(SITE, "none"), ("origin", FOREIGN)], "origin"),
+            (vec![(SITE, "same-origin"), ("origin", "null")], "origin"),
+            (vec![("origin", FOREIGN)], "origin"),
+            (vec![("origin", OWN), ("origin", FOREIGN)], "origin"),
+            (vec![("referer", "http://localhost:3000/page")], "referer"),
+            (vec![("referer", "https://localhost:9000/")], "referer"),
+            (
+                vec![("referer", "http://localhost:9000@evil.example/")],
+                "referer",
+            ),
+            (
+                vec![("referer", "http://evil.example/http://localhost:9000/")],
+                "referer",
+            ),
+            (vec![("referer", "about:blank")], "referer"),
+        ] {
+            assert_eq!(refused(&headers).as_deref(), Some(by), "{headers:?}");
+        }
     }
 
     #[test]
-    fn only_a_host_that_nobody_can_rebind_is_own() {
-        let loopback = [
-            "localhost",
-            "localhost:9000",
-            "LocalHost.",
-            "orders.localhost:80",
-            "127.0.0.1",
-            "127.9.9.9:1",
-            "[::1]:9000",
-            "[::ffff:127.0.0.1]",
-        ];
-        let other_addresses = ["10.0.0.7:9000", "0.0.0.0:9000", "[fe80::1]", "[::]"];
-        let foreign = [
-            "",
-            "evil.example",
-            "evil.example:9000",
-            "localhost.evil.example",
-            "127.0.0.1.evil.example",
-            "evillocalhost",
-            "localhost@evil.example",
-            "evil@localhost",
-            "2130706433",
-            "0x7f.1",
-            "127.1",
-            "local host",
-            "[::1",
-            "::1",
-            "localhost:",
-            "localhost:9000:9000",
-            "localhost:http",
-            "[::1].evil.example",
-        ];
-        for (bound, addresses_too) in [
-            ("127.0.0.1", false),
-            ("::1", false),
-            ("192.168.1.5", false),
-            ("0.0.0.0", true),
-            ("::", true),
+    fn the_users_own_navigation_a_page_of_the_server_and_other_clients_pass() {
+        for headers in [
+            vec![],
+            vec![("user-agent", "curl/8.0")],
+            vec![(SITE, "none")],
+            vec![(SITE, "same-origin")],
+            vec![(SITE, "same-origin"), ("origin", OWN)],
+            vec![("origin", "http://LOCALHOST:9000")],
+            vec![("referer", "http://localhost:9000/page?x=http://a/")],
+            vec![("referer", OWN)],
+            // A proxy of a frontend's development server that sets `Host`.
+            vec![(SITE, "same-origin"), ("referer", "http://localhost:3000/")],
         ] {
-            let guard = at(bound);
-            for host in loopback {
-                assert!(guard.is_own(host), "`{host}` at {bound}");
-            }
-            for host in other_addresses {
-                assert_eq!(guard.is_own(host), addresses_too, "`{host}` at {bound}");
-            }
-            for host in foreign {
-                assert!(!guard.is_own(host), "`{host}` at {bound}");
-            }
+            assert_eq!(refused(&headers), None, "{headers:?}");
         }
-        assert!(at("192.168.1.5").is_own("192.168.1.5:9000"));
     }
 
     #[test]

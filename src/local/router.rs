@@ -3,9 +3,10 @@
 use super::{
     configuration::{FunctionConfiguration, LocalSettings, new_id},
     connection, function_url, gateway,
+    host::OwnHosts,
     invoke::{Server, invoke},
     origin::OriginCheck,
-    refusal::Refusal,
+    refusal::{Refusal, set},
 };
 use crate::{
     error::{IntoError, Result},
@@ -42,8 +43,10 @@ pub(crate) async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     let at = listener.local_addr()?;
-    let origin = OriginCheck::new(at);
-    if !origin.is_local() {
+    let mut hosts = settings.hosts.clone();
+    hosts.extend(OwnHosts::of_environment()?);
+    let hosts = OwnHosts::new(at, hosts);
+    if !hosts.is_loopback() {
         tracing::warn!("reachable from the network: whoever can connect to {at} can invoke");
     }
     let routes = settings.routes.parse().map_err(IntoError::into_error)?;
@@ -52,7 +55,7 @@ pub(crate) async fn serve(
         functions,
         routes,
         configuration: FunctionConfiguration::read(&settings)?,
-        origin,
+        origin: OriginCheck::new(hosts),
         limits: Arc::default(),
         runtime: Handle::current(),
         invocations: TaskTracker::new(),
@@ -143,7 +146,16 @@ async fn guard(
 ) -> Response<Body> {
     let mut response = match server.origin.check(&request) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.respond(&new_id()),
+        Err(refusal) => {
+            let mut response = refusal.respond(&new_id());
+            // A browser that shows it would ask for this server's icon, as a page of this server.
+            set(
+                response.headers_mut(),
+                "content-security-policy",
+                "default-src 'none'",
+            );
+            response
+        }
     };
     if has_no_content(response.status()) {
         // axum gives a body of a known size a `Content-Length`, even one of 0.

@@ -5,7 +5,7 @@
 #[path = "raw.rs"]
 mod raw;
 
-use super::{FunctionConfiguration, LocalSettings, OriginCheck, Server, app, connection};
+use super::{FunctionConfiguration, LocalSettings, OriginCheck, OwnHosts, Server, app, connection};
 use crate::{
     Bytes, Callback, Context, Error, Value,
     invocation::{Function, Functions, Handler},
@@ -37,7 +37,7 @@ impl LocalServer {
         let server = Arc::new(Server {
             functions,
             configuration: FunctionConfiguration::read(&LocalSettings::default()).unwrap(),
-            origin: OriginCheck::new(address),
+            origin: OriginCheck::new(OwnHosts::new(address, Vec::new())),
             routes: Default::default(),
             limits: Arc::default(),
             runtime: Handle::current(),
