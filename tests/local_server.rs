@@ -553,11 +553,12 @@ fn help_says_how_it_is_used() {
     let run = output(example("hello").arg("--help"), "");
     let help = String::from_utf8(run.stdout).unwrap();
     assert!(help.starts_with(
-        "Usage: hello [--handler NAME] [EVENT.json | -]\n       hello [--listen ADDR] [ROUTES]\n"
+        "Usage: hello [--handler NAME] [EVENT.json | -]\n       hello [--listen ADDR] [--allow-host NAME] [ROUTES]\n"
     ));
     let (_, variables) = help.split_once("\nEnvironment:\n").unwrap();
     for name in [
         "NODEBACK_LISTEN",
+        "NODEBACK_ALLOW_HOST",
         "NODEBACK_NEVER_CALLED",
         "NODEBACK_FAIL_BEFORE_DEADLINE",
     ] {
@@ -634,6 +635,72 @@ async fn a_taken_address_is_told_with_the_way_out() {
         "{stderr}"
     );
     assert!(stderr.contains("`--listen ADDR`"), "{stderr}");
+    assert_eq!(run.status.code(), Some(1));
+}
+
+/// The status of a request that names this host.
+async fn status_for(address: &str, host: &str) -> StatusCode {
+    let url = format!("http://{address}/2015-03-31/functions/hello/invocations");
+    let request = Client::new().post(url).header("Host", host);
+    let response = request.body(r#"{ "name": "Ada" }"#).send().await.unwrap();
+    response.status()
+}
+
+/// A name that resolves to loopback everywhere, and that is not one of loopback's own names.
+const NAME: &str = "127.1";
+
+#[tokio::test]
+async fn the_name_that_it_listens_on_and_those_it_is_told_are_taken_as_hosts() {
+    let listens_on = |address: &str, more: &[&str], allowed: &str| {
+        let mut hello = example("hello");
+        hello.args(["--listen", address]).args(more);
+        let mut process = Process::spawn(hello.env("NODEBACK_ALLOW_HOST", allowed));
+        let line = process.stdout().lines().next().unwrap().unwrap();
+        let (_, address) = line.split_once("http://").unwrap();
+        (address.to_owned(), process)
+    };
+    let by_name = format!("{NAME}:0");
+    let options = ["--allow-host", "my-service", "--allow-host=orders.internal"];
+    for (address, more, allowed, taken, refused) in [
+        (
+            by_name.as_str(),
+            [].as_slice(),
+            "",
+            ["127.1", "127.1:80", "LOCALHOST"],
+            "my-service",
+        ),
+        (
+            "127.0.0.1:0",
+            &options,
+            "",
+            ["my-service:9000", "Orders.Internal", "[::1]"],
+            NAME,
+        ),
+        (
+            "127.0.0.1:0",
+            &[],
+            "a, b.example",
+            ["a", "b.example:80", "localhost"],
+            "my-service",
+        ),
+    ] {
+        let (server, _process) = listens_on(address, more, allowed);
+        for host in taken {
+            assert_eq!(status_for(&server, host).await, StatusCode::OK, "{host}");
+        }
+        let status = status_for(&server, refused).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{refused}");
+    }
+}
+
+#[test]
+fn a_bad_name_in_the_environment_is_told() {
+    let mut hello = example("hello");
+    hello.args(["--listen", "127.0.0.1:0"]);
+    let run = output(hello.env("NODEBACK_ALLOW_HOST", "a,my-service:9000"), "");
+    let line = "Error: Runtime.InvalidEnvironment: NODEBACK_ALLOW_HOST has `my-service:9000`: \
+                expected a host name without a port, such as my-service\n";
+    assert_eq!(String::from_utf8(run.stderr).unwrap(), line);
     assert_eq!(run.status.code(), Some(1));
 }
 

@@ -1,5 +1,6 @@
 //! The command line of a function's own binary.
 
+use super::host::Host;
 use super::routes::LocalRoutes;
 use crate::http::Gateway;
 use std::{
@@ -22,6 +23,8 @@ pub(super) enum Command {
     Listen {
         /// Where, if that is given.
         address: Option<String>,
+        /// The hosts that requests may name as well.
+        hosts: Vec<Host>,
         routes: LocalRoutes,
     },
 }
@@ -61,7 +64,7 @@ pub(super) fn program(argument: Option<OsString>) -> String {
 pub(super) fn help(program: &str) -> String {
     format!(
         "Usage: {program} [--handler NAME] [EVENT.json | -]
-       {program} [--listen ADDR] [ROUTES]
+       {program} [--listen ADDR] [--allow-host NAME] [ROUTES]
 
   EVENT.json     invoke once with this event; print the response, or the failure
                  as JSON on stderr with exit code 1
@@ -71,6 +74,11 @@ pub(super) fn help(program: &str) -> String {
   --listen ADDR  serve Lambda's Invoke API there, such as 127.0.0.1:8080
                  (port 0 takes a free one); an address that is not loopback,
                  such as 0.0.0.0:9000, lets the network call
+  --allow-host NAME
+                 take requests whose Host is NAME, such as a container's service
+                 name; may be repeated. Localhost, the address or name of --listen
+                 and, at 0.0.0.0, any address are always taken; another name is
+                 refused, since its owner could let web pages call (DNS rebinding)
   --help         print this
 
 Without an argument: --listen {DEFAULT}
@@ -102,6 +110,7 @@ Environment:
   NO_COLOR                         if set, no colour on a terminal
   AWS_REGION                       the region in the function's ARN: us-east-1
   NODEBACK_LISTEN                  the same as `--listen`
+  NODEBACK_ALLOW_HOST              the same as `--allow-host`; several are separated by commas
   NODEBACK_NEVER_CALLED            `null`: a callback that is never called succeeds with null,
                                    as in Node
   NODEBACK_FAIL_BEFORE_DEADLINE    milliseconds before the deadline at which an
@@ -113,7 +122,8 @@ Environment:
 /// Reads the arguments behind the program's name.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut arguments = arguments.into_iter();
-    let (mut handler, mut command, mut routes) = (None, None, LocalRoutes::new());
+    let (mut handler, mut command) = (None, None);
+    let (mut hosts, mut routes) = (Vec::new(), LocalRoutes::new());
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy();
         // `--name value` or `--name=value`.
@@ -131,6 +141,11 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             "--help" | "-h" => Command::Help,
             "--handler" => {
                 handler = Some(value("the name of an exported handler")?);
+                continue;
+            }
+            "--allow-host" => {
+                let host = Host::allowed(&value("a host name")?);
+                hosts.push(host.map_err(|mistake| format!("`--allow-host`: {mistake}"))?);
                 continue;
             }
             "--listen" => listen(value("an address, host:port")?)?,
@@ -184,11 +199,18 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         (Command::Once { .. }, _) if routes != LocalRoutes::new() => {
             Err("a route expects the server, and an event file expects none".into())
         }
+        (Command::Once { .. }, _) if !hosts.is_empty() => {
+            Err("`--allow-host` expects no event: it is an option of the server".into())
+        }
         (Command::Once { source, .. }, handler) => Ok(Command::Once { source, handler }),
         (Command::Listen { .. }, Some(_)) => {
             Err("`--handler` expects an event: the server takes the name from the URL".into())
         }
-        (Command::Listen { address, .. }, None) => Ok(Command::Listen { address, routes }),
+        (Command::Listen { address, .. }, None) => Ok(Command::Listen {
+            address,
+            hosts,
+            routes,
+        }),
         (Command::Help, _) => Ok(Command::Help),
     }
 }
@@ -203,6 +225,7 @@ fn once(source: Source) -> Command {
 fn listen_at(address: Option<String>) -> Command {
     Command::Listen {
         address,
+        hosts: Vec::new(),
         routes: LocalRoutes::new(),
     }
 }
@@ -249,6 +272,20 @@ mod tests {
         assert_eq!(parsed(&["--handler", "other", "-"]), other);
         assert_eq!(parsed(&["-", "--handler=other"]), other);
         assert_eq!(parsed(&["a=b.json"]), file("a=b.json"));
+        let allowing = |address: Option<&str>, names: &[&str]| {
+            let names = names.iter().map(|name| Host::Name((*name).into()));
+            Ok(Command::Listen {
+                address: address.map(String::from),
+                hosts: names.collect(),
+                routes: LocalRoutes::new(),
+            })
+        };
+        assert_eq!(
+            parsed(&["--allow-host=orders"]),
+            allowing(None, &["orders"])
+        );
+        let arguments = ["--allow-host", "a", "--listen", "a:1", "--allow-host", "b"];
+        assert_eq!(parsed(&arguments), allowing(Some("a:1"), &["a", "b"]));
     }
 
     #[test]
@@ -276,7 +313,14 @@ mod tests {
             "image/*",
         ]);
         let address = Some("127.0.0.1:0".into());
-        assert_eq!(command, Ok(Command::Listen { address, routes }));
+        assert_eq!(
+            command,
+            Ok(Command::Listen {
+                address,
+                hosts: Vec::new(),
+                routes
+            })
+        );
     }
 
     #[test]
@@ -290,6 +334,12 @@ mod tests {
             (&["a.json", "b.json"], "unexpected argument `b.json`"),
             (&["--handler"], "expects the name"),
             (&["--handler", "other"], "expects an event"),
+            (&["--allow-host"], "expects a host name"),
+            (
+                &["--allow-host", "a:1"],
+                "`a:1`: expected a host name without a port",
+            ),
+            (&["--allow-host", "a", "-"], "expects no event"),
             (&["--help", "me"], "unexpected argument `me`"),
             (&["--rest"], "expects a route"),
             (&["--rest", "clients"], "expected a route such as"),

@@ -1,6 +1,6 @@
 //! The local server from the command line.
 
-use super::{command, configuration::LocalSettings, output::write, router::serve};
+use super::{command, configuration::LocalSettings, host::Host, output::write, router::serve};
 use crate::{
     error::{IntoError, Result},
     invocation::Functions,
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 /// Serves until the process is told to stop.
 pub(super) async fn listen(
     functions: Functions,
-    settings: LocalSettings,
+    mut settings: LocalSettings,
     program: &str,
     address: Option<String>,
 ) -> Result<()> {
@@ -20,6 +20,8 @@ pub(super) async fn listen(
         .or_else(|| env::var("NODEBACK_LISTEN").ok())
         .or_else(|| settings.address.clone())
         .unwrap_or_else(|| command::DEFAULT.into());
+    // Clients may call it by the name that it was told to listen on.
+    settings.hosts.extend(Host::parse(&address));
     let listener = TcpListener::bind(&address).await.map_err(|error| {
         let message =
             format!("cannot listen on {address}: {error} (`--listen ADDR` takes another)");

@@ -22,8 +22,13 @@ pub(crate) async fn run(functions: Functions, settings: LocalSettings) -> Result
     };
     match command {
         Ok(Command::Help) => write(&mut io::stdout(), command::help(&program).as_bytes()),
-        Ok(Command::Listen { address, routes }) => {
+        Ok(Command::Listen {
+            address,
+            hosts,
+            routes,
+        }) => {
             let mut settings = settings;
+            settings.hosts = hosts;
             settings.routes = settings.routes.and(routes);
             return listen(functions, settings, &program, address).await;
         }

@@ -61,6 +61,7 @@ pub fn exports() -> Runtime {
 /// | [`never_called`](Self::never_called) | [`NeverCalled::Fail`](crate::NeverCalled::Fail) | `NODEBACK_NEVER_CALLED`: `fail` or `null` |
 /// | [`fail_before_deadline`](Self::fail_before_deadline) | off | `NODEBACK_FAIL_BEFORE_DEADLINE`: milliseconds; 0 for off |
 /// | [`local_address`](Self::local_address) | `127.0.0.1:9000` | `NODEBACK_LISTEN`; the option `--listen` overrides both |
+/// | hosts that the local server accepts beside its own | none | `NODEBACK_ALLOW_HOST`: names, separated by commas; the option `--allow-host` adds to them |
 /// | [`local_timeout`](Self::local_timeout) | 3 s | `AWS_LAMBDA_FUNCTION_TIMEOUT`: seconds; 0 for none |
 /// | [`local_routes`](Self::local_routes) | none | none; the options `--rest`, `--http-api` and `--alb` add to them |
 /// | the memory size in the context, locally | 128 MB | `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` |

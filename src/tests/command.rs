@@ -16,11 +16,14 @@ fn os_string(bytes: Vec<u8>) -> OsString {
 }
 
 fn argument(rng: &mut Rng) -> OsString {
-    const KNOWN: [&str; 21] = [
+    const KNOWN: [&str; 24] = [
         "--listen",
         "--handler",
         "--handler=other",
         "--listen=",
+        "--allow-host",
+        "--allow-host=my-service",
+        "--allow-host=my-service:80",
         "--help",
         "-h",
         "-",
@@ -53,13 +56,17 @@ fn any_command_line_is_understood_or_says_what_was_expected() {
         let arguments = several(rng, 4, argument);
         assert!(!program(arguments.first().cloned()).is_empty());
         match parse(arguments.clone()) {
-            Ok(Command::Listen { address, routes }) => {
+            Ok(Command::Listen {
+                address,
+                hosts,
+                routes,
+            }) => {
                 assert!(routes.parse().is_ok());
                 if let Some(address) = address {
                     let (_, port) = address.rsplit_once(':').expect("a port");
                     assert!(port.parse::<u16>().is_ok());
                 } else if routes == Default::default() {
-                    assert!(arguments.is_empty());
+                    assert_eq!(arguments.is_empty(), hosts.is_empty());
                 }
             }
             Ok(Command::Once { .. } | Command::Help) => assert!(!arguments.is_empty()),
