@@ -3,7 +3,7 @@
 //! `jq '.[1]' examples/ported/image_records.json | cargo run --example ported_image_records -- -`
 
 use futures::future::try_join_all;
-use nodeback::{Callback, Context, Error, Result, Value, json};
+use nodeback::{Callback, Context, Error, Result, Value, json, spawn};
 use percent_encoding::percent_decode_str;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -77,8 +77,7 @@ fn keys(event: &Value) -> Vec<String> {
 }
 
 pub(crate) fn handler(event: Value, context: Context, callback: Callback) {
-    let done = context.clone();
-    context.spawn(async move {
+    spawn(async move {
         match try_join_all(keys(&event).into_iter().map(image)).await {
             Ok(images) => {
                 let bytes: u64 = images
@@ -89,7 +88,7 @@ pub(crate) fn handler(event: Value, context: Context, callback: Callback) {
             }
             Err(error) => callback(Some(error), None),
         }
-        done.done(None, Some(json!("never heard")));
+        context.done(None, Some(json!("never heard")));
     });
 }
 
