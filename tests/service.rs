@@ -23,8 +23,22 @@ async fn function() {
     ran.expect("the Runtime API");
 }
 
-fn page(event: Value, _: Context, callback: Callback) {
+fn page(event: Value, context: Context, callback: Callback) {
     match event["rawPath"].as_str() {
+        Some("/context") => callback.succeed(json!({
+            "statusCode": 200,
+            "body": json!({
+                "request": context.aws_request_id,
+                "request of the event": event["requestContext"]["requestId"],
+                "function": context.function_name,
+                "version": context.function_version,
+                "arn": context.invoked_function_arn,
+                "memory": context.memory_limit_in_mb,
+                "tenant": context.tenant_id,
+                "trace": context.xray_trace_id,
+                "milliseconds": context.get_remaining_time_in_millis(),
+            }).to_string(),
+        })),
         Some("/fails") => callback.fail(Error::new("OrderNotFound", "no order 7")),
         _ => callback.succeed(json!({
             "statusCode": 201,
@@ -103,7 +117,14 @@ async fn lambda_http_runs_it_with_requests() {
         request_id: id.into(),
         body: json!({
             "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
-            "headers": { "content-type": "text/plain", "host": "example.com" },
+            "headers": {
+                "content-type": "text/plain",
+                "host": "example.com",
+                // A client may send what only the Runtime API may say.
+                "lambda-runtime-aws-request-id": "of the client",
+                "lambda-runtime-deadline-ms": "1",
+                "lambda-runtime-aws-tenant-id": "of the client",
+            },
             "requestContext": {
                 "accountId": "anonymous", "apiId": "a", "domainName": "example.com",
                 "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1",
@@ -113,7 +134,10 @@ async fn lambda_http_runs_it_with_requests() {
             "body": "tea", "isBase64Encoded": false
         })
         .to_string(),
-        ..Event::default()
+        headers: vec![
+            ("lambda-runtime-aws-tenant-id", "tenant-1".into()),
+            ("lambda-runtime-trace-id", "Root=1-2-3".into()),
+        ],
     };
     let posted = api.invoke(event("1", "/orders")).await;
     assert_eq!(posted.endpoint, "response");
@@ -127,6 +151,62 @@ async fn lambda_http_runs_it_with_requests() {
 
     let posted = api.invoke(event("2", "/fails")).await;
     assert_eq!(posted.json()["errorType"], "OrderNotFound");
+
+    let posted = api.invoke(event("3", "/context")).await;
+    let body = posted.json()["body"].take();
+    let mut context: Value = serde_json::from_str(body.as_str().unwrap()).unwrap();
+    let left = context["milliseconds"].take().as_f64().unwrap();
+    assert!(0.0 < left && left <= 3_000.0, "{left}");
+    assert_eq!(
+        context,
+        json!({
+            "request": "3",
+            "request of the event": "3",
+            "function": "cases",
+            "version": "$LATEST",
+            "arn": "arn:aws:lambda:eu-west-1:123456789012:function:cases",
+            "memory": "128",
+            "tenant": "tenant-1",
+            "trace": "Root=1-2-3",
+            "milliseconds": null,
+        })
+    );
+}
+
+#[tokio::test]
+async fn elsewhere_a_request_gets_a_new_id_and_no_deadline() {
+    let call = async || {
+        let request = http::Request::get("/context")
+            .header("lambda-runtime-aws-request-id", "of the client")
+            .header("lambda-runtime-deadline-ms", "1")
+            .body(String::new())
+            .unwrap();
+        let response = nodeback::http_service(page).oneshot(request).await.unwrap();
+        let body = axum::body::Body::new(response.into_body());
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()
+    };
+    let (one, other) = (call().await, call().await);
+    assert_eq!(one["request"].as_str().unwrap().len(), 36);
+    assert_eq!(one["request"], one["request of the event"]);
+    assert_ne!(one["request"], other["request"]);
+    assert!(one["milliseconds"].as_f64().unwrap() > 600_000.0, "{one}");
+}
+
+#[tokio::test]
+async fn a_request_ends_at_the_deadline_of_its_invocation() {
+    let hangs = async |_: Value, _: Context, callback: Callback| {
+        std::future::pending::<()>().await;
+        callback.succeed(json!("never"));
+    };
+    let mut context = lambda_runtime::Context::default();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap();
+    let deadline = now + Duration::from_millis(50);
+    context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+    let request = http::Request::get("/").extension(context);
+    let request = request.body(String::new()).unwrap();
+    let ended = nodeback::http_service(hangs).oneshot(request).await;
+    assert_eq!(ended.unwrap_err().error_type(), "Sandbox.Timedout");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,11 +3,11 @@
 use super::{event::UrlRequest, response};
 use crate::{
     error::{Error, Result},
-    invocation::{self, Context, Handler, InvocationSettings, json},
+    invocation::{self, Context, ContextBuilder, Handler, InvocationSettings, json},
 };
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body_util::{BodyExt, Full};
 use std::{
     env,
@@ -25,7 +25,12 @@ use tower::Service;
 ///
 /// The request becomes the event, and the handler's
 /// `{statusCode, headers, cookies, body, isBase64Encoded}` the response. A failed invocation is the
-/// service's error. There is no deadline: limits of time are those of who runs the service.
+/// service's error.
+///
+/// Under `lambda_http::run`, the handler's [`Context`] is that of the Lambda invocation, with its
+/// deadline. Elsewhere it has a new request id and no deadline, because the server that runs the
+/// service has time limits of its own. Neither is ever taken from a header of the request, which any
+/// client can set.
 ///
 /// ```
 /// use http::Request;
@@ -95,23 +100,15 @@ where
                 let why: Box<dyn StdError + Send + Sync> = error.into();
                 Error::ours("Runtime.RequestBodyError", why.to_string())
             })?;
-            let function = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-            let request_id = parts.headers.get("lambda-runtime-aws-request-id");
-            let request_id = request_id
-                .and_then(|id| id.to_str().ok())
-                .map_or_else(|| uuid::Uuid::new_v4().to_string(), String::from);
+            let context = context(&parts.extensions);
+            let members = context.members();
             let request = UrlRequest {
                 parts: &parts,
                 path: parts.uri.path().to_owned(),
-                function: &function,
-                request_id: &request_id,
+                function: &members.function_name,
+                request_id: &members.aws_request_id,
             };
             let event = request.event(&body.to_bytes());
-            // The server that runs the service has time limits of its own.
-            let context = Context::builder()
-                .function_name(function.as_str())
-                .aws_request_id(request_id.as_str())
-                .timeout(Duration::ZERO);
             let event = || json::from_json(event.into());
             let result = invocation::parsed(&handler, event, settings, context).await?;
             let response = response::of(&result).map_err(|why| {
@@ -122,5 +119,16 @@ where
             })?;
             Ok(response.map(Full::new))
         })
+    }
+}
+
+/// The context of the Lambda invocation, which `lambda_http` puts among the extensions of the request.
+fn context(extensions: &Extensions) -> ContextBuilder {
+    match extensions.get::<lambda_runtime::Context>() {
+        Some(context) => context.clone().into(),
+        None => Context::builder()
+            .function_name(env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default())
+            .aws_request_id(uuid::Uuid::new_v4().to_string())
+            .timeout(Duration::ZERO),
     }
 }

@@ -158,6 +158,11 @@ impl ContextBuilder {
         self
     }
 
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    pub(crate) fn members(&self) -> &ContextMembers {
+        &self.members
+    }
+
     /// The span that every line of an invocation is logged in.
     pub(crate) fn span(&self) -> tracing::Span {
         span(&self.members)
