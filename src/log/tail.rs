@@ -19,13 +19,14 @@ impl Tail {
         Tail(request_id.into())
     }
 
-    /// The last 4 KB of it.
+    /// The last 4 KB of it, without the rest of a character that they would begin within.
     pub(crate) fn text(&self) -> Vec<u8> {
         let tails = TAILS.lock();
         let tail = tails.get(&self.0).map(Vec::as_slice).unwrap_or_default();
-        tail.get(tail.len().saturating_sub(TAIL)..)
-            .unwrap_or(tail)
-            .to_vec()
+        let tail = tail.iter().skip(tail.len().saturating_sub(TAIL));
+        tail.skip_while(|byte| is_continuation(**byte))
+            .copied()
+            .collect()
     }
 }
 
@@ -36,6 +37,12 @@ impl Drop for Tail {
     }
 }
 
+/// Whether a byte of UTF-8 continues a character.
+#[cfg(feature = "local")]
+fn is_continuation(byte: u8) -> bool {
+    byte & 0b1100_0000 == 0b1000_0000
+}
+
 pub(super) fn add(request_id: &str, line: &str) {
     if let Some(tail) = TAILS.lock().get_mut(request_id) {
         tail.extend_from_slice(line.as_bytes());
@@ -43,6 +50,29 @@ pub(super) fn add(request_id: &str, line: &str) {
         // Now and then, so that a line is not moved each time one is added.
         if tail.len() > 4 * TAIL {
             tail.drain(..tail.len() - TAIL);
+        }
+    }
+}
+
+#[cfg(all(test, feature = "local"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_begins_with_a_whole_character() {
+        for character in ["a", "ż", "€", "😀"] {
+            // Each place in a character to cut at, before and after the log was shortened.
+            for ahead in 0..4 {
+                for characters in [TAIL, 5 * TAIL] {
+                    let id = format!("{character} {ahead} {characters}");
+                    let tail = Tail::of(&id);
+                    let line = "x".repeat(ahead) + &character.repeat(characters);
+                    add(&id, &line);
+                    let text = String::from_utf8(tail.text()).unwrap();
+                    assert!(text.len() <= TAIL && text.len() > TAIL - 4, "{id}");
+                    assert!(line.ends_with(text.trim_end_matches('\n')), "{id}");
+                }
+            }
         }
     }
 }
