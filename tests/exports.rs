@@ -92,7 +92,7 @@ async fn locally_the_name_in_the_url_chooses_and_another_is_404_with_those_there
         )
     };
     let cancelled = json!({ "cancelled": 7, "by": "cancel" });
-    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:cancel";
+    let arn = "arn:aws:lambda:us-east-1:123456789012:function:cancel";
     for name in ["cancel", "cancel:live", arn] {
         assert_eq!(call(name).await, (StatusCode::OK, None, cancelled.clone()));
     }

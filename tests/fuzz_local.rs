@@ -75,7 +75,7 @@ fn path() -> impl Strategy<Value = String> {
     let function = any_of([
         "f",
         "f:live",
-        "arn:aws:lambda:eu-west-1:123456789012:function:f:7",
+        "arn:aws:lambda:us-east-1:123456789012:function:f:7",
         "%00",
         "%ff",
         "%",

@@ -309,19 +309,73 @@ async fn the_context_has_what_the_call_said() {
 #[tokio::test]
 async fn any_function_name_or_arn_reaches_the_handler() {
     let server = LocalServer::serve(about).await;
-    for name in [
-        "f",
-        "f:7",
-        "arn:aws:lambda:eu-west-1:123456789012:function:f",
-        "arn%3Aaws%3Alambda%3Aeu-west-1%3A1%3Afunction%3Af",
+    for (name, version, arn) in [
+        ("f", "$LATEST", "us-east-1:123456789012:function:f"),
+        ("f:7", "7", "us-east-1:123456789012:function:f:7"),
+        (
+            "f:blue",
+            "$LATEST",
+            "us-east-1:123456789012:function:f:blue",
+        ),
+        ("function:f", "$LATEST", "us-east-1:123456789012:function:f"),
+        (
+            "222233334444:f",
+            "$LATEST",
+            "us-east-1:222233334444:function:f",
+        ),
+        (
+            "arn:aws:lambda:us-east-1:222233334444:function:f",
+            "$LATEST",
+            "us-east-1:222233334444:function:f",
+        ),
+        (
+            "arn%3Aaws%3Alambda%3Aus-east-1%3A222233334444%3Afunction%3Af%3A12",
+            "12",
+            "us-east-1:222233334444:function:f:12",
+        ),
     ] {
         let response = server.call(name).send().await.unwrap();
-        assert_eq!(
-            response.json::<Value>().await.unwrap()["name"],
-            "f",
-            "as {name}"
-        );
+        let executed = header(&response, "x-amz-executed-version");
+        assert_eq!(executed, version, "as {name}");
+        let context = response.json::<Value>().await.unwrap();
+        assert_eq!(context["name"], "f", "as {name}");
+        assert_eq!(context["version"], version, "as {name}");
+        let arn = format!("arn:aws:lambda:{arn}");
+        assert_eq!(context["arn"], arn, "as {name}");
     }
+}
+
+#[tokio::test]
+async fn a_version_is_that_of_the_qualifier_in_the_log_too() {
+    let server = LocalServer::serve(echo).await;
+    let call = server.call_path("f/invocations?Qualifier=7");
+    let call = call.header("X-Amz-Log-Type", "Tail");
+    let response = call.send().await.unwrap();
+    let id = header(&response, "x-amzn-requestid");
+    let log = base64(header(&response, "x-amz-log-result"));
+    let start = format!("START RequestId: {id} Version: 7\n");
+    assert!(log.starts_with(&start), "{log}");
+}
+
+#[tokio::test]
+async fn the_region_is_that_of_the_signature() {
+    let server = LocalServer::serve(about).await;
+    let call = |name: &str, region: &str| {
+        let scope = format!("made-up/20250101/{region}/lambda/aws4_request");
+        let signature = format!("AWS4-HMAC-SHA256 Credential={scope}, Signature=0");
+        server.call(name).header("Authorization", signature)
+    };
+    let response = call("f", "eu-west-1").send().await.unwrap();
+    let context = response.json::<Value>().await.unwrap();
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:f";
+    assert_eq!(context["arn"], arn);
+    let response = call(arn, "eu-west-1").send().await.unwrap();
+    assert_eq!(response.json::<Value>().await.unwrap()["arn"], arn);
+    let response = call(arn, "eu-west-2").send().await.unwrap();
+    assert_eq!(
+        refusal(response, 404, "ResourceNotFoundException").await,
+        "Functions from 'eu-west-1' are not reachable in this region ('eu-west-2')"
+    );
 }
 
 #[tokio::test]
@@ -377,9 +431,21 @@ async fn other_paths_and_methods_say_what_there_is() {
 #[tokio::test]
 async fn a_name_or_a_query_that_cannot_be_read_is_refused() {
     let server = LocalServer::serve(never_entered).await;
-    for path in ["%ff/invocations", "f/invocations?Qualifier=a&Qualifier=b"] {
+    for (path, error_type) in [
+        ("%ff/invocations", "InvalidParameterValueException"),
+        (
+            "f/invocations?Qualifier=a&Qualifier=b",
+            "InvalidParameterValueException",
+        ),
+        (
+            "f:a/invocations?Qualifier=b",
+            "InvalidParameterValueException",
+        ),
+        ("f%20g/invocations", "ValidationException"),
+        ("f/invocations?Qualifier=v1.2", "ValidationException"),
+    ] {
         let response = server.call_path(path).send().await.unwrap();
-        refusal(response, 400, "InvalidParameterValueException").await;
+        refusal(response, 400, error_type).await;
     }
 }
 

@@ -108,7 +108,8 @@ Environment:
   AWS_LAMBDA_LOG_FORMAT            Text (the default) or JSON
   AWS_LAMBDA_LOG_LEVEL             TRACE, DEBUG, INFO (the default), WARN, ERROR or FATAL
   NO_COLOR                         if set, no colour on a terminal
-  AWS_REGION                       the region in the function's ARN: us-east-1
+  AWS_REGION                       the region in the function's ARN: the one that the client
+                                   signed its request for, or us-east-1
   NODEBACK_LISTEN                  the same as `--listen`
   NODEBACK_ALLOW_HOST              the same as `--allow-host`; several are separated by commas
   NODEBACK_NEVER_CALLED            `null`: a callback that is never called succeeds with null,

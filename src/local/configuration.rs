@@ -1,5 +1,6 @@
 //! The configuration of a function that runs locally.
 
+use super::function_name::{DEFAULT_REGION, FunctionName};
 use super::host::Host;
 use super::routes::LocalRoutes;
 use crate::{
@@ -24,7 +25,8 @@ pub(crate) struct LocalSettings {
 pub(super) struct FunctionConfiguration {
     timeout: Duration,
     memory: String,
-    region: String,
+    /// The region of the server, if the environment names one.
+    region: Option<String>,
     log_stream: String,
 }
 
@@ -41,7 +43,7 @@ impl FunctionConfiguration {
                 Err(_) => settings.timeout.unwrap_or(TIMEOUT),
             },
             memory: env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").unwrap_or_else(|_| "128".into()),
-            region: region.unwrap_or_else(|_| "us-east-1".into()),
+            region: region.ok(),
             log_stream: format!("{day}/[$LATEST]{}", uuid::Uuid::new_v4().simple()),
         })
     }
@@ -51,21 +53,22 @@ impl FunctionConfiguration {
         &self.memory
     }
 
-    pub(super) fn region(&self) -> &str {
-        &self.region
+    /// The region of the functions: that of the server, or else the one that the client signed its
+    /// request for.
+    pub(super) fn region<'a>(&'a self, signed_for: Option<&'a str>) -> &'a str {
+        let own = self.region.as_deref();
+        own.or(signed_for).unwrap_or(DEFAULT_REGION)
     }
 
     /// A new request id, and the context of its invocation.
-    pub(super) fn context(&self, name: &str, qualifier: Option<&str>) -> (String, ContextBuilder) {
+    pub(super) fn context(&self, function: &FunctionName<'_>) -> (String, ContextBuilder) {
         let request_id = new_id();
-        let arn = format!(
-            "arn:aws:lambda:{}:123456789012:function:{name}",
-            self.region
-        );
+        let name = function.name;
         let context = Context::builder()
             .aws_request_id(request_id.clone())
             .function_name(name)
-            .invoked_function_arn(qualifier.map_or(arn.clone(), |of| format!("{arn}:{of}")))
+            .function_version(function.version())
+            .invoked_function_arn(function.arn())
             .memory_limit_in_mb(self.memory.clone())
             .log_group_name(format!("/aws/lambda/{name}"))
             .log_stream_name(self.log_stream.clone())

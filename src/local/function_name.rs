@@ -1,99 +1,374 @@
-//! How a call names a function.
+//! How a request names a function.
 
-/// The function that a call named, by its name or an ARN.
-#[derive(Debug, PartialEq)]
+use super::refusal::Refusal;
+use regex_lite::Regex;
+use std::sync::LazyLock;
+
+/// The function that a request names, by its name or by an ARN, with a qualifier if there is one.
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct FunctionName<'a> {
+    partition: Option<&'a str>,
+    region: Option<&'a str>,
+    account: Option<&'a str>,
     pub(super) name: &'a str,
-    pub(super) qualifier: Option<&'a str>,
+    qualifier: Option<&'a str>,
+}
+
+/// The pattern that AWS quotes when it rejects the name of a function.
+const NAME: &str = r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?";
+
+/// The pattern that AWS quotes when it rejects a qualifier.
+const QUALIFIER: &str = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
+
+/// The longest text that AWS reads as the name of a function, with everything around it.
+const LONGEST: usize = 256;
+const LONGEST_NAME: usize = 64;
+const LONGEST_QUALIFIER: usize = 128;
+
+/// Compiles a pattern that has to match all of a text. It is never `None`: the tests use both.
+fn whole(pattern: &str) -> Option<Regex> {
+    Regex::new(&format!("^(?:{pattern})$")).ok()
 }
 
 impl<'a> FunctionName<'a> {
-    /// Out of `name`, `name:qualifier`, a whole or a partial ARN.
-    pub(super) fn parse(text: &'a str) -> Self {
-        let rest = match text.split_once("function:") {
-            Some((before, rest)) if before.ends_with(':') => rest,
-            _ => text,
-        };
-        match rest.split_once(':') {
-            Some((name, qualifier)) => FunctionName {
-                name,
-                qualifier: Some(qualifier),
-            },
-            None => FunctionName {
-                name: rest,
-                qualifier: None,
-            },
+    /// A function that has no other name, and no qualifier.
+    pub(super) fn of(name: &'a str) -> Self {
+        FunctionName {
+            name,
+            ..FunctionName::default()
         }
     }
 
-    /// Whether it is one that AWS takes. A handler may make the path of a file of it.
-    pub(super) fn is_valid(&self) -> bool {
-        let is_word = |text: &str| {
-            (1..=140).contains(&text.len())
-                && !text.starts_with('.')
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    /// Reads the name of a function, an ARN or a part of one, and the `Qualifier` of the query.
+    ///
+    /// # Errors
+    ///
+    /// What AWS responds to a name that is malformed, or to two qualifiers that differ.
+    pub(super) fn parse(text: &'a str, qualifier: Option<&'a str>) -> Result<Self, Refusal> {
+        // An empty one is none, as it was in AWS's older pattern, `(|[a-zA-Z0-9$_-]+)`.
+        let qualifier = qualifier.filter(|qualifier| !qualifier.is_empty());
+        let mistakes = qualifier.and_then(mistake_in_qualifier);
+        let (mut function, mistakes) = match (Self::matched(text), mistakes) {
+            (Ok(function), None) => (function, Vec::new()),
+            (Ok(function), Some(mistake)) => (function, vec![mistake]),
+            (Err(mistake), None) => (FunctionName::default(), vec![mistake]),
+            (Err(mistake), Some(first)) => (FunctionName::default(), vec![first, mistake]),
         };
-        let qualifier = self.qualifier.unwrap_or("$LATEST");
-        is_word(self.name) && (qualifier == "$LATEST" || is_word(qualifier))
+        if !mistakes.is_empty() {
+            return Err(Refusal::validation(&mistakes));
+        }
+        if let (Some(one), Some(other)) = (function.qualifier, qualifier) {
+            if one != other {
+                return Err(Refusal::parameter(
+                    "The derived qualifier from the function name does not match the specified \
+                     qualifier.",
+                ));
+            }
+        }
+        function.qualifier = qualifier.or(function.qualifier);
+        Ok(function)
     }
+
+    fn matched(text: &'a str) -> Result<Self, String> {
+        static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| whole(NAME));
+        let parts = PATTERN.as_ref().and_then(|pattern| pattern.captures(text));
+        let parts = parts.ok_or_else(|| unmatched("functionName", text, NAME))?;
+        if text.len() > LONGEST {
+            return Err(too_long("functionName", text, LONGEST));
+        }
+        let part = |group| Some(parts.get(group)?.as_str());
+        let before_colon = |group| part(group)?.strip_suffix(':');
+        Ok(FunctionName {
+            partition: part(2),
+            region: before_colon(3),
+            account: before_colon(9),
+            name: part(11).unwrap_or_default(),
+            qualifier: part(13),
+        })
+    }
+
+    /// Places the function in the region of the server.
+    pub(super) fn placed_in(mut self, region: &'a str) -> Self {
+        self.region = Some(region);
+        self
+    }
+
+    /// Looks for the function in the region of the server.
+    ///
+    /// # Errors
+    ///
+    /// What AWS responds to the name of a function that is elsewhere, or that cannot exist.
+    pub(super) fn in_region(self, region: &'a str) -> Result<Self, Refusal> {
+        if let Some(other) = self.region.filter(|other| *other != region) {
+            return Err(Refusal::no_function(format!(
+                "Functions from '{other}' are not reachable in this region ('{region}')"
+            )));
+        }
+        let function = self.placed_in(region);
+        let is_unknown = |qualifier: &str| qualifier.contains('$') && !is_latest(qualifier);
+        // AWS creates no function with such a name, which a handler might take for a path.
+        let cannot_exist = function.name.len() > LONGEST_NAME || function.name.starts_with('.');
+        if cannot_exist || function.qualifier.is_some_and(is_unknown) {
+            return Err(Refusal::no_function(function.not_found()));
+        }
+        Ok(function)
+    }
+
+    /// What AWS says of a function that does not exist.
+    pub(super) fn not_found(&self) -> String {
+        let (arn, qualifier) = (self.unqualified_arn(), self.qualifier.unwrap_or(LATEST));
+        format!("Function not found: {arn}:{qualifier}")
+    }
+
+    /// The version that runs. No versions are published locally, so a number is the version of that
+    /// number, and any alias points to `$LATEST`, as an alias may on AWS.
+    pub(super) fn version(&self) -> &'a str {
+        let is_version =
+            |text: &&str| is_latest(text) || text.bytes().all(|byte| byte.is_ascii_digit());
+        self.qualifier.filter(is_version).unwrap_or(LATEST)
+    }
+
+    /// The ARN that the function was called by, with the qualifier of the call.
+    pub(super) fn arn(&self) -> String {
+        let arn = self.unqualified_arn();
+        match self.qualifier {
+            Some(qualifier) => format!("{arn}:{qualifier}"),
+            None => arn,
+        }
+    }
+
+    fn unqualified_arn(&self) -> String {
+        let region = self.region.unwrap_or(DEFAULT_REGION);
+        let partition = self.partition.unwrap_or_else(|| partition_of(region));
+        let (account, name) = (self.account.unwrap_or(DEFAULT_ACCOUNT), self.name);
+        format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
+    }
+}
+
+/// The region of a server that was given none, for a client that names none.
+pub(super) const DEFAULT_REGION: &str = "us-east-1";
+const DEFAULT_ACCOUNT: &str = "123456789012";
+const LATEST: &str = "$LATEST";
+
+fn is_latest(qualifier: &str) -> bool {
+    matches!(qualifier, LATEST | "$LATEST.PUBLISHED")
+}
+
+fn partition_of(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ if region.starts_with("us-iso-") => "aws-iso",
+        _ if region.starts_with("us-isob-") => "aws-iso-b",
+        _ if region.starts_with("eusc-") => "aws-eusc",
+        _ => "aws",
+    }
+}
+
+fn mistake_in_qualifier(text: &str) -> Option<String> {
+    static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| whole(QUALIFIER));
+    if text.len() > LONGEST_QUALIFIER {
+        return Some(too_long("qualifier", text, LONGEST_QUALIFIER));
+    }
+    let matches = PATTERN
+        .as_ref()
+        .is_some_and(|pattern| pattern.is_match(text));
+    (!matches).then(|| unmatched("qualifier", text, QUALIFIER))
+}
+
+fn unmatched(member: &str, text: &str, pattern: &str) -> String {
+    let constraint = format!("Member must satisfy regular expression pattern: {pattern}");
+    format!("Value '{text}' at '{member}' failed to satisfy constraint: {constraint}")
+}
+
+fn too_long(member: &str, text: &str, longest: usize) -> String {
+    let constraint = format!("Member must have length less than or equal to {longest}");
+    format!("Value '{text}' at '{member}' failed to satisfy constraint: {constraint}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:orders";
+
+    fn found(text: &str, qualifier: Option<&str>) -> (String, String, String) {
+        let function = FunctionName::parse(text, qualifier)
+            .and_then(|function| function.in_region("us-east-1"))
+            .unwrap();
+        (
+            function.name.into(),
+            function.version().into(),
+            function.arn(),
+        )
+    }
+
+    fn refused(text: &str, qualifier: Option<&str>) -> String {
+        let function = FunctionName::parse(text, qualifier);
+        let refusal = function.and_then(|function| function.in_region("us-east-1"));
+        format!("{:?}", refusal.unwrap_err())
+    }
+
     #[test]
-    fn a_function_is_named_in_any_form_that_aws_takes() {
-        let named = |name, qualifier| FunctionName { name, qualifier };
-        for (text, function) in [
-            ("orders", named("orders", None)),
-            ("orders:live", named("orders", Some("live"))),
-            ("123456789012:function:orders", named("orders", None)),
+    fn every_form_of_a_name_gives_the_arn_that_was_called() {
+        let with = |rest: &str| format!("{ARN}{rest}");
+        for (text, name, arn) in [
+            ("orders", "orders", ARN),
+            ("function:orders", "orders", ARN),
+            ("123456789012:orders", "orders", ARN),
+            ("us-east-1:orders", "orders", ARN),
+            ("us-east-1:123456789012:function:orders", "orders", ARN),
+            (ARN, "orders", ARN),
+            ("orders:live", "orders", &with(":live")),
+            ("function:orders:7", "orders", &with(":7")),
+            (&with(":$LATEST"), "orders", &with(":$LATEST")),
             (
-                "arn:aws:lambda:eu-west-1:123456789012:function:orders",
-                named("orders", None),
+                "arn:aws-cn:lambda:us-east-1:999999999999:function:orders",
+                "orders",
+                "arn:aws-cn:lambda:us-east-1:999999999999:function:orders",
+            ),
+            // Without a name behind it, `function` is the name.
+            (
+                "arn:aws:lambda:us-east-1:123456789012:function",
+                "function",
+                "arn:aws:lambda:us-east-1:123456789012:function:function",
             ),
             (
-                "arn:aws:lambda:eu-west-1:123456789012:function:orders:7",
-                named("orders", Some("7")),
+                "function:$LATEST",
+                "function",
+                "arn:aws:lambda:us-east-1:123456789012:function:function:$LATEST",
             ),
-            ("function:live", named("function", Some("live"))),
         ] {
-            assert_eq!(FunctionName::parse(text), function, "{text}");
+            let (found_name, _, found_arn) = found(text, None);
+            assert_eq!(
+                (found_name.as_str(), found_arn.as_str()),
+                (name, arn),
+                "{text}"
+            );
         }
     }
 
     #[test]
-    fn a_name_or_a_qualifier_that_could_be_a_path_is_none() {
-        for text in [
-            "orders",
-            "orders-2_b.c",
-            "o:live",
-            "o:$LATEST",
-            "function:7",
+    fn a_qualifier_decides_the_version() {
+        for (qualifier, version) in [
+            ("7", "7"),
+            ("0012", "0012"),
+            ("$LATEST", "$LATEST"),
+            ("$LATEST.PUBLISHED", "$LATEST.PUBLISHED"),
+            ("live", "$LATEST"),
+            ("v1_2-b", "$LATEST"),
+            ("7b", "$LATEST"),
         ] {
-            assert!(FunctionName::parse(text).is_valid(), "{text}");
+            let expected = (
+                "orders".into(),
+                version.into(),
+                format!("{ARN}:{qualifier}"),
+            );
+            assert_eq!(found("orders", Some(qualifier)), expected);
+            assert_eq!(found(&format!("orders:{qualifier}"), None), expected);
+            let both = format!("{ARN}:{qualifier}");
+            assert_eq!(found(&both, Some(qualifier)), expected);
         }
-        let long = "o".repeat(141);
+        for none in [None, Some("")] {
+            assert_eq!(found("orders", none).1, "$LATEST");
+            assert_eq!(found("orders", none).2, ARN);
+        }
+    }
+
+    #[test]
+    fn a_malformed_name_is_refused_with_awss_pattern() {
+        let long = format!("{ARN}{}", "x".repeat(LONGEST));
         for text in [
-            "..",
-            "../o",
+            "",
+            "orders!",
+            "orders page",
             "o/p",
             "o\\p",
             "o\0",
-            "o\r\nx: y",
+            "orders\n",
             "ö",
-            "",
             ":7",
-            "o:",
-            "o:..",
-            "o:a:b",
-            "o:$OLD",
+            "orders:",
+            "orders:v1.2",
+            "orders:$LATES",
+            "orders:a:b",
+            "12345:function:orders",
+            "nowhere-1:123456789012:function:orders",
+            "arn:aws:lambda::123456789012:function:orders",
+            "arn:aws:lambda:us-east-1::function:orders",
+            "arn:aws:sqs:us-east-1:123456789012:orders",
             &long,
         ] {
-            assert!(!FunctionName::parse(text).is_valid(), "{text:?}");
+            let refusal = refused(text, None);
+            assert!(refusal.contains("400"), "{refusal}");
+            assert!(
+                refusal.contains("1 validation error detected: Value '"),
+                "{refusal}"
+            );
+            assert!(refusal.contains("at 'functionName'"), "{refusal}");
+        }
+        let longest = "q".repeat(LONGEST_QUALIFIER + 1);
+        for qualifier in ["v1.2", "a b", "ż", ":", &longest] {
+            let refusal = refused("orders", Some(qualifier));
+            assert!(refusal.contains("at 'qualifier'"), "{refusal}");
+        }
+        let refusal = refused("orders!", Some("v1.2"));
+        assert!(
+            refusal.contains("2 validation errors detected"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn two_qualifiers_have_to_be_the_same() {
+        for text in ["orders:live", "orders:$LATEST", "orders:8"] {
+            let refusal = refused(text, Some("7"));
+            assert!(refusal.contains("InvalidParameterValue"), "{refusal}");
+            assert!(
+                refusal.contains("does not match the specified"),
+                "{refusal}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_exist_is_not_found() {
+        let long = "o".repeat(LONGEST_NAME + 1);
+        for (text, qualifier) in [
+            ("orders", Some("$latest")),
+            ("orders", Some("a$b")),
+            ("..", None),
+            (".env", None),
+            (&long, None),
+        ] {
+            let refusal = refused(text, qualifier);
+            assert!(refusal.contains("404"), "{refusal}");
+            let arn = format!("arn:aws:lambda:us-east-1:123456789012:function:{text}");
+            let qualifier = qualifier.unwrap_or("$LATEST");
+            let message = format!("Function not found: {arn}:{qualifier}");
+            assert!(refusal.contains(&message), "{refusal}");
+        }
+        let elsewhere = "arn:aws:lambda:eu-west-1:123456789012:function:orders";
+        let message = "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')";
+        assert!(refused(elsewhere, None).contains(message));
+    }
+
+    #[test]
+    fn the_partition_is_that_of_the_region() {
+        for (region, partition) in [
+            ("eu-west-1", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            let arn = FunctionName::of("orders").placed_in(region).arn();
+            let expected = format!("arn:{partition}:lambda:{region}:123456789012:function:orders");
+            assert_eq!(arn, expected);
+            let called = format!("{region}:orders");
+            let function = FunctionName::parse(&called, None).unwrap();
+            assert_eq!(function.in_region(region).unwrap().arn(), expected);
         }
     }
 }

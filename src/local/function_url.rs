@@ -49,11 +49,13 @@ pub(super) async fn respond(
         "" => own_name(),
         name => name.to_owned(),
     };
-    let named = FunctionName::parse(&name);
-    if !named.is_valid() {
-        return Refusal::name().respond(&new_id());
-    }
-    let (request_id, context) = server.configuration.context(named.name, named.qualifier);
+    let region = server.configuration.region(None);
+    let named = FunctionName::parse(&name, None).and_then(|named| named.in_region(region));
+    let named = match named {
+        Ok(named) => named,
+        Err(refusal) => return refusal.respond(&new_id()),
+    };
+    let (request_id, context) = server.configuration.context(&named);
     let function = match server.functions.named(named.name) {
         Ok(function) => function.clone(),
         Err(mistake) => {

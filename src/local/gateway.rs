@@ -2,6 +2,7 @@
 
 use super::{
     configuration::new_id,
+    function_name::FunctionName,
     function_url::own_name,
     invoke::{self, Server},
     invoke_request,
@@ -36,7 +37,8 @@ pub(super) async fn respond(
     };
     let gateway = found.gateway;
     let name = found.function.map_or_else(own_name, String::from);
-    let (request_id, context) = server.configuration.context(&name, None);
+    let named = FunctionName::of(&name).placed_in(server.configuration.region(None));
+    let (request_id, context) = server.configuration.context(&named);
     let function = match server.functions.named(&name) {
         Ok(function) => function.clone(),
         // That was checked when the server started.
@@ -59,7 +61,7 @@ pub(super) async fn respond(
         route_key: &found.key,
         path_parameters: &found.variables,
         function: &name,
-        region: server.configuration.region(),
+        region: server.configuration.region(None),
     };
     let trace_id = parts.headers.get("x-amzn-trace-id");
     let trace_id = trace_id.and_then(|id| Some(id.to_str().ok()?.to_owned()));

@@ -21,12 +21,12 @@ use axum::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::{Request, Response, StatusCode},
+    http::{HeaderMap, Request, Response, StatusCode},
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use serde::Deserialize;
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 use tokio::{runtime::Handle, time::Instant};
 use tokio_util::task::TaskTracker;
 use tracing::Span;
@@ -51,6 +51,7 @@ pub(super) struct Qualifier {
     qualifier: Option<String>,
 }
 
+/// `Invoke`.
 pub(super) async fn invoke(
     State(server): State<Arc<Server>>,
     path: Result<Path<String>, PathRejection>,
@@ -67,73 +68,111 @@ pub(super) async fn invoke(
         Ok(named) => named,
         Err(mistake) => return Refusal::parameter(mistake).respond(&new_id()),
     };
-    let mut named = FunctionName::parse(&name);
-    named.qualifier = qualifier.as_deref().or(named.qualifier);
-    if !named.is_valid() {
-        return Refusal::name().respond(&new_id());
-    }
-    let (request_id, context) = server.configuration.context(named.name, named.qualifier);
-    let accepted = match server.functions.named(named.name) {
-        Ok(function) => accept(&server, function.clone(), &request_id, context, request).await,
-        Err(mistake) => Err(Refusal::no_function(format!(
-            "Function not found: {mistake}"
-        ))),
+    let (parts, body) = request.into_parts();
+    let call = match Call::find(&server, &name, qualifier.as_deref(), &parts.headers) {
+        Ok(call) => call,
+        Err(refusal) => return refusal.respond(&new_id()),
     };
-    match accepted {
+    let request_id = call.request_id.clone();
+    match call.accept(&server, &parts.headers, body).await {
         Ok(response) => response,
         Err(refusal) => refusal.respond(&request_id),
     }
 }
 
-async fn accept(
-    server: &Arc<Server>,
+/// A call of a function that there is.
+struct Call<'a> {
+    named: FunctionName<'a>,
     function: Function,
-    request_id: &str,
+    request_id: String,
     context: ContextBuilder,
-    request: Request<Body>,
-) -> Result<Response<Body>, Refusal> {
-    let (parts, body) = request.into_parts();
-    let InvokeHeaders {
-        invocation_type,
-        log_tail,
-        client_context,
-        tenant_id,
-        xray_trace_id,
-    } = InvokeHeaders::parse(&parts.headers)?;
-    let event = invoke_request::event(body, &server.limits).await?;
-    server.has_room()?;
-    if invocation_type == InvocationType::DryRun {
-        return Ok(respond(StatusCode::NO_CONTENT, request_id, ""));
+}
+
+impl<'a> Call<'a> {
+    fn find(
+        server: &'a Server,
+        name: &'a str,
+        qualifier: Option<&'a str>,
+        headers: &'a HeaderMap,
+    ) -> Result<Self, Refusal> {
+        let signed_for = invoke_request::signed_region(headers);
+        let region = server.configuration.region(signed_for);
+        let named = FunctionName::parse(name, qualifier)?.in_region(region)?;
+        let function = server.functions.named(named.name);
+        let function = function
+            .map_err(|mistake| Refusal::no_function(format!("{}: {mistake}", named.not_found())))?;
+        let (request_id, context) = server.configuration.context(&named);
+        Ok(Call {
+            named,
+            function: function.clone(),
+            request_id,
+            context,
+        })
     }
-    let context = context.optional(|members| {
-        members.client_context = client_context;
-        members.tenant_id = tenant_id;
-        members.xray_trace_id = xray_trace_id;
-    });
-    let tail = log_tail.then(|| log::Tail::of(request_id));
-    let (callback, completion) = callback();
-    start(
-        server,
-        function,
-        request_id.to_owned(),
-        context,
-        event,
-        callback,
-    );
-    if invocation_type == InvocationType::Event {
-        return Ok(respond(StatusCode::ACCEPTED, request_id, ""));
+
+    async fn accept(
+        mut self,
+        server: &Arc<Server>,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Response<Body>, Refusal> {
+        let InvokeHeaders {
+            invocation_type,
+            log_tail,
+            client_context,
+            tenant_id,
+            xray_trace_id,
+        } = InvokeHeaders::parse(headers)?;
+        let event = invoke_request::event(body, &server.limits).await?;
+        server.has_room()?;
+        let request_id = self.request_id.clone();
+        if invocation_type == InvocationType::DryRun {
+            return Ok(respond(StatusCode::NO_CONTENT, &request_id, ""));
+        }
+        self.context = self.context.optional(|members| {
+            members.client_context = client_context;
+            members.tenant_id = tenant_id;
+            members.xray_trace_id = xray_trace_id;
+        });
+        if invocation_type == InvocationType::Event {
+            self.start_asynchronous(server, event);
+            return Ok(respond(StatusCode::ACCEPTED, &request_id, ""));
+        }
+        let tail = log_tail.then(|| log::Tail::of(&request_id));
+        let version = self.named.version();
+        let (callback, completion) = callback();
+        start(
+            server,
+            self.function,
+            self.request_id,
+            self.context,
+            event,
+            callback,
+        );
+        let outcome = completion
+            .await
+            .map(Option::unwrap_or_default)
+            .map_err(|error| {
+                Refusal::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "ServiceException",
+                    error.to_string(),
+                )
+            })?;
+        Ok(outcome.respond(&request_id, version, tail.as_ref()))
     }
-    let outcome = completion
-        .await
-        .map(Option::unwrap_or_default)
-        .map_err(|error| {
-            Refusal::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "ServiceException",
-                error.to_string(),
-            )
-        })?;
-    Ok(outcome.respond(request_id, tail.as_ref()))
+
+    /// Starts an invocation that nobody waits for.
+    fn start_asynchronous(self, server: &Arc<Server>, event: Bytes) {
+        start(
+            server,
+            self.function,
+            self.request_id,
+            self.context,
+            event,
+            callback().0,
+        );
+    }
 }
 
 /// Starts one invocation, in a task of its own: it does not end when the client goes.
@@ -145,17 +184,36 @@ pub(super) fn start(
     event: Bytes,
     callback: Callback<LocalOutcome>,
 ) {
-    log::platform::start(&request_id);
+    let run = run(
+        Arc::clone(server),
+        function,
+        request_id,
+        context,
+        event,
+        callback,
+    );
+    server.invocations.spawn_on(run, &server.runtime);
+}
+
+/// Runs one invocation, whose outcome goes to the callback.
+pub(super) fn run(
+    server: Arc<Server>,
+    function: Function,
+    request_id: String,
+    context: ContextBuilder,
+    event: Bytes,
+    callback: Callback<LocalOutcome>,
+) -> impl Future<Output = ()> + Send {
+    log::platform::start(&request_id, &context.members().function_version);
     let reply = Reply {
-        server: Arc::clone(server),
+        server,
         started: Instant::now(),
         request_id,
         callback,
     };
-    let invocation = async move {
+    async move {
         function.drive(Ok(event), context, reply).await;
-    };
-    server.invocations.spawn_on(invocation, &server.runtime);
+    }
 }
 
 /// Runs one invocation, and waits for its outcome. It does not end when the client goes.
@@ -260,12 +318,12 @@ impl Default for LocalOutcome {
 }
 
 impl LocalOutcome {
-    fn respond(self, request_id: &str, tail: Option<&log::Tail>) -> Response<Body> {
+    fn respond(self, request_id: &str, version: &str, tail: Option<&log::Tail>) -> Response<Body> {
         let failed = self.0.is_err();
         let body = self.0.unwrap_or_else(|error| error.to_json().into());
         let mut response = respond(StatusCode::OK, request_id, body);
         let headers = response.headers_mut();
-        set(headers, "x-amz-executed-version", "$LATEST");
+        set(headers, "x-amz-executed-version", version);
         if failed {
             set(headers, "x-amz-function-error", "Unhandled");
         }

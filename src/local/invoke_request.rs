@@ -7,7 +7,7 @@ use super::{
 };
 use axum::{
     body::{Body, HttpBody},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::{Bytes, BytesMut};
@@ -87,6 +87,18 @@ fn parse_client_context(text: &str) -> Result<Value, Refusal> {
         })
 }
 
+/// The region that a client signed its request for, in `AWS4-HMAC-SHA256
+/// Credential=ID/20250101/eu-west-1/lambda/aws4_request, ..`.
+pub(super) fn signed_region(headers: &HeaderMap) -> Option<&str> {
+    let signature = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (_, scope) = signature.split_once("Credential=")?;
+    let scope = scope.split(',').next().unwrap_or(scope);
+    let mut parts = scope.rsplit('/');
+    let (end, _service, region) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_region = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (end == "aws4_request" && !region.is_empty() && region.bytes().all(is_region)).then_some(region)
+}
+
 /// Reads the event, which has to be JSON. None at all is `{}`, as on Lambda.
 pub(super) async fn event(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
     let event = self::body(body, limits).await?;
@@ -139,4 +151,35 @@ pub(super) fn too_large() -> Refusal {
             "Request must be smaller than {EVENT_LIMIT} bytes for the InvokeFunction operation"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn the_region_is_that_of_the_signature() {
+        let region = |signature: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(signature));
+            signed_region(&headers).map(String::from)
+        };
+        for signature in [
+            "AWS4-HMAC-SHA256 Credential=AKID/20250101/eu-west-1/lambda/aws4_request, SignedHeaders=host, Signature=0",
+            "AWS4-HMAC-SHA256 Credential=a/b/20250101/eu-west-1/lambda/aws4_request",
+        ] {
+            assert_eq!(region(signature).as_deref(), Some("eu-west-1"));
+        }
+        for signature in [
+            "Bearer eu-west-1/lambda/aws4_request",
+            "AWS4-HMAC-SHA256 Credential=AKID/20250101/eu-west-1/lambda/other, Signature=0",
+            "AWS4-HMAC-SHA256 Credential=AKID/20250101/:x/lambda/aws4_request",
+            "AWS4-HMAC-SHA256 Credential=AKID/20250101//lambda/aws4_request",
+            "AWS4-HMAC-SHA256 Credential=aws4_request",
+        ] {
+            assert_eq!(region(signature), None, "{signature}");
+        }
+        assert_eq!(signed_region(&HeaderMap::new()), None);
+    }
 }

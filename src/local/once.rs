@@ -4,6 +4,7 @@ use super::{
     command::Source,
     configuration::{FunctionConfiguration, LocalSettings},
     event::check,
+    function_name::FunctionName,
     output::write,
 };
 use crate::{
@@ -52,7 +53,9 @@ pub(super) async fn once(
         }
     };
     let name = handler.as_deref().unwrap_or(program);
-    let context = FunctionConfiguration::read(settings)?.context(name, None).1;
+    let configuration = FunctionConfiguration::read(settings)?;
+    let function_name = FunctionName::of(name).placed_in(configuration.region(None));
+    let context = configuration.context(&function_name).1;
     let driven = function.drive(Ok(event), context, Print).await;
     Ok(driven.sent.unwrap_or(1))
 }

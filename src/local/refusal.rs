@@ -66,9 +66,15 @@ impl Refusal {
         )
     }
 
-    /// Of a function's name.
-    pub(super) fn name() -> Self {
-        Refusal::parameter("Function name or qualifier: expected letters, digits, -, _ and .")
+    /// The response to parameters that do not match AWS's patterns.
+    pub(super) fn validation(mistakes: &[String]) -> Self {
+        let (count, plural) = (mistakes.len(), if mistakes.len() == 1 { "" } else { "s" });
+        let mistakes = mistakes.join("; ");
+        Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "ValidationException",
+            format!("{count} validation error{plural} detected: {mistakes}"),
+        )
     }
 
     pub(super) fn no_function(message: impl Into<String>) -> Self {

@@ -15,14 +15,14 @@ pub(crate) struct Report<'a> {
 }
 
 /// An invocation begins.
-pub(crate) fn start(request_id: &str) {
+pub(crate) fn start(request_id: &str, version: &str) {
     match SETTINGS.format {
         Format::Text => text(
             request_id,
-            format!("START RequestId: {request_id} Version: $LATEST"),
+            format!("START RequestId: {request_id} Version: {version}"),
         ),
         Format::Json => {
-            let record = json!({ "requestId": request_id, "version": "$LATEST" });
+            let record = json!({ "requestId": request_id, "version": version });
             json(request_id, "platform.start", &record);
         }
     }
