@@ -248,6 +248,51 @@ async fn an_asynchronous_call_is_accepted_before_it_has_ended() {
 }
 
 #[tokio::test]
+async fn an_asynchronous_event_has_a_lower_limit() {
+    let server = LocalServer::serve(echo).await;
+    let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+    let call = |bytes| {
+        let call = server.call("f").header("X-Amz-Invocation-Type", "Event");
+        call.body(text(bytes))
+    };
+    let response = call(1024 * 1024).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let response = call(1024 * 1024 + 1).send().await.unwrap();
+    assert_eq!(
+        refusal(response, 413, "RequestEntityTooLargeException").await,
+        "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)"
+    );
+    let url = format!(
+        "http://{}/2014-11-13/functions/f/invoke-async",
+        server.address
+    );
+    let call = |bytes| Client::new().post(&url).body(text(bytes));
+    let response = call(256 * 1024).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let response = call(256 * 1024 + 1).send().await.unwrap();
+    refusal(response, 413, "RequestEntityTooLargeException").await;
+}
+
+#[tokio::test]
+async fn the_deprecated_invoke_async_works() {
+    let gate = Arc::<Gate>::default();
+    let server = gate.serve().await;
+    for end in ["", "/"] {
+        let path = format!("2014-11-13/functions/f:7/invoke-async{end}");
+        let url = format!("http://{}/{path}", server.address);
+        let response = Client::new().post(&url).body("7").send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        assert_eq!(response.text().await.unwrap(), r#"{"Status":202}"#);
+        gate.entered.notified().await;
+        gate.go.notify_one();
+        gate.ended.notified().await;
+        let response = Client::new().post(&url).body("{").send().await.unwrap();
+        refusal(response, 400, "InvalidRequestContentException").await;
+    }
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_dry_run_checks_and_does_not_invoke() {
     let server = LocalServer::serve(never_entered).await;
     let call = |body: &'static str| {
@@ -381,19 +426,18 @@ async fn the_region_is_that_of_the_signature() {
 #[tokio::test]
 async fn a_client_context_that_is_none_is_refused() {
     let server = LocalServer::serve(about).await;
+    const EXPECTED: &str = "Client context must be a valid Base64-encoded JSON object.";
+    let long = "e".repeat(3_584);
     for (context, message) in [
-        (
-            "%%%".to_owned(),
-            "Client context must be a valid Base64-encoded JSON object.",
-        ),
-        (
-            "bm8ganNvbg==".to_owned(),
-            "Client context must be a valid Base64-encoded JSON object.",
-        ),
-        (
-            "e".repeat(3_584),
-            "Client context must be no longer than 3583 bytes.",
-        ),
+        ("%%%", EXPECTED),
+        // no json
+        ("bm8ganNvbg==", EXPECTED),
+        // ["custom"], 17, true and null
+        ("WyJjdXN0b20iXQ==", EXPECTED),
+        ("MTc=", EXPECTED),
+        ("dHJ1ZQ==", EXPECTED),
+        ("bnVsbA==", EXPECTED),
+        (&long, "Client context must be no longer than 3583 bytes."),
     ] {
         let response = server
             .call("f")

@@ -4,7 +4,7 @@ use super::{
     configuration::{FunctionConfiguration, new_id},
     function_name::FunctionName,
     invoke_request::{self, InvocationType, InvokeHeaders},
-    limits::{Limits, RESPONSE_LIMIT},
+    limits::{EVENT_INVOCATION, INVOKE_ASYNC, Limits, RESPONSE_LIMIT},
     origin::OriginCheck,
     refusal::{Refusal, respond, set},
     routes::Routes,
@@ -80,6 +80,32 @@ pub(super) async fn invoke(
     }
 }
 
+/// `InvokeAsync`, which AWS has replaced by `Invoke` with the type `Event`.
+pub(super) async fn invoke_async(
+    State(server): State<Arc<Server>>,
+    path: Result<Path<String>, PathRejection>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let name = match path {
+        Ok(Path(name)) => name,
+        Err(mistake) => return Refusal::parameter(mistake.to_string()).respond(&new_id()),
+    };
+    let (parts, body) = request.into_parts();
+    let call = match Call::find(&server, &name, None, &parts.headers) {
+        Ok(call) => call,
+        Err(refusal) => return refusal.respond(&new_id()),
+    };
+    let request_id = call.request_id.clone();
+    let event = invoke_request::event(body, &server.limits, Some(INVOKE_ASYNC)).await;
+    match event.and_then(|event| server.has_room().map(|()| event)) {
+        Ok(event) => {
+            call.start_asynchronous(&server, event);
+            respond(StatusCode::ACCEPTED, &request_id, r#"{"Status":202}"#)
+        }
+        Err(refusal) => refusal.respond(&request_id),
+    }
+}
+
 /// A call of a function that there is.
 struct Call<'a> {
     named: FunctionName<'a>,
@@ -123,7 +149,9 @@ impl<'a> Call<'a> {
             tenant_id,
             xray_trace_id,
         } = InvokeHeaders::parse(headers)?;
-        let event = invoke_request::event(body, &server.limits).await?;
+        let is_event = invocation_type == InvocationType::Event;
+        let limit = is_event.then_some(EVENT_INVOCATION);
+        let event = invoke_request::event(body, &server.limits, limit).await?;
         server.has_room()?;
         let request_id = self.request_id.clone();
         if invocation_type == InvocationType::DryRun {
@@ -134,7 +162,7 @@ impl<'a> Call<'a> {
             members.tenant_id = tenant_id;
             members.xray_trace_id = xray_trace_id;
         });
-        if invocation_type == InvocationType::Event {
+        if is_event {
             self.start_asynchronous(server, event);
             return Ok(respond(StatusCode::ACCEPTED, &request_id, ""));
         }

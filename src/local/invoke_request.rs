@@ -2,7 +2,7 @@
 
 use super::{
     event::check,
-    limits::{DRAINED, EVENT_LIMIT, Limits},
+    limits::{DRAINED, EVENT_LIMIT, Limits, PayloadLimit},
     refusal::Refusal,
 };
 use axum::{
@@ -11,7 +11,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::{Bytes, BytesMut};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::{future::poll_fn, pin::pin};
 use tokio::time::{Instant, timeout_at};
 
@@ -81,7 +81,8 @@ fn parse_client_context(text: &str) -> Result<Value, Refusal> {
         return Err(Refusal::content(message));
     }
     let json = BASE64.decode(text).ok();
-    json.and_then(|json| serde_json::from_slice(&json).ok())
+    json.and_then(|json| serde_json::from_slice::<Map<_, _>>(&json).ok())
+        .map(Value::Object)
         .ok_or_else(|| {
             Refusal::content("Client context must be a valid Base64-encoded JSON object.")
         })
@@ -99,9 +100,22 @@ pub(super) fn signed_region(headers: &HeaderMap) -> Option<&str> {
     (end == "aws4_request" && !region.is_empty() && region.bytes().all(is_region)).then_some(region)
 }
 
-/// Reads the event, which has to be JSON. None at all is `{}`, as on Lambda.
-pub(super) async fn event(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
+/// Reads the event, which has to be JSON. None at all is `{}`, as on Lambda. An asynchronous
+/// operation has a lower limit.
+pub(super) async fn event(
+    body: Body,
+    limits: &Limits,
+    asynchronous: Option<PayloadLimit>,
+) -> Result<Bytes, Refusal> {
     let event = self::body(body, limits).await?;
+    if let Some(PayloadLimit { bytes, of }) = asynchronous {
+        let size = event.len();
+        if size > bytes {
+            let message =
+                format!("{size} byte payload is too large for {of} (limit {bytes} bytes)");
+            return Err(payload_too_large(message));
+        }
+    }
     if event.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
@@ -144,13 +158,14 @@ pub(super) async fn body(body: Body, limits: &Limits) -> Result<Bytes, Refusal> 
 }
 
 pub(super) fn too_large() -> Refusal {
-    Refusal::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "RequestEntityTooLargeException",
-        format!(
-            "Request must be smaller than {EVENT_LIMIT} bytes for the InvokeFunction operation"
-        ),
-    )
+    payload_too_large(format!(
+        "Request must be smaller than {EVENT_LIMIT} bytes for the InvokeFunction operation"
+    ))
+}
+
+fn payload_too_large(message: String) -> Refusal {
+    let status = StatusCode::PAYLOAD_TOO_LARGE;
+    Refusal::new(status, "RequestEntityTooLargeException", message)
 }
 
 #[cfg(test)]

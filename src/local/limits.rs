@@ -5,6 +5,26 @@ use std::time::Duration;
 /// How much Lambda takes for an event.
 pub(super) const EVENT_LIMIT: usize = 6 * 1024 * 1024;
 
+/// How much an asynchronous operation takes for an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PayloadLimit {
+    pub(super) bytes: usize,
+    /// The operation, as the error message names it.
+    pub(super) of: &'static str,
+}
+
+/// `Invoke` with `X-Amz-Invocation-Type: Event`.
+pub(super) const EVENT_INVOCATION: PayloadLimit = PayloadLimit {
+    bytes: 1024 * 1024,
+    of: "the Event invocation type",
+};
+
+/// `InvokeAsync`, whose limit was not raised.
+pub(super) const INVOKE_ASYNC: PayloadLimit = PayloadLimit {
+    bytes: 256 * 1024,
+    of: "the InvokeAsync operation",
+};
+
 /// How much Lambda takes for a response: AWS's error message names 100 bytes more than for an event.
 pub(super) const RESPONSE_LIMIT: usize = EVENT_LIMIT + 100;
 

@@ -4,7 +4,7 @@ use super::{
     configuration::{FunctionConfiguration, LocalSettings, new_id},
     connection, function_url, gateway,
     host::OwnHosts,
-    invoke::{Server, invoke},
+    invoke::{Server, invoke, invoke_async},
     origin::OriginCheck,
     refusal::{Refusal, set},
 };
@@ -116,8 +116,12 @@ fn app(server: Arc<Server>) -> Router {
     let refuse = |status, error_type| async move {
         Refusal::new(status, error_type, EXPECTED).respond(&new_id())
     };
+    // Clients of before 2023 end it with a slash.
+    const INVOKE_ASYNC: &str = "/2014-11-13/functions/{name}/invoke-async";
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
+        .route(INVOKE_ASYNC, post(invoke_async))
+        .route(&format!("{INVOKE_ASYNC}/"), post(invoke_async))
         .method_not_allowed_fallback(move || {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowedException")
         })
