@@ -735,6 +735,64 @@ async fn the_routes_of_the_command_line_are_listed_and_served() {
 }
 
 #[tokio::test]
+async fn a_failed_event_is_retried_and_its_record_is_printed() {
+    // The end of the server ends the pauses between the attempts.
+    let arguments = ["--retry", "--listen", "127.0.0.1:0"];
+    let mut hello = Process::spawn(example("hello").args(arguments));
+    let mut stdout = hello.stdout().lines();
+    let line = stdout.next().unwrap().unwrap();
+    let url = line.strip_prefix("hello listens on ").unwrap();
+    let arn = "arn:aws:lambda:us-east-1:222233334444:function:hello";
+    let path = format!("{url}/2015-03-31/functions/{arn}:12/invocations");
+    let call = Client::new()
+        .post(&path)
+        .header("X-Amz-Invocation-Type", "Event");
+    let response = call.body(r#"{ "shop": 7 }"#).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let id = header(&response, "x-amzn-requestid").to_owned();
+    let (log, record) = tokio::task::spawn_blocking(move || {
+        hello.wait_for("attempt 2 of 3 follows in 1s");
+        hello.signal("TERM");
+        let (log, code) = hello.end();
+        assert_eq!(code, Some(0));
+        (log, stdout.map(Result::unwrap).last().unwrap())
+    })
+    .await
+    .unwrap();
+    let start = format!("START RequestId: {id} Version: 12");
+    assert_eq!(log.matches(&start).count(), 3, "{log}");
+    let failed = format!("{id}\tERROR\tthe asynchronous invocation failed 3 times: ");
+    assert_eq!(log.matches(&failed).count(), 1, "{log}");
+
+    let mut record: Value = serde_json::from_str(&record).unwrap();
+    let timestamp = record["timestamp"].take();
+    let timestamp = timestamp.as_str().unwrap();
+    assert_eq!((timestamp.len(), timestamp.ends_with('Z')), (24, true));
+    let expected = json!({
+        "version": "1.0",
+        "timestamp": null,
+        "requestContext": {
+            "requestId": id,
+            "functionArn": format!("{arn}:12"),
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": { "shop": 7 },
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "12",
+            "functionError": "Unhandled",
+        },
+        "responsePayload": {
+            "errorType": "string",
+            "errorMessage": "name is missing",
+            "trace": [],
+        },
+    });
+    assert_eq!(record.to_string(), expected.to_string());
+}
+
+#[tokio::test]
 async fn a_taken_address_is_told_with_the_way_out() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();

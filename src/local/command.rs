@@ -26,6 +26,8 @@ pub(super) enum Command {
         /// The hosts that requests may name as well.
         hosts: Vec<Host>,
         routes: LocalRoutes,
+        /// Whether asynchronous invocations that fail are retried.
+        retry: bool,
     },
 }
 
@@ -64,7 +66,7 @@ pub(super) fn program(argument: Option<OsString>) -> String {
 pub(super) fn help(program: &str) -> String {
     format!(
         "Usage: {program} [--handler NAME] [EVENT.json | -]
-       {program} [--listen ADDR] [--allow-host NAME] [ROUTES]
+       {program} [--listen ADDR] [--allow-host NAME] [--retry] [ROUTES]
 
   EVENT.json     invoke once with this event; print the response, or the failure
                  as JSON on stderr with exit code 1
@@ -79,6 +81,9 @@ pub(super) fn help(program: &str) -> String {
                  name; may be repeated. Localhost, the address or name of --listen
                  and, at 0.0.0.0, any address are always taken; another name is
                  refused, since its owner could let web pages call (DNS rebinding)
+  --retry        run an asynchronous invocation (`Event`) that fails twice more, as
+                 AWS does, after pauses of 1 and 2 seconds, not minutes; then print
+                 the record that AWS sends to the on-failure destination
   --help         print this
 
 Without an argument: --listen {DEFAULT}
@@ -123,7 +128,7 @@ Environment:
 /// Reads the arguments behind the program's name.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut arguments = arguments.into_iter();
-    let (mut handler, mut command) = (None, None);
+    let (mut handler, mut command, mut retry) = (None, None, false);
     let (mut hosts, mut routes) = (Vec::new(), LocalRoutes::new());
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy();
@@ -140,6 +145,11 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         };
         let next = match option {
             "--help" | "-h" => Command::Help,
+            "--retry" if text == option => {
+                retry = true;
+                continue;
+            }
+            "--retry" => return Err(format!("`{text}`: `--retry` expects no value")),
             "--handler" => {
                 handler = Some(value("the name of an exported handler")?);
                 continue;
@@ -196,12 +206,15 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         }
     }
     routes.parse()?;
-    match (command.unwrap_or(listen_at(None)), handler) {
+    match (command.unwrap_or_else(|| listen_at(None)), handler) {
         (Command::Once { .. }, _) if routes != LocalRoutes::new() => {
             Err("a route expects the server, and an event file expects none".into())
         }
         (Command::Once { .. }, _) if !hosts.is_empty() => {
             Err("`--allow-host` expects no event: it is an option of the server".into())
+        }
+        (Command::Once { .. }, _) if retry => {
+            Err("`--retry` expects no event: the server retries asynchronous invocations".into())
         }
         (Command::Once { source, .. }, handler) => Ok(Command::Once { source, handler }),
         (Command::Listen { .. }, Some(_)) => {
@@ -211,6 +224,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             address,
             hosts,
             routes,
+            retry,
         }),
         (Command::Help, _) => Ok(Command::Help),
     }
@@ -228,6 +242,7 @@ fn listen_at(address: Option<String>) -> Command {
         address,
         hosts: Vec::new(),
         routes: LocalRoutes::new(),
+        retry: false,
     }
 }
 
@@ -260,6 +275,10 @@ mod tests {
         let listen = |address: &str| Ok(listen_at(Some(address.into())));
         let file = |path: &str| Ok(once(Source::File(path.into())));
         assert_eq!(parsed(&[]), Ok(listen_at(None)));
+        for arguments in [["--retry"].as_slice(), &["--listen=h:1", "--retry"]] {
+            let retried = parsed(arguments);
+            assert!(matches!(retried, Ok(Command::Listen { retry: true, .. })));
+        }
         assert_eq!(parsed(&["--listen", "127.0.0.1:0"]), listen("127.0.0.1:0"));
         assert_eq!(parsed(&["--listen=[::1]:80"]), listen("[::1]:80"));
         assert_eq!(parsed(&["-"]), Ok(once(Source::Stdin)));
@@ -279,6 +298,7 @@ mod tests {
                 address: address.map(String::from),
                 hosts: names.collect(),
                 routes: LocalRoutes::new(),
+                retry: false,
             })
         };
         assert_eq!(
@@ -319,7 +339,8 @@ mod tests {
             Ok(Command::Listen {
                 address,
                 hosts: Vec::new(),
-                routes
+                routes,
+                retry: false
             })
         );
     }
@@ -341,6 +362,8 @@ mod tests {
                 "`a:1`: expected a host name without a port",
             ),
             (&["--allow-host", "a", "-"], "expects no event"),
+            (&["--retry", "-"], "expects no event"),
+            (&["--retry=1"], "expects no value"),
             (&["--help", "me"], "unexpected argument `me`"),
             (&["--rest"], "expects a route"),
             (&["--rest", "clients"], "expected a route such as"),

@@ -18,6 +18,8 @@ pub(crate) struct LocalSettings {
     /// The hosts that requests may name, beside localhost and the address that the server listens on.
     pub(crate) hosts: Vec<Host>,
     pub(crate) routes: LocalRoutes,
+    /// Whether asynchronous invocations that fail are retried.
+    pub(crate) retry: bool,
 }
 
 /// The function's settings, as Lambda would have them.

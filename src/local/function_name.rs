@@ -137,6 +137,11 @@ impl<'a> FunctionName<'a> {
         }
     }
 
+    /// The ARN of the version that runs.
+    pub(super) fn version_arn(&self) -> String {
+        format!("{}:{}", self.unqualified_arn(), self.version())
+    }
+
     fn unqualified_arn(&self) -> String {
         let region = self.region.unwrap_or(DEFAULT_REGION);
         let partition = self.partition.unwrap_or_else(|| partition_of(region));

@@ -1,6 +1,7 @@
 //! The Invoke API.
 
 use super::{
+    asynchronous::{Asynchronous, Retries},
     configuration::{FunctionConfiguration, new_id},
     function_name::FunctionName,
     invoke_request::{self, InvocationType, InvokeHeaders},
@@ -43,6 +44,7 @@ pub(super) struct Server {
     pub(super) runtime: Handle,
     /// The invocations under way, which outlive the connections that asked for them.
     pub(super) invocations: TaskTracker,
+    pub(super) retries: Retries,
 }
 
 #[derive(Deserialize)]
@@ -190,16 +192,15 @@ impl<'a> Call<'a> {
         Ok(outcome.respond(&request_id, version, tail.as_ref()))
     }
 
-    /// Starts an invocation that nobody waits for.
     fn start_asynchronous(self, server: &Arc<Server>, event: Bytes) {
-        start(
-            server,
-            self.function,
-            self.request_id,
-            self.context,
+        let invocation = Asynchronous {
+            version_arn: self.named.version_arn(),
+            function: self.function,
+            request_id: self.request_id,
+            context: self.context,
             event,
-            callback().0,
-        );
+        };
+        invocation.start(server);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is served: the Invoke API, and function URLs.
 
 use super::{
+    asynchronous::Retries,
     configuration::{FunctionConfiguration, LocalSettings, new_id},
     connection, function_url, gateway,
     host::OwnHosts,
@@ -51,6 +52,7 @@ pub(crate) async fn serve(
     }
     let routes = settings.routes.parse().map_err(IntoError::into_error)?;
     routes.check(&functions).map_err(IntoError::into_error)?;
+    let stopping = CancellationToken::new();
     let server = Arc::new(Server {
         functions,
         routes,
@@ -59,8 +61,11 @@ pub(crate) async fn serve(
         limits: Arc::default(),
         runtime: Handle::current(),
         invocations: TaskTracker::new(),
+        retries: Retries {
+            enabled: settings.retry,
+            stopping: stopping.clone(),
+        },
     });
-    let stopping = CancellationToken::new();
     // Whoever gives up waiting for the server stops it.
     let _stops = stopping.clone().drop_guard();
     let served = on_a_thread(listener.into_std()?, Arc::clone(&server), stopping.clone())?;

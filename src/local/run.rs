@@ -12,7 +12,7 @@ use std::{env, io, process};
 
 /// Runs the command line. A one-shot invocation exits the process.
 #[expect(clippy::exit, reason = "a command line ends with its exit code")]
-pub(crate) async fn run(functions: Functions, settings: LocalSettings) -> Result<()> {
+pub(crate) async fn run(functions: Functions, mut settings: LocalSettings) -> Result<()> {
     let (program, command) = {
         let mut arguments = env::args_os();
         (
@@ -26,8 +26,9 @@ pub(crate) async fn run(functions: Functions, settings: LocalSettings) -> Result
             address,
             hosts,
             routes,
+            retry,
         }) => {
-            let mut settings = settings;
+            settings.retry = retry;
             settings.hosts = hosts;
             settings.routes = settings.routes.and(routes);
             return listen(functions, settings, &program, address).await;

@@ -16,7 +16,7 @@ fn os_string(bytes: Vec<u8>) -> OsString {
 }
 
 fn argument(rng: &mut Rng) -> OsString {
-    const KNOWN: [&str; 24] = [
+    const KNOWN: [&str; 26] = [
         "--listen",
         "--handler",
         "--handler=other",
@@ -25,6 +25,8 @@ fn argument(rng: &mut Rng) -> OsString {
         "--allow-host=my-service",
         "--allow-host=my-service:80",
         "--help",
+        "--retry",
+        "--retry=1",
         "-h",
         "-",
         "--",
@@ -60,13 +62,14 @@ fn any_command_line_is_understood_or_says_what_was_expected() {
                 address,
                 hosts,
                 routes,
+                retry,
             }) => {
                 assert!(routes.parse().is_ok());
                 if let Some(address) = address {
                     let (_, port) = address.rsplit_once(':').expect("a port");
                     assert!(port.parse::<u16>().is_ok());
                 } else if routes == Default::default() {
-                    assert_eq!(arguments.is_empty(), hosts.is_empty());
+                    assert_eq!(arguments.is_empty(), hosts.is_empty() && !retry);
                 }
             }
             Ok(Command::Once { .. } | Command::Help) => assert!(!arguments.is_empty()),

@@ -5,7 +5,9 @@
 #[path = "raw.rs"]
 mod raw;
 
-use super::{FunctionConfiguration, LocalSettings, OriginCheck, OwnHosts, Server, app, connection};
+use super::{
+    FunctionConfiguration, LocalSettings, OriginCheck, OwnHosts, Retries, Server, app, connection,
+};
 use crate::{
     Bytes, Callback, Context, Error, Value,
     invocation::{Function, Functions, Handler},
@@ -42,6 +44,7 @@ impl LocalServer {
             limits: Arc::default(),
             runtime: Handle::current(),
             invocations: TaskTracker::new(),
+            retries: Retries::default(),
         });
         let (stop, limits) = (CancellationToken::new(), Arc::clone(&server.limits));
         let stopped = stop.clone().cancelled_owned();
