@@ -174,6 +174,89 @@ fn the_aws_cli_makes_asynchronous_calls_and_dry_runs() {
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
+fn the_aws_cli_names_a_version_an_alias_and_an_arn() {
+    let (server, folder) = (
+        LocalServer::start(&mut example("hello")),
+        Folder::new("cli_names"),
+    );
+    let arn = "arn:aws:lambda:eu-west-1:999988887777:function:f";
+    let qualified = format!("{arn}:12");
+    for (arguments, version) in [
+        (["--qualifier", "7"].as_slice(), "7"),
+        (&["--qualifier", "live"], "$LATEST"),
+        (&["--qualifier", "$LATEST.PUBLISHED"], "$LATEST.PUBLISHED"),
+        (&["--function-name", "f:7"], "7"),
+        (&["--function-name", "f:7", "--qualifier", "7"], "7"),
+        (&["--function-name", "999988887777:function:f"], "$LATEST"),
+        (&["--function-name", arn], "$LATEST"),
+        (&["--function-name", &qualified], "12"),
+    ] {
+        let payload = ["--payload", r#"{"name":"Ada"}"#, "--log-type", "Tail"];
+        let run = server.aws(&folder, &[arguments, &payload].concat());
+        let answer = printed(&run);
+        assert_eq!(answer["ExecutedVersion"], version, "of {arguments:?}");
+        assert!(folder.read("out.json").starts_with(r#"{"hello":"Ada","#));
+        let decode = &mut client("python");
+        let decode = decode.args(["-m", "base64", "-d"]);
+        let log = output(decode, answer["LogResult"].as_str().unwrap()).stdout;
+        let start = text(&log).lines().next().unwrap();
+        let end = format!(" Version: {version}");
+        assert!(start.ends_with(&end), "of {arguments:?}: {start}");
+    }
+    for (arguments, error) in [
+        (
+            ["--function-name", "f:7", "--qualifier", "8"].as_slice(),
+            "(InvalidParameterValueException) when calling the Invoke operation: The derived \
+             qualifier from the function name does not match the specified qualifier.",
+        ),
+        (
+            &["--qualifier", "v1.2"],
+            "(ValidationException) when calling the Invoke operation: 1 validation error detected",
+        ),
+        (
+            &["--function-name", arn, "--region", "eu-west-2"],
+            "(ResourceNotFoundException) when calling the Invoke operation: Functions from \
+             'eu-west-1' are not reachable in this region ('eu-west-2')",
+        ),
+    ] {
+        let run = server.aws(&folder, arguments);
+        assert!(!run.status.success());
+        let stderr = text(&run.stderr);
+        assert!(stderr.contains(error), "of {arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+#[ignore = "needs tests/live/python.sh"]
+fn a_failed_event_of_the_aws_cli_is_retried() {
+    let mut hello = Process::spawn(example("hello").args(["--retry", "--listen", "127.0.0.1:0"]));
+    let mut stdout = hello.stdout().lines();
+    let line = stdout.next().unwrap().unwrap();
+    let (_, url) = line.split_once(" listens on ").unwrap();
+    let folder = Folder::new("cli_retry");
+    let mut aws = client("aws");
+    aws.args(["lambda", "invoke", "--endpoint-url", url]);
+    aws.args(["--function-name", "f", "--qualifier", "live"]);
+    aws.args(["--invocation-type", "Event", "--payload", r#"{"shop":7}"#]);
+    let run = output(aws.arg(folder.path("out.json")), "");
+    assert_eq!(printed(&run), json!({ "StatusCode": 202 }));
+    hello.wait_for("attempt 3 of 3 follows in 2s");
+    hello.signal("TERM");
+    hello.end();
+    let record = stdout.map(Result::unwrap).last().unwrap();
+    let record: Value = serde_json::from_str(&record).unwrap();
+    let request = &record["requestContext"];
+    assert_eq!(request["condition"], "RetriesExhausted");
+    assert_eq!(request["approximateInvokeCount"], 3);
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:f:$LATEST";
+    assert_eq!(request["functionArn"], arn);
+    assert_eq!(record["requestPayload"], json!({ "shop": 7 }));
+    let message = &record["responsePayload"]["errorMessage"];
+    assert_eq!(message, "name is missing");
+}
+
+#[test]
+#[ignore = "needs tests/live/python.sh"]
 fn the_aws_cli_tells_why_a_payload_is_refused() {
     let (server, folder) = (
         LocalServer::start(&mut example("hello")),
@@ -264,15 +347,42 @@ answer = invoke({}, ClientContext=encoded, TenantId="tenant-1", Qualifier="live"
 same(json.loads(answer["Payload"]), {
     "client": client_context,
     "name": "f",
-    "arn": "arn:aws:lambda:us-east-1:123456789012:function:f:live",
+    "arn": "arn:aws:lambda:eu-west-1:123456789012:function:f:live",
     "tenant": "tenant-1",
 })
 
-for name in ["orders", "orders:7", "arn:aws:lambda:eu-west-1:123456789012:function:orders"]:
+arn = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
+other = "arn:aws:lambda:eu-west-1:999988887777:function:orders"
+for name, called in [
+    ("orders", arn),
+    ("function:orders", arn),
+    ("orders:7", arn + ":7"),
+    ("123456789012:orders:blue", arn + ":blue"),
+    (other, other),
+    (other + ":$LATEST", other + ":$LATEST"),
+]:
     answer = json.loads(invoke({}, name)["Payload"])
     same((answer["name"], answer["client"], answer["tenant"]), ("orders", None, None))
+    same(answer["arn"], called)
 
-for wrong in ["%%%", base64.b64encode(b"no json").decode()]:
+unchecked = boto3.client(
+    "lambda", endpoint_url=sys.argv[1], config=config.merge(Config(parameter_validation=False)))
+for name, kind, qualifier in [
+    ("orders!", "functionName", None),
+    ("arn:aws:sqs:eu-west-1:123456789012:orders", "functionName", None),
+    ("orders", "qualifier", "v1.2"),
+]:
+    try:
+        parameters = {"Qualifier": qualifier} if qualifier else {}
+        raise SystemExit(unchecked.invoke(FunctionName=name, **parameters))
+    except ClientError as error:
+        same(error.response["Error"]["Code"], "ValidationException")
+        message = error.response["Error"]["Message"]
+        value = qualifier or name
+        start = f"1 validation error detected: Value '{value}' at '{kind}' failed to satisfy "
+        assert message.startswith(start), message
+
+for wrong in ["%%%", *(base64.b64encode(text).decode() for text in [b"no json", b"[1]", b"7"])]:
     try:
         raise SystemExit(invoke({}, ClientContext=wrong))
     except client.exceptions.InvalidRequestContentException as error:
@@ -301,6 +411,30 @@ for size in [limit + 1, 2 * limit]:
             "Message": "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
         })
         same(error.response["ResponseMetadata"]["HTTPStatusCode"], 413)
+"#,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "needs tests/live/python.sh"]
+async fn boto3_sends_an_event_of_one_megabyte_and_no_more() {
+    let ignored = async |_: Value| Ok::<_, Error>(());
+    boto3(
+        &serve(ignored).await,
+        r#"
+limit = 1024 * 1024
+answer = invoke('"' + "x" * (limit - 2) + '"', InvocationType="Event")
+same(answer["StatusCode"], 202)
+try:
+    raise SystemExit(invoke('"' + "x" * (limit - 1) + '"', InvocationType="Event"))
+except ClientError as error:
+    same(error.response["Error"], {
+        "Code": "RequestEntityTooLargeException",
+        "Message": "1048577 byte payload is too large for the Event invocation type "
+                   "(limit 1048576 bytes)",
+    })
+    same(error.response["ResponseMetadata"]["HTTPStatusCode"], 413)
+same(client.invoke_async(FunctionName="f", InvokeArgs=b"{}")["Status"], 202)
 "#,
     );
 }
