@@ -16,15 +16,6 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::{io, pin::pin, sync::Arc, time::Duration};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
-
-/// Whether failed invocations are retried.
-#[derive(Debug, Default)]
-pub(super) struct Retries {
-    pub(super) enabled: bool,
-    /// Ends the pauses, so that nobody waits for them when the server stops.
-    pub(super) stopping: CancellationToken,
-}
 
 /// How often AWS runs an asynchronous invocation that fails.
 const ATTEMPTS: u32 = 3;
@@ -157,14 +148,17 @@ mod tests {
     use crate::{
         invocation::{Context, Functions},
         local::{
-            LocalSettings, configuration::FunctionConfiguration, host::OwnHosts, invoke::Server,
+            LocalSettings,
+            configuration::FunctionConfiguration,
+            host::OwnHosts,
+            invoke::{Retries, Server},
             origin::OriginCheck,
         },
     };
     use parking_lot::Mutex;
     use std::net::{Ipv4Addr, SocketAddr};
     use tokio::{runtime::Handle, time::Instant};
-    use tokio_util::task::TaskTracker;
+    use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
     /// The seconds at which a handler was entered that fails so many times.
     async fn entered(failures: usize, enabled: bool, stopped: bool) -> Vec<u64> {

@@ -1,11 +1,8 @@
-//! The Invoke API.
+//! The invocations of the local server.
 
 use super::{
-    asynchronous::{Asynchronous, Retries},
-    configuration::{FunctionConfiguration, new_id},
-    function_name::FunctionName,
-    invoke_request::{self, InvocationType, InvokeHeaders},
-    limits::{EVENT_INVOCATION, INVOKE_ASYNC, Limits, RESPONSE_LIMIT},
+    configuration::FunctionConfiguration,
+    limits::{Limits, RESPONSE_LIMIT},
     origin::OriginCheck,
     refusal::{Refusal, respond, set},
     routes::Routes,
@@ -18,18 +15,13 @@ use crate::{
 };
 use axum::{
     body::Body,
-    extract::{
-        Path, Query, State,
-        rejection::{PathRejection, QueryRejection},
-    },
-    http::{HeaderMap, Request, Response, StatusCode},
+    http::{Response, StatusCode},
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
-use serde::Deserialize;
 use std::{future::Future, sync::Arc};
 use tokio::{runtime::Handle, time::Instant};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Span;
 
 /// What the server's invocations share.
@@ -47,161 +39,12 @@ pub(super) struct Server {
     pub(super) retries: Retries,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Qualifier {
-    #[serde(rename = "Qualifier")]
-    qualifier: Option<String>,
-}
-
-/// `Invoke`.
-pub(super) async fn invoke(
-    State(server): State<Arc<Server>>,
-    path: Result<Path<String>, PathRejection>,
-    query: Result<Query<Qualifier>, QueryRejection>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let named = path
-        .map_err(|error| error.to_string())
-        .and_then(|Path(name)| {
-            let Query(query) = query.map_err(|error| error.to_string())?;
-            Ok((name, query.qualifier))
-        });
-    let (name, qualifier) = match named {
-        Ok(named) => named,
-        Err(mistake) => return Refusal::parameter(mistake).respond(&new_id()),
-    };
-    let (parts, body) = request.into_parts();
-    let call = match Call::find(&server, &name, qualifier.as_deref(), &parts.headers) {
-        Ok(call) => call,
-        Err(refusal) => return refusal.respond(&new_id()),
-    };
-    let request_id = call.request_id.clone();
-    match call.accept(&server, &parts.headers, body).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.respond(&request_id),
-    }
-}
-
-/// `InvokeAsync`, which AWS has replaced by `Invoke` with the type `Event`.
-pub(super) async fn invoke_async(
-    State(server): State<Arc<Server>>,
-    path: Result<Path<String>, PathRejection>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let name = match path {
-        Ok(Path(name)) => name,
-        Err(mistake) => return Refusal::parameter(mistake.to_string()).respond(&new_id()),
-    };
-    let (parts, body) = request.into_parts();
-    let call = match Call::find(&server, &name, None, &parts.headers) {
-        Ok(call) => call,
-        Err(refusal) => return refusal.respond(&new_id()),
-    };
-    let request_id = call.request_id.clone();
-    let event = invoke_request::event(body, &server.limits, Some(INVOKE_ASYNC)).await;
-    match event.and_then(|event| server.has_room().map(|()| event)) {
-        Ok(event) => {
-            call.start_asynchronous(&server, event);
-            respond(StatusCode::ACCEPTED, &request_id, r#"{"Status":202}"#)
-        }
-        Err(refusal) => refusal.respond(&request_id),
-    }
-}
-
-/// A call of a function that there is.
-struct Call<'a> {
-    named: FunctionName<'a>,
-    function: Function,
-    request_id: String,
-    context: ContextBuilder,
-}
-
-impl<'a> Call<'a> {
-    fn find(
-        server: &'a Server,
-        name: &'a str,
-        qualifier: Option<&'a str>,
-        headers: &'a HeaderMap,
-    ) -> Result<Self, Refusal> {
-        let signed_for = invoke_request::signed_region(headers);
-        let region = server.configuration.region(signed_for);
-        let named = FunctionName::parse(name, qualifier)?.in_region(region)?;
-        let function = server.functions.named(named.name);
-        let function = function
-            .map_err(|mistake| Refusal::no_function(format!("{}: {mistake}", named.not_found())))?;
-        let (request_id, context) = server.configuration.context(&named);
-        Ok(Call {
-            named,
-            function: function.clone(),
-            request_id,
-            context,
-        })
-    }
-
-    async fn accept(
-        mut self,
-        server: &Arc<Server>,
-        headers: &HeaderMap,
-        body: Body,
-    ) -> Result<Response<Body>, Refusal> {
-        let InvokeHeaders {
-            invocation_type,
-            log_tail,
-            client_context,
-            tenant_id,
-            xray_trace_id,
-        } = InvokeHeaders::parse(headers)?;
-        let is_event = invocation_type == InvocationType::Event;
-        let limit = is_event.then_some(EVENT_INVOCATION);
-        let event = invoke_request::event(body, &server.limits, limit).await?;
-        server.has_room()?;
-        let request_id = self.request_id.clone();
-        if invocation_type == InvocationType::DryRun {
-            return Ok(respond(StatusCode::NO_CONTENT, &request_id, ""));
-        }
-        self.context = self.context.optional(|members| {
-            members.client_context = client_context;
-            members.tenant_id = tenant_id;
-            members.xray_trace_id = xray_trace_id;
-        });
-        if is_event {
-            self.start_asynchronous(server, event);
-            return Ok(respond(StatusCode::ACCEPTED, &request_id, ""));
-        }
-        let tail = log_tail.then(|| log::Tail::of(&request_id));
-        let version = self.named.version();
-        let (callback, completion) = callback();
-        start(
-            server,
-            self.function,
-            self.request_id,
-            self.context,
-            event,
-            callback,
-        );
-        let outcome = completion
-            .await
-            .map(Option::unwrap_or_default)
-            .map_err(|error| {
-                Refusal::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "ServiceException",
-                    error.to_string(),
-                )
-            })?;
-        Ok(outcome.respond(&request_id, version, tail.as_ref()))
-    }
-
-    fn start_asynchronous(self, server: &Arc<Server>, event: Bytes) {
-        let invocation = Asynchronous {
-            version_arn: self.named.version_arn(),
-            function: self.function,
-            request_id: self.request_id,
-            context: self.context,
-            event,
-        };
-        invocation.start(server);
-    }
+/// Whether failed asynchronous invocations are retried.
+#[derive(Debug, Default)]
+pub(super) struct Retries {
+    pub(super) enabled: bool,
+    /// Ends the pauses, so that nobody waits for them when the server stops.
+    pub(super) stopping: CancellationToken,
 }
 
 /// Starts one invocation, in a task of its own: it does not end when the client goes.
@@ -347,7 +190,12 @@ impl Default for LocalOutcome {
 }
 
 impl LocalOutcome {
-    fn respond(self, request_id: &str, version: &str, tail: Option<&log::Tail>) -> Response<Body> {
+    pub(super) fn respond(
+        self,
+        request_id: &str,
+        version: &str,
+        tail: Option<&log::Tail>,
+    ) -> Response<Body> {
         let failed = self.0.is_err();
         let body = self.0.unwrap_or_else(|error| error.to_json().into());
         let mut response = respond(StatusCode::OK, request_id, body);

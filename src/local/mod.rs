@@ -1,5 +1,6 @@
 //! Running a function locally: its own command line, and a server that speaks the Invoke API.
 
+mod api;
 mod asynchronous;
 mod command;
 mod configuration;

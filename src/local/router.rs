@@ -1,11 +1,11 @@
 //! What is served: the Invoke API, and function URLs.
 
 use super::{
-    asynchronous::Retries,
+    api::{invoke, invoke_async},
     configuration::{FunctionConfiguration, LocalSettings, new_id},
     connection, function_url, gateway,
     host::OwnHosts,
-    invoke::{Server, invoke, invoke_async},
+    invoke::{Retries, Server},
     origin::OriginCheck,
     refusal::{Refusal, set},
 };
