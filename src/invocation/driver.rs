@@ -27,6 +27,8 @@ pub(crate) struct Driven<T> {
         allow(dead_code, reason = "only Lambda has workers")
     )]
     pub(crate) by_watchdog: bool,
+    /// Whether a success waited for the tasks.
+    pub(crate) deferred: bool,
     pub(crate) duplicate_signals: Vec<DuplicateSignal>,
     pub(crate) duplicate_signal_count: usize,
     /// What goes on beside the next invocation.
@@ -99,6 +101,7 @@ async fn drive_on<S: Sink>(mut running: Running, sink: S) -> Driven<S::Sent> {
     Driven {
         sent,
         by_watchdog: running.invocation.is_answered_by(AnsweredBy::Watchdog),
+        deferred: running.was_deferred,
         duplicate_signals,
         duplicate_signal_count,
         unfinished_tasks,
@@ -119,6 +122,7 @@ async fn failed_by_a_layer<S: Sink>(
     Driven {
         sent,
         by_watchdog: invocation.is_answered_by(AnsweredBy::Watchdog),
+        deferred: false,
         duplicate_signals: vec![],
         duplicate_signal_count: 0,
         unfinished_tasks: vec![],

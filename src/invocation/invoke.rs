@@ -41,6 +41,8 @@ use tracing::Span;
 pub struct Outcome {
     /// The response, or the error.
     pub result: Result<Value>,
+    /// Whether a success was deferred until the tasks finished: in Node, until the event loop was empty.
+    pub deferred: bool,
     /// The signals that came after the first one, which changed nothing: up to 16 of them.
     pub duplicate_signals: Vec<DuplicateSignal>,
     /// How many of them there were in all.
@@ -102,6 +104,7 @@ pub(crate) async fn in_process(
     let parse = |body: Bytes| Ok(serde_json::from_slice(&body)?);
     Outcome {
         result: sent(driven.sent).and_then(parse),
+        deferred: driven.deferred,
         duplicate_signals: driven.duplicate_signals,
         duplicate_signal_count: driven.duplicate_signal_count,
         unfinished_tasks: driven.unfinished_tasks,
@@ -164,6 +167,7 @@ impl Outcome {
     pub(crate) fn failed(error: Error) -> Self {
         Outcome {
             result: Err(error),
+            deferred: false,
             duplicate_signals: vec![],
             duplicate_signal_count: 0,
             unfinished_tasks: vec![],

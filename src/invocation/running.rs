@@ -35,6 +35,8 @@ pub(super) struct Running {
     failed: Option<Error>,
     /// The body of a success that waits for the tasks.
     deferred: Option<Bytes>,
+    /// Whether there was one.
+    pub(super) was_deferred: bool,
     /// Whether the event loop is still to be polled.
     left: Left,
 }
@@ -71,6 +73,7 @@ impl Running {
             settings,
             failed,
             deferred: None,
+            was_deferred: false,
             left: Left::Tasks,
         }
     }
@@ -229,6 +232,7 @@ impl Running {
                     return Some(Ok(body));
                 }
                 self.deferred = Some(body);
+                self.was_deferred = true;
                 None
             }
         }
