@@ -175,6 +175,7 @@
 //! | `lambda` | [`run`](fn@run) on AWS Lambda, by the API client of the official `lambda_runtime`, whose layers fit; handlers as tower services | yes |
 //! | `local` | [`run`](fn@run) locally: the command line and the Invoke API | yes |
 //! | `aws-sdk` | errors of the AWS SDK for Rust have the names that they have in Node: see [`aws_sdk`] | no |
+//! | `parity` | [`parity::compare`]: a port beside its original on Node, also as the option `--against` | no |
 //! | `graceful-shutdown` | [`Runtime::on_shutdown`]: a hook before the process ends | no |
 //!
 //! Without any the core remains, and no HTTP crate: handlers run by [`invoke`](fn@invoke) and
@@ -189,7 +190,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // What a feature brings is linked to where it is there; the documentation of all has each link.
 #![cfg_attr(
-    not(all(feature = "aws-sdk", feature = "graceful-shutdown", feature = "local")),
+    not(all(
+        feature = "aws-sdk",
+        feature = "graceful-shutdown",
+        feature = "local",
+        feature = "parity"
+    )),
     allow(
         rustdoc::broken_intra_doc_links,
         reason = "the pages name what other features bring"
@@ -257,6 +263,9 @@ mod local;
 #[cfg(any(feature = "lambda", feature = "local"))]
 mod log;
 mod panic_place;
+#[cfg(feature = "parity")]
+#[doc = include_str!("docs/parity.md")]
+pub mod parity;
 mod run;
 mod runtime;
 mod text;

@@ -1,11 +1,15 @@
 //! Decides where the handlers of a program run: on Lambda or locally.
 
+#[cfg(feature = "parity")]
+use crate::invocation::Functions;
 #[cfg(feature = "lambda")]
 use crate::lambda;
 #[cfg(feature = "local")]
 use crate::local;
 #[cfg(any(feature = "lambda", feature = "local"))]
 use crate::log;
+#[cfg(feature = "parity")]
+use crate::parity::Against;
 use crate::{
     error::{Error, Result},
     guard::Guarded,
@@ -137,6 +141,10 @@ impl Runtime {
             }
             return lambda::run(&self.functions, &self.snapstart).await;
         }
+        #[cfg(feature = "parity")]
+        if let Some(asked) = Against::parse(std::env::args_os().skip(1)) {
+            return against(asked, &self.functions, &self.local).await;
+        }
         #[cfg(feature = "local")]
         let ran = local::run(self.functions, self.local).await;
         #[cfg(all(feature = "local", feature = "graceful-shutdown"))]
@@ -207,6 +215,29 @@ async fn run_hooks(hooks: Vec<Shutdown>) {
             tracing::error!("a shutdown hook panicked: {message}");
         }
     }
+}
+
+/// Compares the port with its original, as the command line says, and ends the process.
+#[cfg(feature = "parity")]
+#[expect(clippy::exit, reason = "a command line ends with its exit code")]
+async fn against(
+    asked: Result<Against, String>,
+    functions: &Functions,
+    settings: &local::LocalSettings,
+) -> Result<()> {
+    let code = match asked {
+        Ok(against) => {
+            let configuration = local::FunctionConfiguration::read(settings)?;
+            let context = |name: &str| configuration.context_of(name);
+            against.run(functions, context).await
+        }
+        Err(mistake) => {
+            use std::io::Write;
+            let _ = writeln!(std::io::stderr(), "{mistake}");
+            2
+        }
+    };
+    std::process::exit(code)
 }
 
 #[cfg(feature = "lambda")]

@@ -24,7 +24,7 @@ pub(crate) struct LocalSettings {
 
 /// The function's settings, as Lambda would have them.
 #[derive(Clone, Debug)]
-pub(super) struct FunctionConfiguration {
+pub(crate) struct FunctionConfiguration {
     timeout: Duration,
     memory: String,
     /// The region of the server, if the environment names one.
@@ -34,7 +34,7 @@ pub(super) struct FunctionConfiguration {
 
 impl FunctionConfiguration {
     /// What the environment says, and the program where that says nothing.
-    pub(super) fn read(settings: &LocalSettings) -> Result<Self> {
+    pub(crate) fn read(settings: &LocalSettings) -> Result<Self> {
         let region = env::var("AWS_REGION").or_else(|_| env::var("AWS_DEFAULT_REGION"));
         // The date of 2026-11-25T19:03:58Z.
         let now = humantime::format_rfc3339_seconds(clock::now()).to_string();
@@ -60,6 +60,13 @@ impl FunctionConfiguration {
     pub(super) fn region<'a>(&'a self, signed_for: Option<&'a str>) -> &'a str {
         let own = self.region.as_deref();
         own.or(signed_for).unwrap_or(DEFAULT_REGION)
+    }
+
+    /// The context of an invocation of a function that is not called over HTTP.
+    #[cfg(feature = "parity")]
+    pub(crate) fn context_of(&self, name: &str) -> ContextBuilder {
+        self.context(&FunctionName::of(name).placed_in(self.region(None)))
+            .1
     }
 
     /// A new request id, and the context of its invocation.

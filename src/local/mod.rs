@@ -22,6 +22,8 @@ mod router;
 mod routes;
 mod run;
 
+#[cfg(feature = "parity")]
+pub(crate) use configuration::FunctionConfiguration;
 pub(crate) use configuration::LocalSettings;
 pub(crate) use router::serve;
 pub use routes::LocalRoutes;

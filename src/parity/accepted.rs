@@ -1,0 +1,121 @@
+//! The differences that the user accepts, in a file beside the events.
+
+use super::compare::Difference;
+use crate::error::{Error, Result};
+use serde::Deserialize;
+use std::{fs, path::PathBuf};
+
+/// The name of the file, in a folder of events.
+pub(super) const FILE: &str = "parity.json";
+
+/// The file: members that are never compared, and differences that are accepted for a reason.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// Paths such as `/headers/date` and `/items/*/id`.
+    #[serde(default)]
+    ignore: Vec<String>,
+    #[serde(default)]
+    accepted: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// The end of the event's name, such as `missing.json`.
+    event: String,
+    /// Where the difference is, as the report says it; `*` is any segment.
+    path: String,
+    reason: String,
+}
+
+/// What is accepted, and which of it was needed.
+#[derive(Debug, Default)]
+pub(super) struct Accepted {
+    settings: Settings,
+    /// One for each entry.
+    needed: Vec<bool>,
+}
+
+impl Accepted {
+    /// Reads the files in the folders among these paths.
+    pub(super) fn read(paths: &[PathBuf]) -> Result<Self> {
+        let mut settings = Settings::default();
+        for file in paths
+            .iter()
+            .map(|path| path.join(FILE))
+            .filter(|file| file.is_file())
+        {
+            let mistake = |error: String| {
+                let expected = r#"expected {"ignore": ["/headers/date"], "accepted": [{"event", "path", "reason"}]}"#;
+                Error::ours(
+                    "Runtime.InvalidParityFile",
+                    format!("{}: {error}: {expected}", file.display()),
+                )
+            };
+            let text = fs::read(&file).map_err(|error| mistake(error.to_string()))?;
+            let read: Settings =
+                serde_json::from_slice(&text).map_err(|error| mistake(error.to_string()))?;
+            settings.ignore.extend(read.ignore);
+            settings.accepted.extend(read.accepted);
+        }
+        let needed = vec![false; settings.accepted.len()];
+        Ok(Accepted { settings, needed })
+    }
+
+    /// Whether a difference is not compared at all.
+    pub(super) fn ignores(&self, difference: &Difference) -> bool {
+        let mut patterns = self.settings.ignore.iter();
+        patterns.any(|pattern| is_within(&difference.path, pattern))
+    }
+
+    /// The reason for which a difference of an event is accepted.
+    pub(super) fn reason(&mut self, event: &str, difference: &Difference) -> Option<String> {
+        let mut entries = self.settings.accepted.iter().zip(&mut self.needed);
+        let (entry, needed) = entries.find(|(entry, _)| {
+            event.ends_with(&entry.event) && is_within(&difference.path, &entry.path)
+        })?;
+        *needed = true;
+        Some(entry.reason.clone())
+    }
+
+    /// The entries that no difference needed.
+    pub(super) fn unneeded(&self) -> Vec<String> {
+        let entries = self.settings.accepted.iter().zip(&self.needed);
+        let unneeded = entries.filter(|(_, needed)| !**needed);
+        unneeded
+            .map(|(entry, _)| format!("{} {}: {}", entry.event, entry.path, entry.reason))
+            .collect()
+    }
+}
+
+/// Whether a JSON pointer is the one of a pattern, or below it. `*` stands for any segment.
+fn is_within(path: &str, pattern: &str) -> bool {
+    let mut segments = path.split('/');
+    pattern.split('/').all(|wanted| {
+        let segment = segments.next();
+        segment.is_some_and(|segment| wanted == "*" || wanted == segment)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_covers_a_member_and_what_is_in_it() {
+        for (path, pattern, covered) in [
+            ("/headers/date", "/headers/date", true),
+            ("/headers/date/0", "/headers/date", true),
+            ("/headers", "/headers/date", false),
+            ("/headers/dates", "/headers/date", false),
+            ("/items/7/id", "/items/*/id", true),
+            ("/items/7/name", "/items/*/id", false),
+            ("/items", "/items/*", false),
+            ("", "", true),
+            ("deferred", "deferred", true),
+        ] {
+            assert_eq!(is_within(path, pattern), covered, "{path} {pattern}");
+        }
+    }
+}

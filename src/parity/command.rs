@@ -1,0 +1,123 @@
+//! The command line of a comparison: `--against FILE.EXPORT EVENTS..`.
+
+use super::Comparison;
+use crate::{
+    error::Result,
+    invocation::{ContextBuilder, Functions},
+};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub(crate) struct Against {
+    comparison: Comparison,
+    handler: Option<String>,
+}
+
+impl Against {
+    /// Reads the arguments behind the program's name, if they ask for a comparison.
+    pub(crate) fn parse(
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Option<Result<Self, String>> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let asks = |argument: &OsString| {
+            let text = argument.to_string_lossy();
+            text == "--against" || text.starts_with("--against=")
+        };
+        arguments.iter().any(asks).then(|| parse(arguments))
+    }
+
+    /// Compares, prints a line for each event as soon as it is compared, and returns the exit code: 0 if all of them are
+    /// the same or accepted, 1 if not, 2 if it cannot be compared.
+    pub(crate) async fn run(
+        self,
+        functions: &Functions,
+        context: impl Fn(&str) -> ContextBuilder,
+    ) -> i32 {
+        let name = self.handler.as_deref().unwrap_or(&self.comparison.original);
+        let function = match functions.named(name) {
+            Ok(function) => function,
+            Err(mistake) => return failed(&format!("`--handler NAME`: {mistake}")),
+        };
+        let export = self
+            .comparison
+            .original
+            .rsplit('.')
+            .next()
+            .unwrap_or_default();
+        let name = self.handler.as_deref().unwrap_or(export);
+        let print = |line: &dyn std::fmt::Display| {
+            // What nobody reads is no reason to fail.
+            let _ = writeln!(io::stdout(), "{line}");
+        };
+        match self
+            .comparison
+            .run(function, || context(name), |compared| print(compared))
+            .await
+        {
+            Ok(report) => {
+                print(&format_args!("\n{}", report.summary()));
+                i32::from(!report.is_same())
+            }
+            Err(error) => failed(error.message()),
+        }
+    }
+}
+
+fn failed(message: &str) -> i32 {
+    let _ = writeln!(io::stderr(), "--against: {message}");
+    2
+}
+
+fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
+    let (mut original, mut handler, mut events, mut fresh) = (None, None, Vec::new(), false);
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy().into_owned();
+        let (option, inline) = match text.split_once('=') {
+            Some((option, value)) if option.starts_with("--") => {
+                (option.to_owned(), Some(value.to_owned()))
+            }
+            _ => (text, None),
+        };
+        let mut value = |expected: &str| {
+            let next = inline
+                .clone()
+                .or_else(|| Some(arguments.next()?.to_string_lossy().into_owned()));
+            next.ok_or_else(|| format!("`{option}` expects {expected}"))
+        };
+        match option.as_str() {
+            "--against" => {
+                original = Some(value(
+                    "the file and the export of the original, such as `legacy/index.handler`",
+                )?)
+            }
+            "--handler" => handler = Some(value("the name of an exported handler")?),
+            "--fresh" => fresh = true,
+            other if other.starts_with('-') => {
+                return Err(format!(
+                    "unexpected argument `{other}`: expected --against, --handler, --fresh or events"
+                ));
+            }
+            _ => events.push(PathBuf::from(argument)),
+        }
+    }
+    match original {
+        Some(original) if !events.is_empty() => Ok(Against {
+            comparison: Comparison {
+                original,
+                events,
+                fresh,
+            },
+            handler,
+        }),
+        Some(_) => {
+            Err("`--against` expects events: .json or .jsonl files, or folders of them".into())
+        }
+        None => Err("`--against` expects the original".into()),
+    }
+}

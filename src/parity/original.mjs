@@ -1,0 +1,79 @@
+// Runs a function on AWS's Node runtime client, whose HTTP module, which needs a C++ compiler, is replaced by the one
+// below. Arguments: the client's dist/index.mjs, the folder of the function, and its handler setting.
+import http from 'node:http';
+import Module from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+
+const [, , client, folder, handler] = process.argv;
+const [hostname, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
+const invocations = '/2018-06-01/runtime/invocation/';
+// The function may replace them.
+const { get, Agent } = http;
+const { exit, nextTick } = process;
+const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+// The native module posts synchronously, so that what a function posts is out when it calls `process.exit`. A worker posts
+// while this thread waits for it.
+const posted = new Int32Array(new SharedArrayBuffer(4));
+const worker = new Worker(`
+    const http = require('node:http');
+    const { workerData: { hostname, port, posted }, parentPort } = require('node:worker_threads');
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    parentPort.on('message', ({ path, body, headers }) => {
+        const end = () => { Atomics.store(posted, 0, 1); Atomics.notify(posted, 0); };
+        const request = http.request({ hostname, port, agent, path, method: 'POST', headers }, (response) => {
+            response.resume().on('end', end).on('error', end);
+        });
+        request.on('error', end).end(body);
+    });
+`, { eval: true, workerData: { hostname, port, posted }, stdout: false });
+worker.unref();
+
+const post = (path, body, headers = {}) => {
+    Atomics.store(posted, 0, 0);
+    const deferred = pending.length > 0 ? { 'x-nodeback-pending': [...new Set(pending)].join(',') } : {};
+    worker.postMessage({ path, body, headers: { ...headers, ...deferred } });
+    Atomics.wait(posted, 0, 0);
+};
+
+// What kept the event loop from being empty when a success was signalled, which therefore waited. The client keeps what is to
+// be done at `beforeExit` in a global member: first what a function without a signal gets, then the success.
+let pending = [];
+// Writing the log is not the function's.
+const log = new Set(['PipeWrap', 'SimpleWriteWrap', 'TTYWrap', 'WriteWrap']);
+let listeners = 0;
+let noListener;
+let listener;
+Object.defineProperty(globalThis, Symbol.for('aws.lambda.beforeExit'), {
+    get: () => listener,
+    set: (value) => {
+        noListener ??= value;
+        listener = value;
+        if (value === noListener || ++listeners < 2) return;
+        nextTick(() => { pending = process.getActiveResourcesInfo().filter((name) => !log.has(name)); });
+    },
+});
+
+const native = {
+    next: () => new Promise((resolve) => {
+        pending = [];
+        listeners = 0;
+        // Whoever compares is gone.
+        const gone = () => exit(0);
+        const request = get({ hostname, port, agent, path: `${invocations}next` }, (response) => {
+            const chunks = [];
+            response.on('data', (chunk) => chunks.push(chunk)).on('error', gone);
+            response.on('end', () => resolve({ bodyJson: Buffer.concat(chunks).toString(), headers: response.headers }));
+        });
+        request.on('error', gone);
+    }),
+    done: (id, body) => post(`${invocations}${id}/response`, body),
+    error: (id, body) => post(`${invocations}${id}/error`, body),
+};
+
+const load = Module._load;
+Module._load = (request, ...rest) => request.endsWith('rapid-client.node') ? native : load(request, ...rest);
+
+const { run } = await import(pathToFileURL(client));
+await run(folder, handler);

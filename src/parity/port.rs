@@ -1,0 +1,55 @@
+//! The port, in this process.
+
+use super::outcome::{Answer, Seen, without_trace};
+use crate::{
+    error::{Error, Result},
+    invocation::{ContextBuilder, Function, Sink},
+};
+use bytes::Bytes;
+use std::time::Instant;
+use tracing::Span;
+
+/// Runs one invocation, and returns what is seen of it.
+pub(super) async fn invoke(function: &Function, event: Bytes, context: ContextBuilder) -> Seen {
+    let begin = Instant::now();
+    let driven = function.drive(Ok(event), context, Keep { begin }).await;
+    let (answer, duration) = match driven.sent {
+        Some((Ok(body), duration)) => (Answer::Response(body), duration),
+        // The original's process ends, or is killed, without a response.
+        Some((Err(error), duration)) if error.error_type() == "Sandbox.Timedout" => {
+            (Answer::Nothing, duration)
+        }
+        Some((Err(error), duration)) => (
+            Answer::Error(without_trace(error.to_json().as_bytes())),
+            duration,
+        ),
+        None => (Answer::Nothing, begin.elapsed()),
+    };
+    Seen {
+        answer,
+        deferred: driven.deferred,
+        pending: vec![],
+        ended: None,
+        duration,
+    }
+}
+
+/// Keeps the outcome, and the time that it took.
+#[derive(Clone, Copy)]
+struct Keep {
+    begin: Instant,
+}
+
+impl Sink for Keep {
+    type Sent = (Result<Bytes>, std::time::Duration);
+    const WATCHED: bool = false;
+
+    async fn send(self, outcome: Result<Bytes>, span: &Span) -> Self::Sent {
+        if let Err(error) = &outcome {
+            span.in_scope(|| error.log());
+        }
+        (outcome, self.begin.elapsed())
+    }
+
+    async fn send_for_blocked(self, _: Error) {}
+}

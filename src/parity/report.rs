@@ -1,0 +1,143 @@
+//! What a comparison has come to, as text.
+
+use super::{accepted::Accepted, compare, compare::Difference, outcome::Seen};
+use std::{
+    fmt::{self, Display, Write},
+    time::Duration,
+};
+
+/// The outcome of a comparison of a port with its original: see [`compare`](super::compare).
+///
+/// As text it has a line for each event, and a summary.
+#[derive(Debug, Default)]
+pub struct ParityReport {
+    events: Vec<Compared>,
+    /// Accepted differences that there are no more.
+    pub(super) unneeded: Vec<String>,
+}
+
+/// An event, and how its invocations compare.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    name: String,
+    differences: Vec<Difference>,
+    accepted: Vec<String>,
+    /// Whether both waited for what was still running.
+    deferred: bool,
+    /// How the original's process ended, if it did.
+    ended: Option<String>,
+    original: Duration,
+    port: Duration,
+}
+
+impl Compared {
+    pub(super) fn new(name: String, original: &Seen, port: &Seen, accepted: &mut Accepted) -> Self {
+        let mut reasons = Vec::new();
+        let mut differences = compare::differences(original, port);
+        differences.retain(|difference| {
+            if accepted.ignores(difference) {
+                return false;
+            }
+            let reason = accepted.reason(&name, difference);
+            let is_accepted = reason.is_some();
+            reasons.extend(reason);
+            !is_accepted
+        });
+        Compared {
+            name,
+            differences,
+            accepted: reasons,
+            deferred: original.deferred && port.deferred,
+            ended: original.ended.clone(),
+            original: original.duration,
+            port: port.duration,
+        }
+    }
+}
+
+impl ParityReport {
+    pub(super) fn add(&mut self, compared: Compared) {
+        self.events.push(compared);
+    }
+
+    /// Whether the port did the same as the original in every event, accepted differences aside, and every difference that
+    /// is accepted was there.
+    ///
+    /// ```no_run
+    /// # async fn example(handler: fn(nodeback::Value, nodeback::Context, nodeback::Callback)) -> nodeback::Result<()> {
+    /// let report = nodeback::parity::compare(handler, "legacy/index.handler", "events").await?;
+    /// assert!(report.is_same(), "{report}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_same(&self) -> bool {
+        self.unneeded.is_empty() && self.events.iter().all(|event| event.differences.is_empty())
+    }
+
+    /// The last lines: how many events there were, and which accepted differences nothing needed.
+    pub(crate) fn summary(&self) -> String {
+        let count =
+            |of: fn(&Compared) -> bool| self.events.iter().filter(|event| of(event)).count();
+        let differs = count(|event| !event.differences.is_empty());
+        let accepted = count(|event| event.differences.is_empty() && !event.accepted.is_empty());
+        let same = self.events.len() - differs - accepted;
+        let mut text = format!("{} events: {same} same", self.events.len());
+        for (count, what) in [(accepted, "accepted"), (differs, "differ")] {
+            if count > 0 {
+                // Writing into a text does not fail.
+                let _ = write!(text, ", {count} {what}");
+            }
+        }
+        for entry in &self.unneeded {
+            let _ = write!(
+                text,
+                "\naccepted, but no event differs so any more: {entry}"
+            );
+        }
+        text
+    }
+}
+
+impl Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const INDENT: &str = "\n        ";
+        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+        let verdict = match (self.differences.is_empty(), self.accepted.is_empty()) {
+            (false, _) => "differs",
+            (true, false) => "accepted",
+            (true, true) => "same",
+        };
+        write!(f, "{:<32}  {verdict:<8}", self.name)?;
+        write!(f, "  {:<8}", if self.deferred { "deferred" } else { "" })?;
+        write!(
+            f,
+            "  Node {:.1} ms   port {:.1} ms",
+            millis(self.original),
+            millis(self.port)
+        )?;
+        if let Some(ended) = &self.ended {
+            write!(f, "   (the process of Node {ended})")?;
+        }
+        for Difference {
+            path,
+            original,
+            port,
+        } in &self.differences
+        {
+            let path = if path.is_empty() { "/" } else { path };
+            write!(f, "{INDENT}{path}   {original} | {port}")?;
+        }
+        self.accepted
+            .iter()
+            .try_for_each(|reason| write!(f, "{INDENT}accepted: {reason}"))
+    }
+}
+
+impl Display for ParityReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.events
+            .iter()
+            .try_for_each(|event| writeln!(f, "{event}"))?;
+        write!(f, "\n{}", self.summary())
+    }
+}

@@ -1,0 +1,284 @@
+//! Specifies the comparison of a port with its original, which AWS's Node client runs. The originals are in
+//! `tests/parity/`.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use nodeback::{
+    Callback, Context, Error, Handler, Result, Value, json,
+    parity::{ParityReport, compare},
+    set_timeout,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+/// A folder of events for one test.
+struct Events(PathBuf);
+
+impl Events {
+    fn new(test: &str, files: &[(&str, &str)]) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("parity")
+            .join(test);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in files {
+            fs::write(folder.join(name), text).unwrap();
+        }
+        Events(folder)
+    }
+}
+
+async fn compared<M>(
+    handler: impl Handler<M>,
+    original: &str,
+    events: &Events,
+) -> Result<ParityReport> {
+    compare(handler, format!("parity/{original}"), &events.0).await
+}
+
+/// The lines of a report, without the folder of the events and the times.
+fn lines(report: &ParityReport, events: &Events) -> Vec<String> {
+    let text = report
+        .to_string()
+        .replace(&format!("{}/", events.0.display()), "");
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let short = |line: &str| {
+        let (before, after) = line.split_once("  Node ").unwrap_or((line, ""));
+        let ended = after.split_once(" ms   (").map_or("", |(_, ended)| ended);
+        let words = before.split_whitespace().chain(ended.split_whitespace());
+        words.collect::<Vec<_>>().join(" ")
+    };
+    lines.map(short).collect()
+}
+
+fn named(event: Value, context: Context, callback: Callback) {
+    let Some(name) = event["name"].as_str() else {
+        return callback.fail(nodeback::error!("no name"));
+    };
+    callback.succeed(json!({
+        "hello": name, "of": context.function_name, "memory": context.memory_limit_in_mb,
+    }));
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn what_differs_is_told_and_what_does_not_is_the_same() {
+    let events = Events::new(
+        "named",
+        &[
+            ("a.json", r#"{"name":"Ada"}"#),
+            ("b.json", "{}"),
+            ("c.jsonl", "{\"name\":\"B\"}\n\n{\"name\":\"C\"}\n"),
+        ],
+    );
+    let report = compared(named, "originals.named", &events).await.unwrap();
+    assert!(!report.is_same());
+    assert_eq!(
+        lines(&report, &events),
+        [
+            "a.json same",
+            "b.json differs",
+            r#"/errorMessage "name is missing" | "no name""#,
+            "c.jsonl:1 same",
+            "c.jsonl:3 same",
+            "4 events: 3 same, 1 differ",
+        ]
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn a_response_that_waits_is_told_from_one_that_does_not() {
+    let events = Events::new("deferred", &[("a.json", "{}")]);
+    let waits = |_: Value, _: Context, callback: Callback| {
+        set_timeout(Duration::from_millis(30), || ());
+        callback.succeed(json!("waited"));
+    };
+    let report = compared(waits, "originals.deferred", &events)
+        .await
+        .unwrap();
+    assert_eq!(
+        lines(&report, &events),
+        ["a.json same deferred", "1 events: 1 same"]
+    );
+    let at_once = |_: Value, _: Context, callback: Callback| callback.succeed(json!("waited"));
+    let report = compared(at_once, "originals.deferred", &events)
+        .await
+        .unwrap();
+    let lines = lines(&report, &events);
+    assert_eq!(
+        lines[..2],
+        ["a.json differs", "deferred waited for Timeout | immediate"]
+    );
+    let hasty = |_: Value, context: Context, callback: Callback| {
+        context.set_callback_waits_for_empty_event_loop(false);
+        set_timeout(Duration::from_millis(30), || ());
+        callback.succeed(json!("at once"));
+    };
+    let report = compared(hasty, "originals.hasty", &events).await.unwrap();
+    assert!(report.is_same(), "{report}");
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn originals_of_each_kind_are_run() {
+    let events = Events::new("kinds", &[("a.json", r#"{"n":1}"#)]);
+    let later = async |event: Value| {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Ok::<_, Error>(json!({ "n": event["n"].as_i64().unwrap_or(0) + 1 }))
+    };
+    let report = compared(later, "originals.later", &events).await.unwrap();
+    assert!(report.is_same(), "{report}");
+    let module = async |event: Value| Ok::<_, Error>(json!({ "module": event["n"] }));
+    let report = compared(module, "module.handler", &events).await.unwrap();
+    assert!(report.is_same(), "{report}");
+    let nested = |_: Value, _: Context, callback: Callback| callback.succeed(json!(true));
+    let report = compared(nested, "dist/src/index.handler", &events)
+        .await
+        .unwrap();
+    assert!(report.is_same(), "{report}");
+}
+
+/// Module state lives as long as the process, which ends when the function ends it.
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn one_process_serves_all_events_until_it_ends() {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let counts = |_: Value, _: Context, callback: Callback<u32>| {
+        callback.succeed(CALLS.fetch_add(1, Ordering::Relaxed) + 1)
+    };
+    let events = Events::new("counts", &[("a.jsonl", "{}\n{}\n{}\n")]);
+    let report = compared(counts, "originals.counts", &events).await.unwrap();
+    assert!(report.is_same(), "{report}");
+
+    let ones = |_: Value, _: Context, callback: Callback<u32>| callback.succeed(1);
+    let text = "{}\n{\"exit\":3}\n{}\n{\"exit\":0,\"first\":true}\n{}\n";
+    let events = Events::new("exits", &[("a.jsonl", text)]);
+    let report = compared(ones, "originals.exits", &events).await.unwrap();
+    assert_eq!(
+        lines(&report, &events),
+        [
+            "a.jsonl:1 same",
+            "a.jsonl:2 differs the process of Node exited with 3)",
+            "outcome no response before the deadline or the end of the process | response 1",
+            "a.jsonl:3 same",
+            "a.jsonl:4 differs the process of Node exited with 0)",
+            r#"/ "before the end" | 1"#,
+            "a.jsonl:5 same",
+            "5 events: 3 same, 2 differ",
+        ]
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn an_original_that_throws_hangs_or_floods_holds_nothing_up() {
+    let events = Events::new("hostile", &[("a.json", "{}")]);
+    let throws = |_: Value, _: Context, _: Callback| -> Result<()> {
+        Err(Error::new("TypeError", "in a later turn"))
+    };
+    let report = compared(throws, "originals.throws", &events).await.unwrap();
+    assert!(report.is_same(), "{report}");
+
+    // The default timeout is 3 s.
+    let hangs = async |_: Value| std::future::pending::<Result<Value>>().await;
+    for original in ["originals.hangs", "originals.waits"] {
+        let report = compared(hangs, original, &events).await.unwrap();
+        assert!(report.is_same(), "{report}");
+        assert!(report.to_string().contains("was killed"), "{report}");
+    }
+
+    let floods = |_: Value, _: Context, callback: Callback| {
+        callback.succeed(json!("x".repeat(6 * 1024 * 1024 - 2)))
+    };
+    let report = compared(floods, "originals.floods", &events).await.unwrap();
+    assert!(report.is_same(), "{report}");
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn accepted_differences_need_a_reason_and_a_difference() {
+    let accepted = r#"{
+        "ignore": ["/memory"],
+        "accepted": [
+            { "event": "b.json", "path": "/errorMessage", "reason": "ours is shorter" },
+            { "event": "a.json", "path": "/hello", "reason": "nothing differs there" }
+        ]
+    }"#;
+    let events = Events::new(
+        "accepted",
+        &[
+            ("a.json", r#"{"name":"Ada"}"#),
+            ("b.json", "{}"),
+            ("parity.json", accepted),
+        ],
+    );
+    let other_memory = |event: Value, context: Context, callback: Callback| {
+        let Some(name) = event["name"].as_str() else {
+            return callback.fail(nodeback::error!("no name"));
+        };
+        callback.succeed(json!({ "hello": name, "of": context.function_name, "memory": 7 }));
+    };
+    let report = compared(other_memory, "originals.named", &events)
+        .await
+        .unwrap();
+    assert!(!report.is_same());
+    assert_eq!(
+        lines(&report, &events),
+        [
+            "a.json same",
+            "b.json accepted",
+            "accepted: ours is shorter",
+            "2 events: 1 same, 1 accepted",
+            "accepted, but no event differs so any more: a.json /hello: nothing differs there",
+        ]
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn an_original_that_cannot_be_loaded_says_why() {
+    let events = Events::new("broken", &[("a.json", "{}")]);
+    let error = compared(named, "broken.handler", &events)
+        .await
+        .unwrap_err();
+    assert_eq!(error.error_type(), "Runtime.OriginalDidNotStart");
+    assert!(error.message().contains("while it is loaded"), "{error}");
+    let error = compared(named, "originals.missing", &events)
+        .await
+        .unwrap_err();
+    assert!(error.message().contains("missing"), "{error}");
+}
+
+#[tokio::test]
+async fn mistakes_say_what_was_expected() {
+    let events = Events::new("mistakes", &[("a.json", "{}")]);
+    for (original, expected) in [
+        ("index", "expected a file and an export"),
+        (
+            "nowhere.handler",
+            "there is no parity/nowhere.js, .mjs or .cjs to export `handler`",
+        ),
+    ] {
+        let error = compared(named, original, &events).await.unwrap_err();
+        assert!(error.message().contains(expected), "{error}");
+    }
+    let none = Events::new("none", &[("readme.md", "")]);
+    let error = compared(named, "originals.named", &none).await.unwrap_err();
+    assert!(error.message().contains("there are no events"), "{error}");
+    let wrong = Events::new(
+        "wrong",
+        &[("a.json", "{}"), ("parity.json", r#"{"ignored":[]}"#)],
+    );
+    let error = compared(named, "originals.named", &wrong)
+        .await
+        .unwrap_err();
+    assert!(
+        error.message().contains("unknown field `ignored`"),
+        "{error}"
+    );
+}

@@ -1,0 +1,48 @@
+// Originals for tests/parity.rs, each of which has a port there.
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+exports.echo = (event, context, callback) => callback(null, event);
+
+exports.named = (event, context, callback) => {
+    if (!event.name) return callback(new Error('name is missing'));
+    callback(null, { hello: event.name, of: context.functionName, memory: context.memoryLimitInMB });
+};
+
+exports.deferred = (event, context, callback) => {
+    setTimeout(() => {}, 30);
+    callback(null, 'waited');
+};
+
+exports.hasty = (event, context, callback) => {
+    context.callbackWaitsForEmptyEventLoop = false;
+    setTimeout(() => {}, 30);
+    callback(null, 'at once');
+};
+
+exports.later = async (event) => { await wait(5); return { n: event.n + 1 }; };
+
+exports.silent = () => {};
+
+let calls = 0;
+exports.counts = (event, context, callback) => callback(null, ++calls);
+
+exports.exits = (event, context, callback) => {
+    calls += 1;
+    if (event.exit !== undefined) {
+        if (event.first) { context.succeed('before the end'); }
+        process.exit(event.exit);
+    }
+    callback(null, calls);
+};
+
+exports.throws = (event, context, callback) => { setImmediate(() => { throw new TypeError('in a later turn'); }); };
+
+exports.hangs = () => { for (;;); };
+
+exports.waits = (event, context, callback) => { setInterval(() => {}, 1000); };
+
+exports.floods = (event, context, callback) => {
+    const line = 'x'.repeat(65536);
+    for (let n = 0; n < 200; n++) { console.log(line); process.stdout.write(Buffer.from([0xff, 0xfe, 0])); }
+    callback(null, 'x'.repeat(6 * 1024 * 1024 - 2));
+};
