@@ -426,7 +426,7 @@ mod the_trace_of_a_panic {
             assert!(trace[1].starts_with(&at(line)), "{trace:?}");
 
             let task = |_: Value, context: Context, _: Callback| {
-                context.spawn(async { None::<()>.unwrap() });
+                context.spawn(async { "x".parse::<u8>().map(drop).unwrap() });
             };
             let trace = invoke(task).await.result.unwrap_err().trace();
             assert!(trace[1].starts_with(&at(line + 6)), "{trace:?}");
