@@ -3,7 +3,7 @@
 //! the first poll, peak memory.
 //!
 //! `cargo bench --bench lambda`; `NODEBACK_FULL=1` runs more rounds. The clients are those that
-//! `tests/live/node.sh` and `tests/live/python.sh` install; without them they are left out.
+//! `tests/live/node.sh native` and `tests/live/python.sh` install; without them they are left out.
 
 #[path = "support/order.rs"]
 mod order;
@@ -102,7 +102,9 @@ fn live(path: &str) -> PathBuf {
 fn node() -> Command {
     let mut command = Command::new("node");
     command
-        .arg(live("node/node_modules/aws-lambda-ric/bin/index.mjs"))
+        .arg(live(
+            "native-node/node_modules/aws-lambda-ric/bin/index.mjs",
+        ))
         .arg("echo.handler");
     command
 }
@@ -120,7 +122,7 @@ fn missing(name: &str) -> Option<&'static str> {
         command.status().is_ok_and(|status| status.success())
     };
     match name {
-        NODE if !live("node/complete").exists() => Some("run tests/live/node.sh"),
+        NODE if !live("native-node/complete").exists() => Some("run tests/live/node.sh native"),
         NODE if !runs(Command::new("node").arg("--version")) => Some("there is no node"),
         PYTHON
             if !runs(

@@ -103,6 +103,8 @@ impl Comparison {
             process: None,
         };
         let mut report = ParityReport::default();
+        let width = events.iter().map(|event| event.name.chars().count()).max();
+        let width = width.unwrap_or(0).min(80);
         for NamedEvent { name, body } in events {
             let context = context();
             let told = context.clone().build();
@@ -111,7 +113,7 @@ impl Comparison {
             if self.fresh {
                 side.process = None;
             }
-            let compared = Compared::new(name, &node, &port, &mut accepted);
+            let compared = Compared::new(name, width, &node, &port, &mut accepted);
             each(&compared);
             report.add(compared);
         }

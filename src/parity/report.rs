@@ -20,6 +20,8 @@ pub struct ParityReport {
 #[derive(Debug)]
 pub(crate) struct Compared {
     name: String,
+    /// The width of the column of names.
+    width: usize,
     differences: Vec<Difference>,
     accepted: Vec<String>,
     /// Whether both waited for what was still running.
@@ -31,7 +33,13 @@ pub(crate) struct Compared {
 }
 
 impl Compared {
-    pub(super) fn new(name: String, original: &Seen, port: &Seen, accepted: &mut Accepted) -> Self {
+    pub(super) fn new(
+        name: String,
+        width: usize,
+        original: &Seen,
+        port: &Seen,
+        accepted: &mut Accepted,
+    ) -> Self {
         let mut reasons = Vec::new();
         let mut differences = compare::differences(original, port);
         differences.retain(|difference| {
@@ -45,6 +53,7 @@ impl Compared {
         });
         Compared {
             name,
+            width,
             differences,
             accepted: reasons,
             deferred: original.deferred && port.deferred,
@@ -107,7 +116,7 @@ impl Display for Compared {
             (true, false) => "accepted",
             (true, true) => "same",
         };
-        write!(f, "{:<32}  {verdict:<8}", self.name)?;
+        write!(f, "{:<width$}  {verdict:<8}", self.name, width = self.width)?;
         write!(f, "  {:<8}", if self.deferred { "deferred" } else { "" })?;
         write!(
             f,

@@ -329,3 +329,21 @@ async fn the_real_node_client_answers_the_same() {
     others.check();
     check_rows(&[&the_63, &others], |_| true);
 }
+
+/// As proof that the HTTP module of `src/parity` changes nothing.
+#[tokio::test]
+#[ignore = "needs tests/live/node.sh native, which needs a C++ compiler"]
+async fn the_native_node_client_answers_as_recorded() {
+    assert!(
+        play::native_node_client().exists(),
+        "run tests/live/node.sh native first"
+    );
+    let cases = the_63();
+    let played = futures::stream::iter(&cases).map(|(case, _)| play(Side::NativeNode, case, None));
+    let played: Vec<_> = played.buffered(2).collect().await;
+    for ((case, recorded), node) in cases.iter().zip(&played) {
+        assert_eq!(recorded.len(), node.len(), "{}", case.handler);
+        let differences = differences(recorded, node);
+        assert!(differences.is_empty(), "{}: {differences:?}", case.handler);
+    }
+}

@@ -43,7 +43,10 @@ pub(crate) enum Step {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Side {
+    /// AWS's Node client, with the HTTP module of `src/parity`.
     Node,
+    /// AWS's Node client, with its own HTTP module.
+    NativeNode,
     Rust,
 }
 
@@ -238,14 +241,28 @@ pub(crate) fn root() -> &'static Path {
 
 /// Where `tests/live/node.sh` has put the client.
 pub(crate) fn node_client() -> PathBuf {
-    root().join("target/live/node/node_modules/aws-lambda-ric/bin/index.mjs")
+    root().join("target/live/node/node_modules/aws-lambda-ric/dist/index.mjs")
+}
+
+/// Where `tests/live/node.sh native` has put the client with its own HTTP module.
+pub(crate) fn native_node_client() -> PathBuf {
+    root().join("target/live/native-node/node_modules/aws-lambda-ric/bin/index.mjs")
 }
 
 fn start(side: Side, case: &Case, api: &RuntimeApi) -> Child {
     let mut command = match side {
         Side::Node => {
             let mut command = Command::new("node");
-            command.arg(node_client()).arg(&case.handler);
+            command
+                .arg(root().join("src/parity/original.mjs"))
+                .arg(node_client())
+                .arg(root().join(case.folder))
+                .arg(&case.handler);
+            command
+        }
+        Side::NativeNode => {
+            let mut command = Command::new("node");
+            command.arg(native_node_client()).arg(&case.handler);
             command
         }
         Side::Rust => {
