@@ -5,7 +5,7 @@
 
 use nodeback::{
     Callback, Context, Error, Handler, Result, Value, json,
-    parity::{ParityReport, compare},
+    parity::{ParityReport, compare, compare_recorded, record},
     set_timeout,
 };
 use std::{
@@ -279,6 +279,57 @@ async fn mistakes_say_what_was_expected() {
         .unwrap_err();
     assert!(
         error.message().contains("unknown field `ignored`"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn what_was_recorded_is_compared_without_node_until_the_original_changes() {
+    let events = Events::new(
+        "recorded",
+        &[("a.json", r#"{"name":"Ada"}"#), ("b.json", "{}")],
+    );
+    let legacy = events.0.with_file_name("recorded-legacy");
+    fs::create_dir_all(&legacy).unwrap();
+    let code = "exports.handler = (event, context, callback) => event.name\n    \
+        ? callback(null, { hello: event.name, request: context.awsRequestId })\n    \
+        : callback('name is missing');\n";
+    fs::write(legacy.join("index.js"), code).unwrap();
+    let original = legacy.join("index.handler").display().to_string();
+    let port = |event: Value, context: Context, callback: Callback| match event["name"].as_str() {
+        Some(name) => callback.succeed(json!({ "hello": name, "request": context.aws_request_id })),
+        None => callback.fail("name is missing!"),
+    };
+    let recorded = record(port, original.as_str(), &events.0).await.unwrap();
+    let report = compare_recorded(port, original.as_str(), &events.0)
+        .await
+        .unwrap();
+    assert!(!recorded.is_same() && !report.is_same());
+    let told = lines(&report, &events);
+    assert!(told[0].starts_with("a.json same recorded"), "{report}");
+    assert!(told[1].starts_with("b.json differs recorded"), "{report}");
+    assert_eq!(
+        told[2],
+        r#"/errorMessage "name is missing" | "name is missing!""#
+    );
+    assert_eq!(lines(&recorded, &events)[2], told[2]);
+    fs::write(legacy.join("index.js"), "exports.handler = () => {};").unwrap();
+    let report = compare_recorded(port, original.as_str(), &events.0)
+        .await
+        .unwrap();
+    assert!(
+        report
+            .to_string()
+            .ends_with("record it again, with `--record`"),
+        "{report}"
+    );
+    fs::write(events.0.join("c.json"), "{}").unwrap();
+    let error = compare_recorded(port, original.as_str(), &events.0)
+        .await
+        .unwrap_err();
+    assert!(
+        error.message().contains("it has no event `c.json`"),
         "{error}"
     );
 }

@@ -1,6 +1,6 @@
 //! The command line of a comparison: `--against FILE.EXPORT EVENTS..`.
 
-use super::Comparison;
+use super::{Comparison, Mode};
 use crate::{
     error::Result,
     invocation::{ContextBuilder, Functions},
@@ -74,7 +74,7 @@ fn failed(message: &str) -> i32 {
 }
 
 fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
-    let (mut original, mut handler, mut events, mut fresh) = (None, None, Vec::new(), false);
+    let (mut original, mut handler, mut events, mut mode) = (None, None, Vec::new(), Mode::Live);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
@@ -97,10 +97,12 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                 )?)
             }
             "--handler" => handler = Some(value("the name of an exported handler")?),
-            "--fresh" => fresh = true,
+            "--fresh" => mode = Mode::Fresh,
+            "--record" => mode = Mode::Record,
+            "--recorded" => mode = Mode::Recorded,
             other if other.starts_with('-') => {
                 return Err(format!(
-                    "unexpected argument `{other}`: expected --against, --handler, --fresh or events"
+                    "unexpected argument `{other}`: expected --against, --handler, --fresh, --record, --recorded or events"
                 ));
             }
             _ => events.push(PathBuf::from(argument)),
@@ -111,7 +113,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
             comparison: Comparison {
                 original,
                 events,
-                fresh,
+                mode,
             },
             handler,
         }),
@@ -119,5 +121,62 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
             Err("`--against` expects events: .json or .jsonl files, or folders of them".into())
         }
         None => Err("`--against` expects the original".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Option<Result<Against, String>> {
+        Against::parse(arguments.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn each_form_is_understood() {
+        for arguments in [&["event.json"][..], &["--handler", "a", "-"], &[]] {
+            assert!(parsed(arguments).is_none(), "{arguments:?}");
+        }
+        for (option, mode) in [
+            (None, Mode::Live),
+            (Some("--fresh"), Mode::Fresh),
+            (Some("--record"), Mode::Record),
+            (Some("--recorded"), Mode::Recorded),
+        ] {
+            let arguments = [
+                "--against=a/index.handler",
+                "events",
+                "--handler",
+                "b",
+                "c.json",
+            ];
+            let arguments: Vec<_> = arguments.into_iter().chain(option).collect();
+            let against = parsed(&arguments).unwrap().unwrap();
+            assert_eq!(against.comparison.mode, mode);
+            assert_eq!(against.comparison.original, "a/index.handler");
+            assert_eq!(
+                against.comparison.events,
+                ["events", "c.json"].map(PathBuf::from)
+            );
+            assert_eq!(against.handler.as_deref(), Some("b"));
+        }
+    }
+
+    #[test]
+    fn a_mistake_says_what_was_expected() {
+        for (arguments, expected) in [
+            (&["--against"][..], "expects the file and the export"),
+            (&["--against", "a.b"], "expects events"),
+            (
+                &["--against", "a.b", "--listen", "c"],
+                "unexpected argument `--listen`",
+            ),
+            (&["--against", "a.b", "c", "--handler"], "expects the name"),
+        ] {
+            let mistake = parsed(arguments).unwrap().unwrap_err();
+            assert!(mistake.contains(expected), "{arguments:?} gave: {mistake}");
+        }
     }
 }

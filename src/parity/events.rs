@@ -1,6 +1,6 @@
 //! The events of a comparison: single files, files of JSON lines, and folders of both.
 
-use super::accepted;
+use super::{accepted, recording};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::{
@@ -41,7 +41,9 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<NamedEvent>> {
 
 fn is_event(file: &Path) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str());
-    let is_settings = file.file_name().is_some_and(|name| name == accepted::FILE);
+    let is_settings = file
+        .file_name()
+        .is_some_and(|name| name == accepted::FILE || name == recording::FILE);
     matches!(extension, Some("json" | "jsonl" | "ndjson")) && !is_settings
 }
 

@@ -6,6 +6,7 @@ mod events;
 mod original;
 mod outcome;
 mod port;
+mod recording;
 mod report;
 mod runtime_api;
 
@@ -15,17 +16,20 @@ pub use report::ParityReport;
 use self::{
     accepted::Accepted,
     client::NodeClient,
-    events::NamedEvent,
     original::{Environment, Invocation, Original, OriginalProcess},
     outcome::Seen,
+    recording::Recording,
     report::Compared,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     invocation::{Context, ContextBuilder, Function, Handler},
     local::{FunctionConfiguration, LocalSettings},
 };
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Compares a handler with its original in Node: sends each event to AWS's Node client, which runs the original, and to the
 /// handler, and compares what both did.
@@ -61,16 +65,91 @@ pub async fn compare<M>(
     original: impl Into<String>,
     events: impl Into<PathBuf>,
 ) -> Result<ParityReport> {
+    run(handler, original.into(), events.into(), Mode::Live).await
+}
+
+/// Compares as [`compare`], and records what the original did in the file `parity.recorded.json` of the folder of events, for
+/// [`compare_recorded`].
+///
+/// ```no_run
+/// # use nodeback::{Callback, Context, Value};
+/// # fn handler(event: Value, _: Context, callback: Callback) {}
+/// #[tokio::test]
+/// #[ignore = "needs node: run it when the original or the events have changed"]
+/// async fn record() {
+///     nodeback::parity::record(handler, "../legacy/index.handler", "events").await.unwrap();
+/// }
+/// ```
+///
+/// # Errors
+///
+/// As [`compare`], and if the file cannot be written.
+///
+/// Cancel safety: the process of Node ends when the future is dropped, and nothing is recorded.
+pub async fn record<M>(
+    handler: impl Handler<M>,
+    original: impl Into<String>,
+    events: impl Into<PathBuf>,
+) -> Result<ParityReport> {
+    run(handler, original.into(), events.into(), Mode::Record).await
+}
+
+/// Compares a handler with what its original did when it was [recorded](record): as [`compare`], without Node.
+///
+/// If the files of the original are there, and are not those that were recorded, the report says so, and is not the same.
+///
+/// ```no_run
+/// # use nodeback::{Callback, Context, Value};
+/// # fn handler(event: Value, _: Context, callback: Callback) {}
+/// # async fn example() -> nodeback::Result<()> {
+/// let report = nodeback::parity::compare_recorded(handler, "../legacy/index.handler", "events").await?;
+/// assert!(report.is_same(), "{report}");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// If an event cannot be read, or is not in the recording.
+///
+/// Cancel safety: nothing is lost if the future is dropped.
+pub async fn compare_recorded<M>(
+    handler: impl Handler<M>,
+    original: impl Into<String>,
+    events: impl Into<PathBuf>,
+) -> Result<ParityReport> {
+    run(handler, original.into(), events.into(), Mode::Recorded).await
+}
+
+async fn run<M>(
+    handler: impl Handler<M>,
+    original: String,
+    events: PathBuf,
+    mode: Mode,
+) -> Result<ParityReport> {
     let comparison = Comparison {
-        original: original.into(),
-        events: vec![events.into()],
-        fresh: false,
+        original,
+        events: vec![events],
+        mode,
     };
     let configuration = FunctionConfiguration::read(&LocalSettings::default())?;
     let context = || configuration.context_of("handler");
     comparison
         .run(&Function::new(handler), context, |_| ())
         .await
+}
+
+/// How the original is run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mode {
+    /// In one process of Node for all events, as long as that does not end.
+    Live,
+    /// In a process of Node for each event.
+    Fresh,
+    /// As `Live`, and what it did is recorded.
+    Record,
+    /// Not at all: what it did was recorded.
+    Recorded,
 }
 
 /// What is compared with what.
@@ -80,8 +159,7 @@ pub(crate) struct Comparison {
     pub(crate) original: String,
     /// Files and folders of events.
     pub(crate) events: Vec<PathBuf>,
-    /// Whether each event has a process of Node of its own.
-    pub(crate) fresh: bool,
+    pub(crate) mode: Mode,
 }
 
 impl Comparison {
@@ -93,32 +171,68 @@ impl Comparison {
         context: impl Fn() -> ContextBuilder,
         mut each: impl FnMut(&Compared),
     ) -> Result<ParityReport> {
-        let original = Original::parse(&self.original)?;
         let events = events::read(&self.events)?;
         let mut accepted = Accepted::read(&self.events)?;
-        let client = NodeClient::find_or_install().await?;
-        let mut side = OriginalSide {
-            client,
-            original,
-            process: None,
+        let mut original = self.original_side().await?;
+        let folder = self.events.iter().find(|path| path.is_dir());
+        let mut recording = match (&original, self.mode, folder) {
+            (Some(side), Mode::Record, _) => Recording::of(&side.original.folder),
+            (_, Mode::Recorded, Some(folder)) => Recording::read(folder)?,
+            _ => Recording::default(),
+        };
+        let folder = match folder {
+            Some(folder) => folder.as_path(),
+            None if matches!(self.mode, Mode::Record | Mode::Recorded) => {
+                let message = "a recording expects a folder of events, in which it is kept";
+                return Err(Error::ours("Runtime.NoEvents", message));
+            }
+            None => Path::new(""),
         };
         let mut report = ParityReport::default();
         let width = events.iter().map(|event| event.name.chars().count()).max();
         let width = width.unwrap_or(0).min(80);
-        for NamedEvent { name, body } in events {
-            let context = context();
-            let told = context.clone().build();
-            let node = side.invoke(body.clone(), &told).await?;
-            let port = port::invoke(function, body, context).await;
-            if self.fresh {
-                side.process = None;
-            }
-            let compared = Compared::new(name, width, &node, &port, &mut accepted);
+        for event in events {
+            let mut context = context();
+            let node = match &mut original {
+                Some(side) => {
+                    let told = context.clone().build();
+                    let seen = side.invoke(event.body.clone(), &told).await?;
+                    if self.mode == Mode::Fresh {
+                        side.process = None;
+                    }
+                    recording.add(folder, &event.name, &told, &seen);
+                    seen
+                }
+                None => {
+                    let seen;
+                    (context, seen) = recording.find(folder, &event, context)?;
+                    seen
+                }
+            };
+            let port = port::invoke(function, event.body, context).await;
+            let compared = Compared::new(event.name, width, &node, &port, &mut accepted);
             each(&compared);
             report.add(compared);
         }
+        if self.mode == Mode::Record {
+            recording.write(folder)?;
+        }
+        let source = Original::folder(&self.original);
+        report.is_outdated = self.mode == Mode::Recorded && recording.is_older_than(&source);
         report.unneeded = accepted.unneeded();
         Ok(report)
+    }
+
+    /// The original, unless it was recorded.
+    async fn original_side(&self) -> Result<Option<OriginalSide>> {
+        if self.mode == Mode::Recorded {
+            return Ok(None);
+        }
+        Ok(Some(OriginalSide {
+            original: Original::parse(&self.original)?,
+            client: NodeClient::find_or_install().await?,
+            process: None,
+        }))
     }
 }
 

@@ -35,11 +35,19 @@ const LOG: usize = 16 * 1024;
 /// The original: a file and the export in it, `legacy/index.handler`.
 #[derive(Clone, Debug)]
 pub(super) struct Original {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     handler: String,
 }
 
 impl Original {
+    /// The folder of a file and an export.
+    pub(super) fn folder(text: &str) -> PathBuf {
+        match Path::new(text).parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.into(),
+            _ => ".".into(),
+        }
+    }
+
     /// Splits `../legacy/src/index.handler` into the folder `../legacy/src` and the handler setting `index.handler`.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let path = Path::new(text);
@@ -52,10 +60,7 @@ impl Original {
                 "`{text}`: expected a file and an export, such as `legacy/index.handler`"
             )));
         };
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = Self::folder(text);
         let there =
             ["js", "mjs", "cjs"].map(|extension| folder.join(format!("{module}.{extension}")));
         if !there.iter().any(|file| file.exists()) {

@@ -14,6 +14,8 @@ pub struct ParityReport {
     events: Vec<Compared>,
     /// Accepted differences that there are no more.
     pub(super) unneeded: Vec<String>,
+    /// Whether the original has changed since it was recorded.
+    pub(super) is_outdated: bool,
 }
 
 /// An event, and how its invocations compare.
@@ -28,7 +30,8 @@ pub(crate) struct Compared {
     deferred: bool,
     /// How the original's process ended, if it did.
     ended: Option<String>,
-    original: Duration,
+    /// How long it took, unless it was recorded.
+    original: Option<Duration>,
     port: Duration,
 }
 
@@ -58,7 +61,7 @@ impl Compared {
             accepted: reasons,
             deferred: original.deferred && port.deferred,
             ended: original.ended.clone(),
-            original: original.duration,
+            original: (original.duration > Duration::ZERO).then_some(original.duration),
             port: port.duration,
         }
     }
@@ -80,7 +83,9 @@ impl ParityReport {
     /// # }
     /// ```
     pub fn is_same(&self) -> bool {
-        self.unneeded.is_empty() && self.events.iter().all(|event| event.differences.is_empty())
+        self.unneeded.is_empty()
+            && !self.is_outdated
+            && self.events.iter().all(|event| event.differences.is_empty())
     }
 
     /// The last lines: how many events there were, and which accepted differences nothing needed.
@@ -103,6 +108,9 @@ impl ParityReport {
                 "\naccepted, but no event differs so any more: {entry}"
             );
         }
+        if self.is_outdated {
+            text.push_str("\nthe original has changed since it was recorded: record it again, with `--record`");
+        }
         text
     }
 }
@@ -118,12 +126,11 @@ impl Display for Compared {
         };
         write!(f, "{:<width$}  {verdict:<8}", self.name, width = self.width)?;
         write!(f, "  {:<8}", if self.deferred { "deferred" } else { "" })?;
-        write!(
-            f,
-            "  Node {:.1} ms   port {:.1} ms",
-            millis(self.original),
-            millis(self.port)
-        )?;
+        match self.original {
+            Some(original) => write!(f, "  Node {:.1} ms ", millis(original))?,
+            None => f.write_str("  recorded ")?,
+        }
+        write!(f, "  port {:.1} ms", millis(self.port))?;
         if let Some(ended) = &self.ended {
             write!(f, "   (the process of Node {ended})")?;
         }

@@ -1,0 +1,208 @@
+//! What the original did, kept beside the events, so that a comparison needs no Node.
+
+use super::{
+    events::NamedEvent,
+    outcome::{Answer, Seen},
+};
+use crate::{
+    error::{Error, Result},
+    invocation::{Context, ContextBuilder},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The name of the file, in a folder of events.
+pub(super) const FILE: &str = "parity.recorded.json";
+
+/// So many files of the original are looked at to tell whether it has changed.
+const SOURCES: usize = 10_000;
+
+/// The outcomes of the original, by event.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(super) struct Recording {
+    /// A hash of the original's files.
+    sources: String,
+    events: Vec<Recorded>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Recorded {
+    /// The name of the event within the folder.
+    event: String,
+    /// What the function was told, of which a response may have parts.
+    context: Told,
+    outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deferred_by: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Outcome {
+    /// The text of the response, of which every byte counts.
+    Response(String),
+    Error(Value),
+    Nothing,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    function_name: String,
+    aws_request_id: String,
+    invoked_function_arn: String,
+    memory_limit_in_mb: String,
+    log_group_name: String,
+    log_stream_name: String,
+}
+
+impl Recording {
+    /// Begins a recording of an original as it is now.
+    pub(super) fn of(original: &Path) -> Self {
+        Recording {
+            sources: sources(original),
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, folder: &Path, event: &str, context: &Context, seen: &Seen) {
+        self.events.push(Recorded {
+            event: within(folder, event),
+            context: Told {
+                function_name: context.function_name.clone(),
+                aws_request_id: context.aws_request_id.clone(),
+                invoked_function_arn: context.invoked_function_arn.clone(),
+                memory_limit_in_mb: context.memory_limit_in_mb.clone(),
+                log_group_name: context.log_group_name.clone(),
+                log_stream_name: context.log_stream_name.clone(),
+            },
+            outcome: match &seen.answer {
+                Answer::Response(body) => {
+                    Outcome::Response(String::from_utf8_lossy(body).into_owned())
+                }
+                Answer::Error(error) => Outcome::Error(error.clone()),
+                Answer::Nothing => Outcome::Nothing,
+            },
+            deferred_by: seen.pending.clone(),
+        });
+    }
+
+    pub(super) fn write(&self, folder: &Path) -> Result<()> {
+        let file = folder.join(FILE);
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        fs::write(&file, text).map_err(|error| unusable(&file, &error.to_string()))
+    }
+
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let file = folder.join(FILE);
+        let text = fs::read(&file).map_err(|error| unusable(&file, &error.to_string()))?;
+        serde_json::from_slice(&text).map_err(|error| unusable(&file, &error.to_string()))
+    }
+
+    /// Whether the original has changed since, if it is here at all.
+    pub(super) fn is_older_than(&self, original: &Path) -> bool {
+        original.is_dir() && self.sources != sources(original)
+    }
+
+    /// What the original was told of an event, and what it did.
+    pub(super) fn find(
+        &self,
+        folder: &Path,
+        event: &NamedEvent,
+        context: ContextBuilder,
+    ) -> Result<(ContextBuilder, Seen)> {
+        let name = within(folder, &event.name);
+        let Some(recorded) = self.events.iter().find(|recorded| recorded.event == name) else {
+            return Err(unusable(
+                &folder.join(FILE),
+                &format!("it has no event `{name}`"),
+            ));
+        };
+        let told = &recorded.context;
+        let context = context
+            .function_name(told.function_name.clone())
+            .aws_request_id(told.aws_request_id.clone())
+            .invoked_function_arn(told.invoked_function_arn.clone())
+            .memory_limit_in_mb(told.memory_limit_in_mb.clone())
+            .log_group_name(told.log_group_name.clone())
+            .log_stream_name(told.log_stream_name.clone());
+        let seen = Seen {
+            answer: match &recorded.outcome {
+                Outcome::Response(text) => Answer::Response(text.clone().into()),
+                Outcome::Error(error) => Answer::Error(error.clone()),
+                Outcome::Nothing => Answer::Nothing,
+            },
+            deferred: !recorded.deferred_by.is_empty(),
+            pending: recorded.deferred_by.clone(),
+            ended: None,
+            duration: Duration::ZERO,
+        };
+        Ok((context, seen))
+    }
+}
+
+fn unusable(file: &Path, why: &str) -> Error {
+    let message = format!(
+        "{}: {why}: `--against FILE.EXPORT --record EVENTS` records the original",
+        file.display()
+    );
+    Error::ours("Runtime.InvalidParityFile", message)
+}
+
+/// The name of an event without its folder, which may be called otherwise from elsewhere.
+fn within(folder: &Path, event: &str) -> String {
+    let event = Path::new(event);
+    let within = event.strip_prefix(folder).unwrap_or(event);
+    within.to_string_lossy().replace('\\', "/")
+}
+
+/// A hash of the files in a folder that Node may load, without what npm has installed.
+fn sources(folder: &Path) -> String {
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    files.sort();
+    // FNV-1a, which is the same in every release.
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |bytes: &[u8]| {
+        for byte in bytes.iter().chain(&[0]) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    };
+    for file in files {
+        if let Ok(text) = fs::read(&file) {
+            add(within(folder, &file.to_string_lossy()).as_bytes());
+            add(&text);
+        }
+    }
+    format!("{hash:016x}")
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let is = |names: &[&str]| {
+            path.extension()
+                .is_some_and(|is| names.iter().any(|name| is == *name))
+        };
+        if files.len() >= SOURCES {
+            return;
+        }
+        // A link may lead round in circles.
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && entry.file_name() != "node_modules" => {
+                collect(&path, files)
+            }
+            Ok(kind) if kind.is_file() && is(&["js", "mjs", "cjs", "ts"]) => files.push(path),
+            _ => {}
+        }
+    }
+}
