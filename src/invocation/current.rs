@@ -85,7 +85,7 @@ where
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// use nodeback::{Callback, Context, Error, Value, js::Access, json, spawn_then};
+/// use nodeback::{Callback, Context, Value, js::Access, json, spawn_then};
 ///
 /// /// A client's `get`, in place of one from an SDK.
 /// async fn get(id: u64) -> Result<Value, std::io::Error> {
@@ -97,14 +97,14 @@ where
 /// //     callback(null, order.customer.name);
 /// // });
 /// let handler = |event: Value, _: Context, callback: Callback| {
-///     spawn_then(get(event["id"].as_u64().unwrap_or(0)), move |error, order| {
+///     spawn_then(get(event["id"].as_u64().unwrap_or(0)), move |error, order| -> nodeback::Result<()> {
 ///         let Some(order) = order else {
 ///             callback(error, None);
 ///             return Ok(());
 ///         };
 ///         let name = order.member("customer")?.member("name")?.cloned();
 ///         callback(None, name);
-///         Ok::<_, Error>(())
+///         Ok(())
 ///     });
 /// };
 /// let error = nodeback::invoke(handler, json!({ "id": 7 }), Context::default()).await.result.unwrap_err();
