@@ -224,18 +224,17 @@ async fn the_originals_on_node_respond_the_same() {
     let mut invocations = 0;
     for name in ["alarms", "documents", "orders"] {
         let events =
-            fs::read_to_string(root().join(format!("examples/aws_sdk/{name}.json"))).unwrap();
+            fs::read_to_string(root().join(format!("examples/aws_sdk/{name}.jsonl"))).unwrap();
         let mut seen = Vec::new();
         for side in [Side::Node, Side::Rust] {
             let token = moto.reset().await;
-            let events: Vec<Value> =
-                serde_json::from_str(&events.replace("$TOKEN", &token)).unwrap();
+            let events = events.replace("$TOKEN", &token);
             let case = Case {
                 folder: "examples/aws_sdk",
                 handler: format!("{name}.handler"),
                 steps: events
-                    .iter()
-                    .map(|event| Step::Invoke(event.to_string()))
+                    .lines()
+                    .map(|event| Step::Invoke(event.into()))
                     .collect(),
                 environment: moto.environment(),
             };

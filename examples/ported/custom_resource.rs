@@ -1,7 +1,7 @@
 //! `custom_resource.js` in Rust: a CloudFormation custom resource, a name that is reserved, changed
 //! and given back. What came of it is PUT to the address in the event.
 //!
-//! `jq '.[0]' examples/ported/custom_resource.json | cargo run --example ported_custom_resource -- -`
+//! `sed -n 1p examples/ported/custom_resource.jsonl | cargo run --example ported_custom_resource -- -`
 
 use nodeback::{
     Callback, Context, Error, Value, error, js, json, object, set_immediate, set_timeout,

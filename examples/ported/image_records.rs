@@ -1,6 +1,6 @@
 //! `image_records.js` in Rust: new images in an S3 bucket are looked at, with retries, and recorded.
 //!
-//! `jq '.[1]' examples/ported/image_records.json | cargo run --example ported_image_records -- -`
+//! `sed -n 2p examples/ported/image_records.jsonl | cargo run --example ported_image_records -- -`
 
 use futures::future::try_join_all;
 use nodeback::{Callback, Context, Error, Result, Value, json, spawn};

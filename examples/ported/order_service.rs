@@ -1,7 +1,7 @@
 //! `order_service.js` in Rust: orders behind an API Gateway REST API, over a table with an
 //! error-first API.
 //!
-//! `jq '.[3]' examples/ported/order_service.json | cargo run --example ported_order_service -- -`
+//! `sed -n 4p examples/ported/order_service.jsonl | cargo run --example ported_order_service -- -`
 
 use nodeback::{Callback, Context, Error, Result, Value, js, json};
 use std::sync::{LazyLock, Mutex};

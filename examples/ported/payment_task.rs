@@ -1,7 +1,7 @@
 //! `payment_task.js` in Rust: a task of a Step Functions state machine, whose Retry and Catch match
 //! on the name of an error.
 //!
-//! `jq '.[2]' examples/ported/payment_task.json | cargo run --example ported_payment_task -- -`
+//! `sed -n 3p examples/ported/payment_task.jsonl | cargo run --example ported_payment_task -- -`
 
 use nodeback::{
     Callback, Context, Error, Result, Value, callbackify, error, js, js::Access, json, object,

@@ -1,7 +1,7 @@
 //! `pre_token.js` in Rust: a Cognito trigger before a token is generated, which adds claims, hides
 //! some, and keeps disabled users out.
 //!
-//! `jq '.[0]' examples/ported/pre_token.json | cargo run --example ported_pre_token -- -`
+//! `sed -n 1p examples/ported/pre_token.jsonl | cargo run --example ported_pre_token -- -`
 
 use nodeback::{
     Callback, Context, Error, Result, Value, error, js::Access, json, object, set_timeout, spawn,

@@ -1,7 +1,7 @@
 //! `queue_batch.js` in Rust: a batch of an SQS queue. Only what failed comes again, unless all of
 //! it did.
 //!
-//! `jq '.[1]' examples/ported/queue_batch.json | cargo run --example ported_queue_batch -- -`
+//! `sed -n 2p examples/ported/queue_batch.jsonl | cargo run --example ported_queue_batch -- -`
 
 use nodeback::{Callback, Context, Error, Result, Value, error, js, js::Access, json, set_timeout};
 use std::{

@@ -1,7 +1,7 @@
 //! `token_authorizer.js` in Rust: a token authorizer of an API Gateway REST API, which answers 401
 //! to the text `Unauthorized`, and 500 to any other failure.
 //!
-//! `jq '.[0]' examples/ported/token_authorizer.json | cargo run --example ported_token_authorizer -- -`
+//! `sed -n 1p examples/ported/token_authorizer.jsonl | cargo run --example ported_token_authorizer -- -`
 
 use nodeback::{Callback, Context, Error, Value, error, json, set_timeout};
 use std::time::Duration;

@@ -2,7 +2,6 @@
 
 use crate::play::{Case, Step, root};
 use futures::FutureExt;
-use nodeback::Value;
 use std::fs;
 
 macro_rules! functions {
@@ -38,15 +37,14 @@ functions! {
 /// One process each, which is sent all the events of its file in turn.
 pub(crate) fn cases() -> impl Iterator<Item = Case> {
     NAMES.iter().map(|name| {
-        let events =
-            fs::read_to_string(root().join(format!("examples/ported/{name}.json"))).unwrap();
-        let events: Vec<Value> = serde_json::from_str(&events).unwrap();
+        let events = root().join(format!("examples/ported/{name}.jsonl"));
+        let events = fs::read_to_string(events).unwrap();
         Case {
             folder: "examples/ported",
             handler: format!("{name}.handler"),
             steps: events
-                .iter()
-                .map(|event| Step::Invoke(event.to_string()))
+                .lines()
+                .map(|event| Step::Invoke(event.into()))
                 .collect(),
             ..Case::default()
         }
