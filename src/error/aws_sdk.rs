@@ -28,8 +28,7 @@ impl Error {
     /// Where no response arrived, the code is `NetworkingError`, `TimeoutError` or `CredentialsError`.
     ///
     /// `?`, [`fail`](crate::Callback::fail) and every other conversion into an [`Error`] find the code and
-    /// the message, too, but not the status code, the request id, and a code that differs from the
-    /// name of the error's type (as SQS sends them). Use this function where the code of the handler reads those.
+    /// the message, too, but neither the status code nor the request id. Use this function where the handler reads those.
     ///
     /// ```
     /// use aws_smithy_runtime_api::{client::{orchestrator::HttpResponse, result::SdkError}, http::StatusCode};
@@ -55,7 +54,10 @@ impl Error {
         let status = error.raw_response().map(HttpResponse::status);
         let mut error = Error::from(error);
         if let Some(code) = metadata.code() {
-            error = error.with_type(code.to_owned()).with_code(code);
+            error = error.with_code(code);
+            if !keeps_its_name(code) {
+                error = error.with_type(code.to_owned());
+            }
         }
         if let Some(message) = metadata.message() {
             error.0.message = message.to_owned();
@@ -146,12 +148,38 @@ fn of_service(error: &(dyn StdError + 'static)) -> Described {
         .split_once(" [")
         .and_then(|(_, name)| name.strip_suffix(']'));
     let name = wire_name.unwrap_or(name);
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if !name.is_empty() && name.bytes().all(is_name) {
-        return named(name.to_owned(), message);
+    if !is_name(name) {
+        return named(UNKNOWN, guard::chain(error).last().map(guard::text));
     }
-    let innermost = guard::chain(error).last().map(guard::text);
-    named(UNKNOWN, innermost)
+    match code_of(error) {
+        Some(code) if keeps_its_name(&code) => Described {
+            name: name.to_owned().into(),
+            ..named(code, message)
+        },
+        Some(code) => named(code, message),
+        None => named(name.to_owned(), message),
+    }
+}
+
+/// The code that the service sent for an error that the SDK has a type for, whose name may be another: SNS sends `NotFound`
+/// for a `NotFoundException`. The metadata is a private field of a type that is not known here, and nothing but `Debug`,
+/// which the types derive, shows it. No message can pass for it, since `Debug` writes a quotation mark within a text as
+/// `\"`.
+fn code_of(error: &(dyn StdError + 'static)) -> Option<String> {
+    let text = guard::text(&format_args!("{error:?}"));
+    let (_, code) = text.split_once("ErrorMetadata { code: Some(\"")?;
+    let (code, _) = code.split_once('"')?;
+    is_name(code).then(|| code.to_owned())
+}
+
+/// Whether JavaScript's error has this code beside its name, as SQS's errors have since SQS speaks JSON, and not for a name.
+fn keeps_its_name(code: &str) -> bool {
+    code.starts_with("AWS.")
+}
+
+fn is_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_part)
 }
 
 fn named(name: impl Into<Cow<'static, str>>, message: Option<String>) -> Described {
@@ -238,17 +266,28 @@ mod tests {
             (
                 service(
                     DecryptError::Typed(
-                        "KmsInvalidStateException [KMSInvalidStateException]: pending: deletion",
-                        denied(),
+                        "KmsInvalidStateException [KMSInvalidStateException]: ErrorMetadata { code: Some(\"Fake\")",
+                        metadata("KMSInvalidStateException", ""),
                     ),
                     400,
                 ),
                 "KMSInvalidStateException",
-                "KMSInvalidStateException: pending: deletion",
+                "KMSInvalidStateException: ErrorMetadata { code: Some(\"Fake\")",
             ),
             (
                 service(
-                    DecryptError::Typed("InvalidCiphertextException", denied()),
+                    DecryptError::Typed("NotFoundException: no topic: t", metadata("NotFound", "")),
+                    404,
+                ),
+                "NotFound",
+                "NotFound: no topic: t",
+            ),
+            (
+                service(
+                    DecryptError::Typed(
+                        "InvalidCiphertextException",
+                        metadata("InvalidCiphertextException", ""),
+                    ),
                     400,
                 ),
                 "InvalidCiphertextException",
@@ -346,7 +385,7 @@ mod tests {
         ] {
             let error =
                 Error::from_sdk_error(service(DecryptError::Typed("Denied: no", denied()), status));
-            assert_eq!(error.to_string(), "AWS.Denied: no");
+            assert_eq!(error.to_string(), "Denied: no");
             assert_eq!(error.code(), Some("AWS.Denied"));
             assert_eq!(member(&error, "statusCode"), status);
             assert_eq!(member(&error, "requestId"), "r-1");
@@ -363,6 +402,24 @@ mod tests {
             (Some("NetworkingError"), None)
         );
         assert_eq!(member(&error, "retryable"), true);
+    }
+
+    /// As with SQS, in both conversions.
+    #[test]
+    fn a_name_of_the_type_stays_beside_a_code_of_old() {
+        let code = "AWS.SimpleQueueService.NonExistentQueue";
+        let error = || {
+            service(
+                DecryptError::Typed("QueueDoesNotExist: no queue", metadata(code, "no queue")),
+                400,
+            )
+        };
+        for error in [Error::from(error()), Error::from_sdk_error(error())] {
+            assert_eq!(
+                (error.error_type(), error.code()),
+                ("QueueDoesNotExist", Some(code))
+            );
+        }
     }
 
     #[test]

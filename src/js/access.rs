@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 use serde_json::Value;
 
 /// Access to the members of a [`Value`], or of an `Option<&Value>`, that fails as JavaScript's does: with a
-/// `TypeError` whose message is V8's.
+/// `TypeError` whose message is V8's, except that a method which a value does not have is named by the path that was
+/// given: `key.split is not a function`, where V8 has the whole expression, `event.key.split is not a function`.
 ///
 /// The trait is sealed. `event["a"]["b"]` is the access that never fails.
 ///
