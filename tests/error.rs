@@ -520,6 +520,22 @@ mod members {
         assert_eq!(through.into_error().code(), Some("ENOENT"));
     }
 
+    /// As of an object that JavaScript throws.
+    #[test]
+    fn an_object_keeps_its_own() {
+        let error = json!({ "code": "E", "statusCode": 404 }).into_error();
+        assert_eq!(
+            (error.error_type(), error.message()),
+            ("object", "[object Object]")
+        );
+        assert_eq!(
+            (error.code(), error.member("statusCode")),
+            (Some("E"), Some(&json!(404)))
+        );
+        let missing = json!({}).get("error").cloned();
+        assert_eq!(missing.into_error(), ().into_error());
+    }
+
     #[test]
     fn equal_errors_have_the_same_type_message_and_members() {
         let error = || Error::new("A", "b").with_code("c");

@@ -20,11 +20,12 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
 /// | `&str`, `String` | `string` | the text | empty |
 /// | a number | `number` | as JavaScript prints it | empty |
 /// | `bool` | `boolean` | `true` or `false` | empty |
-/// | [`Value`] | JavaScript's `typeof` | JavaScript's `toString()` | empty |
-/// | `()`, `Value::Null` | `string` | `handled`, as Node's `context.fail()` | empty |
+/// | [`Value`], `Option<Value>` | JavaScript's `typeof` | JavaScript's `toString()` | empty |
+/// | `()`, `Value::Null`, `None` | `string` | `handled`, as Node's `context.fail()` | empty |
 ///
 /// A `Value` object that has a `name`, a `message` and a `stack`, each a text and not empty, is
-/// an `Error` to Node, and so it is here.
+/// an `Error` to Node, and so it is here. The members of any other object can be read with
+/// [`Error::member`].
 ///
 /// The parameter `M` keeps these apart for the compiler, which always finds it by itself: it can
 /// be ignored. The trait is sealed: other types implement [`std::error::Error`] instead.
@@ -58,6 +59,7 @@ impl<E: StdError + Send + Sync + 'static> Sealed<marker::Std> for E {}
 impl Sealed<marker::Boxed> for Box<dyn StdError + Send + Sync> {}
 impl Sealed<marker::Anyhow> for anyhow::Error {}
 impl Sealed<marker::Js> for Value {}
+impl Sealed<marker::Js> for Option<Value> {}
 
 /// One for each kind of error.
 mod marker {
@@ -157,8 +159,20 @@ impl IntoError<marker::Js> for Value {
                     None,
                 )
             }
-            _ => value(text::type_of(&self), text::to_string(&self)),
+            _ => {
+                let mut error = value(text::type_of(&self), text::to_string(&self));
+                if let Value::Object(members) = self {
+                    error.0.members = Some(members);
+                }
+                error
+            }
         }
+    }
+}
+
+impl IntoError<marker::Js> for Option<Value> {
+    fn into_error(self) -> Error {
+        self.unwrap_or_default().into_error()
     }
 }
 

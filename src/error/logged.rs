@@ -1,6 +1,6 @@
 //! A failure on its way to the log: as a value, so that each format writes it in its own way.
 
-use super::Error;
+use super::{Error, Kind};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{error::Error as StdError, fmt};
@@ -30,6 +30,10 @@ impl Error {
     /// Node.
     fn members_to_log(&self) -> Map<String, Value> {
         const OWN: [&str; 4] = ["errorType", "errorMessage", "trace", "stackTrace"];
+        // Node logs no members of what is no `Error`.
+        if matches!(self.0.kind, Kind::Value) {
+            return Map::new();
+        }
         let members = self.0.members.iter().flatten();
         let code = self
             .member("code")

@@ -196,7 +196,8 @@ impl Error {
         self.member("code")?.as_str()
     }
 
-    /// A member that was given to it with [`with_member`](Self::with_member) or [`with_code`](Self::with_code).
+    /// A member that was given to it with [`with_member`](Self::with_member) or [`with_code`](Self::with_code), or that
+    /// the object had which it was made from.
     ///
     /// ```
     /// let error = nodeback::error!("no order 7").with_member("statusCode", 404);
@@ -207,8 +208,16 @@ impl Error {
         self.0.members.as_ref()?.get(name)
     }
 
-    /// Whether JavaScript's `if (err)` would take it for no error: it is `0`, `NaN`, `false` or an empty text.
-    pub(crate) fn is_falsy(&self) -> bool {
+    /// Whether JavaScript's `if (err)` takes it for no error: it is `0`, `NaN`, `false` or an empty text. Node's client
+    /// takes such a value for an error; a wrapper that tests `if (err)` does not.
+    ///
+    /// ```
+    /// use nodeback::{IntoError, error};
+    ///
+    /// assert!("".into_error().is_falsy() && 0.into_error().is_falsy());
+    /// assert!(!"0".into_error().is_falsy() && !error!("").is_falsy());
+    /// ```
+    pub fn is_falsy(&self) -> bool {
         let text = self.message();
         matches!(self.0.kind, Kind::Value)
             && match self.error_type() {
