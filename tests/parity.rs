@@ -6,7 +6,7 @@
 use nodeback::{
     Callback, Context, Error, Handler, Result, Value, json,
     parity::{ParityReport, compare, compare_recorded, record},
-    set_timeout,
+    set_immediate, set_timeout,
 };
 use std::{
     fs,
@@ -357,6 +357,15 @@ async fn what_was_recorded_is_compared_without_node_until_the_original_changes()
             .ends_with("record it again, with `--record`"),
         "{report}"
     );
+    fs::write(events.0.join("b.json"), r#"{"name":7}"#).unwrap();
+    let error = compare_recorded(port, original.as_str(), &events.0)
+        .await
+        .unwrap_err();
+    assert!(
+        error.message().contains("the event `b.json` has changed"),
+        "{error}"
+    );
+    fs::write(events.0.join("b.json"), "{}").unwrap();
     fs::write(events.0.join("c.json"), "{}").unwrap();
     let error = compare_recorded(port, original.as_str(), &events.0)
         .await
@@ -364,5 +373,91 @@ async fn what_was_recorded_is_compared_without_node_until_the_original_changes()
     assert!(
         error.message().contains("it has no event `c.json`"),
         "{error}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn what_has_ended_when_its_callback_signals_is_not_waited_for() {
+    let events = Events::new("reads", &[("a.json", "{}")]);
+    let reads = |_: Value, _: Context, callback: Callback| callback.succeed(json!("read"));
+    let report = compare(reads, "parity/originals.reads", &events.0)
+        .await
+        .unwrap();
+    assert!(report.is_same(), "{report}");
+    let immediate = |_: Value, _: Context, callback: Callback| {
+        set_immediate(|| ());
+        callback.succeed(json!("after it"));
+    };
+    let report = compared(immediate, "originals.immediate", &events)
+        .await
+        .unwrap();
+    assert!(report.is_same(), "{report}");
+    // The error of the timer is the outcome, and no success that waited.
+    let thrower = |_: Value, _: Context, callback: Callback| {
+        set_timeout(Duration::from_millis(5), || {
+            Err::<(), _>(Error::new("TypeError", "in a timer"))
+        });
+        callback.succeed(json!("held"));
+    };
+    let report = compared(thrower, "originals.thrower", &events)
+        .await
+        .unwrap();
+    assert!(report.is_same(), "{report}");
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn what_an_event_posts_too_late_is_not_the_outcome_of_the_next() {
+    let events = Events::new("late", &[("a.jsonl", "{\"first\":true}\n{}\n")]);
+    let late = |event: Value, _: Context, callback: Callback| {
+        let first = event["first"] == true;
+        callback.succeed(json!(if first { "first" } else { "second" }));
+    };
+    let report = compared(late, "originals.late", &events).await.unwrap();
+    assert!(report.is_same(), "{report}");
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn loading_does_not_count_against_the_timeout() {
+    let events = Events::new("slow", &[("a.json", "{}")]);
+    let in_time = |_: Value, _: Context, callback: Callback| callback.succeed(json!("in time"));
+    let report = compared(in_time, "slow.handler", &events).await.unwrap();
+    assert!(report.is_same(), "{report}");
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn a_callback_that_is_never_called_is_null_in_node() {
+    let events = Events::new("silent", &[("a.json", "{}")]);
+    let silent = |_: Value, _: Context, callback: Callback| drop(callback);
+    let report = compared(silent, "originals.silent", &events).await.unwrap();
+    let told = lines(&report, &events);
+    assert!(
+        told[1].starts_with(
+            "outcome response null | error {\"errorType\":\"Runtime.CallbackNotCalled\""
+        ),
+        "{report}"
+    );
+}
+
+/// A port that blocks its thread is not stopped, and its response comes too late.
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn a_port_that_responds_after_the_deadline_has_not_responded() {
+    let events = Events::new("blocks", &[("a.json", "{}")]);
+    let blocks = |_: Value, _: Context, callback: Callback| {
+        std::thread::sleep(Duration::from_millis(3200));
+        callback.succeed(json!("waited"));
+    };
+    let report = compared(blocks, "originals.deferred", &events)
+        .await
+        .unwrap();
+    assert!(
+        report
+            .to_string()
+            .contains("| no response before the deadline"),
+        "{report}"
     );
 }

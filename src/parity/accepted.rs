@@ -63,17 +63,17 @@ impl Accepted {
         Ok(Accepted { settings, needed })
     }
 
-    /// Whether a difference is not compared at all.
-    pub(super) fn ignores(&self, difference: &Difference) -> bool {
+    /// Whether what is at a path is not compared at all.
+    pub(super) fn ignores(&self, path: &str) -> bool {
         let mut patterns = self.settings.ignore.iter();
-        patterns.any(|pattern| is_within(&difference.path, pattern))
+        patterns.any(|pattern| is_within(path, pattern))
     }
 
     /// The reason for which a difference of an event is accepted.
     pub(super) fn reason(&mut self, event: &str, difference: &Difference) -> Option<String> {
         let mut entries = self.settings.accepted.iter().zip(&mut self.needed);
         let (entry, needed) = entries.find(|(entry, _)| {
-            event.ends_with(&entry.event) && is_within(&difference.path, &entry.path)
+            is_named(event, &entry.event) && is_within(&difference.path, &entry.path)
         })?;
         *needed = true;
         Some(entry.reason.clone())
@@ -89,8 +89,16 @@ impl Accepted {
     }
 }
 
+/// Whether an event has this name, or is in a folder and has it.
+fn is_named(event: &str, name: &str) -> bool {
+    let folder = event.strip_suffix(name);
+    folder.is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
+}
+
 /// Whether a JSON pointer is the one of a pattern, or below it. `*` stands for any segment.
 fn is_within(path: &str, pattern: &str) -> bool {
+    // The report shows the root so.
+    let pattern = if pattern == "/" { "" } else { pattern };
     let mut segments = path.split('/');
     pattern.split('/').all(|wanted| {
         let segment = segments.next();
@@ -113,9 +121,24 @@ mod tests {
             ("/items/7/name", "/items/*/id", false),
             ("/items", "/items/*", false),
             ("", "", true),
+            ("", "/", true),
+            ("/a", "", true),
             ("deferred", "deferred", true),
         ] {
             assert_eq!(is_within(path, pattern), covered, "{path} {pattern}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_named_by_the_whole_name_of_its_file() {
+        for (event, name, named) in [
+            ("events/a.json", "a.json", true),
+            ("events/a.json", "events/a.json", true),
+            ("events/data.json", "a.json", false),
+            ("events/a.jsonl:7", "a.jsonl:7", true),
+            ("events/a.jsonl:17", "7", false),
+        ] {
+            assert_eq!(is_named(event, name), named, "{event} {name}");
         }
     }
 }

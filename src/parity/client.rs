@@ -3,10 +3,10 @@
 use crate::error::{Error, Result};
 use std::{
     env, fs, io,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     process,
 };
-use tokio::process::Command;
+use tokio::{process::Command, sync::Mutex};
 
 /// The last version that runs handlers with a callback.
 const VERSION: &str = "3.3.0";
@@ -25,9 +25,15 @@ impl NodeClient {
     /// Finds the client. Where it is not installed, npm installs it, without running its scripts: they would
     /// compile the HTTP module that `original.mjs` replaces.
     pub(super) async fn find_or_install() -> Result<Self> {
+        // The tests of one program run side by side.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+        let _one = ONE_AT_A_TIME.lock().await;
         version("node", "Node.js 20 or 22 from https://nodejs.org").await?;
         let folder = match env::var_os(FOLDER) {
-            Some(folder) => PathBuf::from(folder),
+            // It is used in the folder of the original.
+            Some(folder) => {
+                path::absolute(folder).map_err(|error| unusable(Path::new(FOLDER), &error))?
+            }
             None => cache()?.join(format!("aws-lambda-ric-{VERSION}")),
         };
         let entry = folder.join("node_modules/aws-lambda-ric/dist/index.mjs");
@@ -111,7 +117,10 @@ fn cache() -> Result<PathBuf> {
     };
     let cache = from("XDG_CACHE_HOME").or_else(|| Some(from("HOME")?.join(".cache")));
     match cache {
-        Some(cache) => Ok(cache.join("nodeback")),
+        Some(cache) => {
+            let cache = path::absolute(cache.join("nodeback"));
+            cache.map_err(|error| unusable(Path::new("XDG_CACHE_HOME"), &error))
+        }
         None => Err(missing(
             "neither `XDG_CACHE_HOME` nor `HOME` is set: expected a folder for the Node client"
                 .into(),

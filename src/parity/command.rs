@@ -97,6 +97,14 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                 )?)
             }
             "--handler" => handler = Some(value("the name of an exported handler")?),
+            "--fresh" | "--record" | "--recorded" if inline.is_some() => {
+                return Err(format!("`{option}` expects no value"));
+            }
+            "--fresh" | "--record" | "--recorded" if mode != Mode::Live => {
+                return Err(format!(
+                    "unexpected argument `{option}`: expected one of --fresh, --record and --recorded"
+                ));
+            }
             "--fresh" => mode = Mode::Fresh,
             "--record" => mode = Mode::Record,
             "--recorded" => mode = Mode::Recorded,
@@ -172,6 +180,14 @@ mod tests {
             (
                 &["--against", "a.b", "--listen", "c"],
                 "unexpected argument `--listen`",
+            ),
+            (
+                &["--against", "a.b", "c", "--record", "--fresh"],
+                "expected one of --fresh",
+            ),
+            (
+                &["--against", "a.b", "c", "--recorded=x"],
+                "expects no value",
             ),
             (&["--against", "a.b", "c", "--handler"], "expects the name"),
         ] {

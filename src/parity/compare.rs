@@ -1,38 +1,55 @@
 //! What differs between the original and the port.
 
 use super::outcome::{Answer, Seen};
-use serde_json::Value;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::fmt;
 
 /// A difference: where it is, and what each side has there.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Difference {
-    /// A JSON pointer into the response or the error, or a word for what is not in them.
+    /// A JSON pointer into the response or the error, or `outcome` or `deferred`.
     pub(super) path: String,
     pub(super) original: String,
     pub(super) port: String,
 }
 
-/// So many differences of one invocation are told.
+/// How many differences of one invocation are reported.
 const DIFFERENCES: usize = 20;
 
-/// As much of a value is shown.
+/// How many characters of a value are shown.
 const SHOWN: usize = 120;
 
-/// Compares what was seen of an invocation.
-pub(super) fn differences(original: &Seen, port: &Seen) -> Vec<Difference> {
-    let mut differences = Differences::default();
+/// How deep a body is looked into. What is deeper is compared as text.
+const DEPTH: usize = 100;
+
+/// Compares what was seen of an invocation. `ignores` is asked about each path at which there is a difference.
+pub(super) fn differences(
+    original: &Seen,
+    port: &Seen,
+    ignores: impl Fn(&str) -> bool,
+) -> Vec<Difference> {
+    let mut differences = Differences {
+        list: Vec::new(),
+        ignores: &ignores,
+        has_ignored: false,
+    };
     match (&original.answer, &port.answer) {
         (original, port) if original == port => {}
         (Answer::Response(original), Answer::Response(port)) => differences.bodies(original, port),
         (Answer::Error(original), Answer::Error(port)) => {
-            differences.values("", Some(original), Some(port))
+            let (original, port) = (original.to_string(), port.to_string());
+            differences.bodies(original.as_bytes(), port.as_bytes());
         }
         (original, port) => differences.add("outcome", outcome(original), outcome(port)),
     }
-    if differences.0.is_empty() && original.deferred != port.deferred {
+    if differences.list.is_empty() && original.deferred != port.deferred {
         differences.add("deferred", deferral(original), deferral(port));
     }
-    differences.0
+    differences.list
 }
 
 fn outcome(answer: &Answer) -> String {
@@ -51,14 +68,19 @@ fn deferral(seen: &Seen) -> String {
     }
 }
 
-#[derive(Default)]
-struct Differences(Vec<Difference>);
+struct Differences<'a> {
+    list: Vec<Difference>,
+    ignores: &'a dyn Fn(&str) -> bool,
+    has_ignored: bool,
+}
 
-impl Differences {
-    fn add(&mut self, path: impl Into<String>, original: String, port: String) {
-        if self.0.len() < DIFFERENCES {
-            let path = path.into();
-            self.0.push(Difference {
+impl Differences<'_> {
+    fn add(&mut self, path: &str, original: String, port: String) {
+        if (self.ignores)(path) {
+            self.has_ignored = true;
+        } else if self.list.len() < DIFFERENCES {
+            let path = path.to_owned();
+            self.list.push(Difference {
                 path,
                 original,
                 port,
@@ -69,53 +91,114 @@ impl Differences {
     /// Compares bodies whose bytes differ.
     fn bodies(&mut self, original: &[u8], port: &[u8]) {
         let parsed = (
-            serde_json::from_slice::<Value>(original),
-            serde_json::from_slice::<Value>(port),
+            serde_json::from_slice::<&RawValue>(original),
+            serde_json::from_slice::<&RawValue>(port),
         );
         if let (Ok(original), Ok(port)) = &parsed {
-            self.values("", Some(original), Some(port));
+            self.values("", 0, Some(original.get()), Some(port.get()));
         }
-        if self.0.is_empty() {
+        // They differ only in white space, or are no JSON.
+        if self.list.is_empty() && !self.has_ignored {
             let text = |body| shown(&String::from_utf8_lossy(body));
             self.add("", text(original), text(port));
         }
     }
 
-    fn values(&mut self, path: &str, original: Option<&Value>, port: Option<&Value>) {
-        match (original, port) {
-            (Some(Value::Object(original)), Some(Value::Object(port))) => {
-                let only_there = port.keys().filter(|key| !original.contains_key(*key));
-                for key in original.keys().chain(only_there) {
-                    let path = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
-                    self.values(&path, original.get(key), port.get(key));
-                }
-                let order = |members: &serde_json::Map<String, Value>| {
-                    members.keys().cloned().collect::<Vec<_>>()
-                };
-                let (original, port) = (order(original), order(port));
-                if original != port
-                    && original.iter().all(|key| port.contains(key))
-                    && original.len() == port.len()
-                {
-                    let names = |names: &[String]| {
-                        format!("keys in the order {}", shown(&names.join(", ")))
-                    };
-                    self.add(path, names(&original), names(&port));
-                }
+    /// Compares values by their text, so that `1` differs from `1.0`.
+    fn values(&mut self, path: &str, depth: usize, original: Option<&str>, port: Option<&str>) {
+        if original == port {
+            return;
+        }
+        let (Some(original), Some(port)) = (original, port) else {
+            return self.add(path, member(original), member(port));
+        };
+        if depth < DEPTH {
+            if let (Ok(original), Ok(port)) = (members(original), members(port)) {
+                return self.objects(path, depth, &original, &port);
             }
-            (Some(Value::Array(original)), Some(Value::Array(port))) => {
+            if let (Ok(original), Ok(port)) = (items(original), items(port)) {
                 for at in 0..original.len().max(port.len()) {
-                    self.values(&format!("{path}/{at}"), original.get(at), port.get(at));
+                    let (original, port) = (original.get(at), port.get(at));
+                    let text = |item: Option<&&'_ RawValue>| item.map(|item| item.get().to_owned());
+                    let (original, port) = (text(original), text(port));
+                    self.values(
+                        &format!("{path}/{at}"),
+                        depth + 1,
+                        original.as_deref(),
+                        port.as_deref(),
+                    );
                 }
+                return;
             }
-            (original, port) if original != port => self.add(path, member(original), member(port)),
-            _ => {}
+        }
+        self.add(path, shown(original), shown(port));
+    }
+
+    fn objects(&mut self, path: &str, depth: usize, original: &Members<'_>, port: &Members<'_>) {
+        let (original, port) = (&original.0, &port.0);
+        fn find<'a>(members: &'a [(String, &RawValue)], key: &str) -> Option<&'a str> {
+            // The last one counts, as in `JSON.parse`.
+            let found = members.iter().rev().find(|(name, _)| name == key);
+            found.map(|(_, value)| value.get())
+        }
+        let only_there = port.iter().filter(|(key, _)| find(original, key).is_none());
+        for (key, _) in original.iter().chain(only_there) {
+            let path = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+            self.values(&path, depth + 1, find(original, key), find(port, key));
+        }
+        let keys = |members: &[(String, &RawValue)]| {
+            members
+                .iter()
+                .map(|(key, _)| key.clone())
+                .collect::<Vec<_>>()
+        };
+        let (original, port) = (keys(original), keys(port));
+        let (mut sorted, mut sorted_port) = (original.clone(), port.clone());
+        sorted.sort();
+        sorted_port.sort();
+        if original != port && sorted == sorted_port {
+            let names =
+                |names: &[String]| format!("keys in the order {}", shown(&names.join(", ")));
+            self.add(path, names(&original), names(&port));
         }
     }
 }
 
-fn member(value: Option<&Value>) -> String {
-    value.map_or("undefined".into(), |value| shown(&value.to_string()))
+/// The members of an object, in their order.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Visit)
+    }
+}
+
+fn members(text: &str) -> serde_json::Result<Members<'_>> {
+    serde_json::from_str(text)
+}
+
+fn items(text: &str) -> serde_json::Result<Vec<&RawValue>> {
+    serde_json::from_str(text)
+}
+
+fn member(text: Option<&str>) -> String {
+    text.map_or("undefined".into(), shown)
 }
 
 /// A text, cut where it is long.
@@ -153,7 +236,10 @@ mod tests {
 
     fn told(original: &Seen, port: &Seen) -> Vec<String> {
         let told = |one: &Difference| format!("{}: {} | {}", one.path, one.original, one.port);
-        differences(original, port).iter().map(told).collect()
+        differences(original, port, |_| false)
+            .iter()
+            .map(told)
+            .collect()
     }
 
     #[test]
@@ -219,6 +305,47 @@ mod tests {
         let cut = shown(&long);
         assert!(cut.len() < 200 && cut.ends_with("(1000000 bytes)"));
         let many = |n: u32| seen(Answer::Error(json!(vec![n; 1000])));
-        assert_eq!(differences(&many(1), &many(2)).len(), DIFFERENCES);
+        assert_eq!(
+            differences(&many(1), &many(2), |_| false).len(),
+            DIFFERENCES
+        );
+    }
+
+    /// Neither their number, nor deferral, nor a number's text is hidden behind them.
+    #[test]
+    fn what_is_ignored_hides_nothing_else() {
+        let ignored = |path: &str| path.starts_with("/ids") || path == "/date";
+        let told = |original: &'static str, port: &'static str| {
+            let differences = differences(&response(original), &response(port), ignored);
+            differences
+                .into_iter()
+                .map(|one| one.path)
+                .collect::<Vec<_>>()
+        };
+        let ids = |n: u32| format!(r#"{{"ids":{:?},"total":{n}}}"#, vec![n; 50]);
+        let (one, two) = (ids(1).leak(), ids(2).leak());
+        assert_eq!(told(one, two), ["/total"]);
+        assert_eq!(
+            told(
+                r#"{"date":1,"n":1e21}"#,
+                r#"{"date":2,"n":1000000000000000000000.0}"#
+            ),
+            ["/n"]
+        );
+        assert!(told(r#"{"date":1}"#, r#"{"date":2}"#).is_empty());
+        let deferred = Seen {
+            deferred: true,
+            ..response(r#"{"date":1}"#)
+        };
+        let differences = differences(&deferred, &response(r#"{"date":2}"#), ignored);
+        assert_eq!(differences[0].path, "deferred");
+    }
+
+    #[test]
+    fn a_deep_body_is_compared_as_text_below_a_depth() {
+        let deep =
+            |inner: &str| format!("{}{inner}{}", "[".repeat(100_000), "]".repeat(100_000)).leak();
+        let (one, two) = (response(deep("1")), response(deep("2")));
+        assert_eq!(differences(&one, &two, |_| false).len(), 1);
     }
 }

@@ -191,16 +191,22 @@ impl Comparison {
         let mut report = ParityReport::default();
         let width = events.iter().map(|event| event.name.chars().count()).max();
         let width = width.unwrap_or(0).min(80);
+        let sample = context().build();
+        let timeout = timeout(&sample);
         for event in events {
+            if let Some(side) = &mut original {
+                // What it takes to load does not count against the timeout.
+                side.start(&sample).await?;
+            }
             let mut context = context();
             let node = match &mut original {
                 Some(side) => {
                     let told = context.clone().build();
-                    let seen = side.invoke(event.body.clone(), &told).await?;
+                    let seen = side.invoke(event.body.clone(), &told, timeout).await?;
                     if self.mode == Mode::Fresh {
                         side.process = None;
                     }
-                    recording.add(folder, &event.name, &told, &seen);
+                    recording.add(folder, &event, &told, &seen);
                     seen
                 }
                 None => {
@@ -209,7 +215,7 @@ impl Comparison {
                     seen
                 }
             };
-            let port = port::invoke(function, event.body, context).await;
+            let port = port::invoke(function, event.body, context, timeout).await;
             let compared = Compared::new(event.name, width, &node, &port, &mut accepted);
             each(&compared);
             report.add(compared);
@@ -244,26 +250,30 @@ struct OriginalSide {
 }
 
 impl OriginalSide {
-    /// Runs an invocation in the process that ran the one before, as on Lambda, unless that has ended.
-    async fn invoke(&mut self, event: bytes::Bytes, context: &Context) -> Result<Seen> {
-        let process = match &mut self.process {
-            Some(process) => process,
+    /// Starts a process, unless the one before still runs, as on Lambda.
+    async fn start(&mut self, context: &Context) -> Result<&mut OriginalProcess> {
+        match &mut self.process {
+            Some(process) => Ok(process),
             none => {
-                let started =
-                    OriginalProcess::start(&self.client, &self.original, &environment(context))
-                        .await?;
-                none.insert(started)
+                let environment = environment(context);
+                let started = OriginalProcess::start(&self.client, &self.original, &environment);
+                Ok(none.insert(started.await?))
             }
-        };
+        }
+    }
+
+    async fn invoke(
+        &mut self,
+        event: bytes::Bytes,
+        context: &Context,
+        timeout: Duration,
+    ) -> Result<Seen> {
         let invocation = Invocation {
             request_id: context.aws_request_id.clone(),
             arn: context.invoked_function_arn.clone(),
-            timeout: u64::try_from(context.get_remaining_time_in_millis())
-                .map_or(UNLIMITED, |millis| {
-                    Duration::from_millis(millis).min(UNLIMITED)
-                }),
+            timeout,
         };
-        let seen = process.invoke(event, &invocation).await;
+        let seen = self.start(context).await?.invoke(event, &invocation).await;
         if seen.ended.is_some() {
             self.process = None;
         }
@@ -271,8 +281,15 @@ impl OriginalSide {
     }
 }
 
-/// The longest timeout of a function.
+/// The longest timeout of a function, which stands for none.
 const UNLIMITED: Duration = Duration::from_secs(900);
+
+/// The timeout of a context that was made just now.
+fn timeout(context: &Context) -> Duration {
+    let millis = u64::try_from(context.get_remaining_time_in_millis()).unwrap_or(0);
+    // A millisecond may have passed.
+    Duration::from_millis(millis.saturating_add(1)).min(UNLIMITED)
+}
 
 fn environment(context: &Context) -> Environment {
     Environment(vec![

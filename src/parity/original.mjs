@@ -11,6 +11,7 @@ const invocations = '/2018-06-01/runtime/invocation/';
 // The function may replace them.
 const { get, Agent } = http;
 const { exit, nextTick } = process;
+const { setImmediate } = globalThis;
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
 // The native module posts synchronously, so that what a function posts is out when it calls `process.exit`. A worker posts
@@ -40,6 +41,7 @@ const post = (path, body, headers = {}) => {
 // What kept the event loop from being empty when a success was signalled, which therefore waited. The client keeps what is to
 // be done at `beforeExit` in a global member: first what a function without a signal gets, then the success.
 let pending = [];
+const turns = new Set(['Immediate', 'Timeout']);
 // Writing the log is not the function's.
 const log = new Set(['PipeWrap', 'SimpleWriteWrap', 'TTYWrap', 'WriteWrap']);
 let listeners = 0;
@@ -51,7 +53,15 @@ Object.defineProperty(globalThis, Symbol.for('aws.lambda.beforeExit'), {
         noListener ??= value;
         listener = value;
         if (value === noListener || ++listeners < 2) return;
-        nextTick(() => { pending = process.getActiveResourcesInfo().filter((name) => !log.has(name)); });
+        // Timers and immediates are counted as soon as the code that signalled has ended. A request whose callback
+        // signalled is done only after that.
+        nextTick(() => {
+            pending = process.getActiveResourcesInfo().filter((name) => turns.has(name));
+            setImmediate(() => {
+                const others = process.getActiveResourcesInfo().filter((name) => !log.has(name) && !turns.has(name));
+                pending.push(...others);
+            });
+        });
     },
 });
 

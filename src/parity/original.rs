@@ -176,6 +176,7 @@ impl OriginalProcess {
         let deadline = clock::since_1970(clock::now()) + invocation.timeout;
         let begin = Instant::now();
         self.api.send(Event {
+            request_id: invocation.request_id.clone(),
             body: event,
             headers: vec![
                 (

@@ -6,11 +6,16 @@ use crate::{
     invocation::{ContextBuilder, Function, Sink},
 };
 use bytes::Bytes;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::Span;
 
 /// Runs one invocation, and returns what is seen of it.
-pub(super) async fn invoke(function: &Function, event: Bytes, context: ContextBuilder) -> Seen {
+pub(super) async fn invoke(
+    function: &Function,
+    event: Bytes,
+    context: ContextBuilder,
+    timeout: Duration,
+) -> Seen {
     let begin = Instant::now();
     let driven = function.drive(Ok(event), context, Keep { begin }).await;
     let (answer, duration) = match driven.sent {
@@ -25,9 +30,15 @@ pub(super) async fn invoke(function: &Function, event: Bytes, context: ContextBu
         ),
         None => (Answer::Nothing, begin.elapsed()),
     };
+    // A handler that blocks its thread is not stopped at the deadline.
+    let answer = if duration > timeout {
+        Answer::Nothing
+    } else {
+        answer
+    };
     Seen {
+        deferred: driven.deferred && matches!(answer, Answer::Response(_)),
         answer,
-        deferred: driven.deferred,
         pending: vec![],
         ended: None,
         duration,
@@ -41,7 +52,7 @@ struct Keep {
 }
 
 impl Sink for Keep {
-    type Sent = (Result<Bytes>, std::time::Duration);
+    type Sent = (Result<Bytes>, Duration);
     const WATCHED: bool = false;
 
     async fn send(self, outcome: Result<Bytes>, span: &Span) -> Self::Sent {

@@ -35,6 +35,8 @@ pub(super) struct Recording {
 struct Recorded {
     /// The name of the event within the folder.
     event: String,
+    /// A hash of the event.
+    hash: String,
     /// What the function was told, of which a response may have parts.
     context: Told,
     outcome: Outcome,
@@ -71,9 +73,16 @@ impl Recording {
         }
     }
 
-    pub(super) fn add(&mut self, folder: &Path, event: &str, context: &Context, seen: &Seen) {
+    pub(super) fn add(
+        &mut self,
+        folder: &Path,
+        event: &NamedEvent,
+        context: &Context,
+        seen: &Seen,
+    ) {
         self.events.push(Recorded {
-            event: within(folder, event),
+            event: within(folder, &event.name),
+            hash: hash([&*event.body]),
             context: Told {
                 function_name: context.function_name.clone(),
                 aws_request_id: context.aws_request_id.clone(),
@@ -124,6 +133,12 @@ impl Recording {
                 &format!("it has no event `{name}`"),
             ));
         };
+        if recorded.hash != hash([&*event.body]) {
+            return Err(unusable(
+                &folder.join(FILE),
+                &format!("the event `{name}` has changed since it was recorded"),
+            ));
+        }
         let told = &recorded.context;
         let context = context
             .function_name(told.function_name.clone())
@@ -166,18 +181,26 @@ fn within(folder: &Path, event: &str) -> String {
 fn sources(folder: &Path) -> String {
     let mut files = Vec::new();
     collect(folder, &mut files);
-    files.sort();
-    // FNV-1a, which is the same in every release.
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut add = |bytes: &[u8]| {
-        for byte in bytes.iter().chain(&[0]) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        }
+    let read = |file: PathBuf| {
+        Some((
+            within(folder, &file.to_string_lossy()),
+            fs::read(&file).ok()?,
+        ))
     };
-    for file in files {
-        if let Ok(text) = fs::read(&file) {
-            add(within(folder, &file.to_string_lossy()).as_bytes());
-            add(&text);
+    let files: Vec<_> = files.into_iter().filter_map(read).collect();
+    hash(
+        files
+            .iter()
+            .flat_map(|(name, text)| [name.as_bytes(), text]),
+    )
+}
+
+/// FNV-1a, which is the same in every release.
+fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in parts {
+        for byte in part.iter().chain(&[0]) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
         }
     }
     format!("{hash:016x}")
@@ -187,22 +210,24 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let is = |names: &[&str]| {
-            path.extension()
-                .is_some_and(|is| names.iter().any(|name| is == *name))
-        };
-        if files.len() >= SOURCES {
-            return;
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let is_link = path.is_symlink();
+        if files.len() >= SOURCES
+            || name.starts_with('.')
+            || name == "node_modules"
+            || name == "target"
+        {
+            continue;
         }
-        // A link may lead round in circles.
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && entry.file_name() != "node_modules" => {
-                collect(&path, files)
-            }
-            Ok(kind) if kind.is_file() && is(&["js", "mjs", "cjs", "ts"]) => files.push(path),
-            _ => {}
+        // A link to a folder may lead round in circles.
+        if path.is_dir() && !is_link {
+            collect(&path, files);
+        } else if path.is_file() && ["js", "mjs", "cjs", "ts", "json"].contains(&&*extension) {
+            files.push(path);
         }
     }
 }

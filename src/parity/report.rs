@@ -44,11 +44,8 @@ impl Compared {
         accepted: &mut Accepted,
     ) -> Self {
         let mut reasons = Vec::new();
-        let mut differences = compare::differences(original, port);
+        let mut differences = compare::differences(original, port, |path| accepted.ignores(path));
         differences.retain(|difference| {
-            if accepted.ignores(difference) {
-                return false;
-            }
             let reason = accepted.reason(&name, difference);
             let is_accepted = reason.is_some();
             reasons.extend(reason);

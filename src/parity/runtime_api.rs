@@ -21,6 +21,7 @@ const BODY_LIMIT: usize = 64 * 1024 * 1024;
 /// An event for the original.
 #[derive(Debug)]
 pub(super) struct Event {
+    pub(super) request_id: String,
     pub(super) body: Bytes,
     pub(super) headers: Vec<(&'static str, String)>,
 }
@@ -46,6 +47,8 @@ pub(super) struct RuntimeApi {
 
 struct Shared {
     events: Mutex<mpsc::UnboundedReceiver<Event>>,
+    /// The request id of the event that was handed out last.
+    current: parking_lot::Mutex<String>,
     posted: mpsc::UnboundedSender<Posted>,
     polls: watch::Sender<usize>,
 }
@@ -59,6 +62,7 @@ impl RuntimeApi {
         let (count, polls) = watch::channel(0);
         let shared = Shared {
             events: Mutex::new(to_hand_out),
+            current: parking_lot::Mutex::default(),
             posted: to_take,
             polls: count,
         };
@@ -128,6 +132,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response<Body> {
     let Some(event) = shared.events.lock().await.recv().await else {
         return empty(StatusCode::GONE);
     };
+    shared.current.lock().clone_from(&event.request_id);
     let mut response = Response::new(Body::from(event.body));
     for (name, value) in event.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -141,9 +146,13 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response<Body> {
 
 async fn take(
     State(shared): State<Arc<Shared>>,
-    Path((_, outcome)): Path<(String, String)>,
+    Path((request_id, outcome)): Path<(String, String)>,
     request: Request<Body>,
 ) -> Response<Body> {
+    if *shared.current.lock() != request_id {
+        // What an earlier event left running posts too late, which Lambda rejects, too.
+        return empty(StatusCode::BAD_REQUEST);
+    }
     taken(&shared, outcome == "error", request).await
 }
 

@@ -1,7 +1,6 @@
-// Originals for tests/parity.rs, each of which has a port there.
+// Originals for tests/parity.rs.
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-exports.echo = (event, context, callback) => callback(null, event);
 
 exports.named = (event, context, callback) => {
     if (!event.name) return callback(new Error('name is missing'));
@@ -45,4 +44,23 @@ exports.floods = (event, context, callback) => {
     const line = 'x'.repeat(65536);
     for (let n = 0; n < 200; n++) { console.log(line); process.stdout.write(Buffer.from([0xff, 0xfe, 0])); }
     callback(null, 'x'.repeat(6 * 1024 * 1024 - 2));
+};
+
+exports.reads = (event, context, callback) => require('fs').readFile(__filename, (err) => callback(err, 'read'));
+
+exports.immediate = (event, context, callback) => { setImmediate(() => {}); callback(null, 'after it'); };
+
+// The first event leaves a timer behind that calls its callback again, as an error, while the second one runs.
+exports.late = (event, context, callback) => {
+    context.callbackWaitsForEmptyEventLoop = false;
+    if (event.first) {
+        setTimeout(() => context.fail('too late'), 20);
+        return callback(null, 'first');
+    }
+    setTimeout(() => callback(null, 'second'), 100);
+};
+
+exports.thrower = (event, context, callback) => {
+    setTimeout(() => { throw new TypeError('in a timer'); }, 5);
+    callback(null, 'held');
 };
