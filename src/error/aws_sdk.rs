@@ -105,16 +105,19 @@ pub(super) fn described<E: StdError + 'static>(error: &E) -> Option<Described> {
 }
 
 /// Describes an error if it looks like an `SdkError`. The parameters of that type are not known here, so that nothing
-/// can be downcast to it: what tells is its text, and what is behind it.
+/// can be downcast to it: what tells is its text, the name of the variant that `Debug` shows, and what is behind it.
 pub(super) fn of_any(error: &(dyn StdError + 'static)) -> Option<Described> {
     let source = guard::chain(error).nth(1)?;
+    let shows = |variant: &str| guard::text(&format_args!("{error:?}")).starts_with(variant);
     let innermost = || guard::chain(source).last().map(guard::text);
     let failure = |name: &'static str| named(name, innermost());
     match &*guard::text(error) {
-        "service error" => Some(of_service(source)),
-        "request has timed out" => Some(failure(TIMEOUT)),
-        "response error" => Some(failure(UNKNOWN)),
-        "failed to construct request" => Some(failure("ConstructionFailure")),
+        "service error" if shows("ServiceError(") => Some(of_service(source)),
+        "request has timed out" if shows("TimeoutError(") => Some(failure(TIMEOUT)),
+        "response error" if shows("ResponseError(") => Some(failure(UNKNOWN)),
+        "failed to construct request" if shows("ConstructionFailure(") => {
+            Some(failure("ConstructionFailure"))
+        }
         "dispatch failure" => {
             let connector = source.downcast_ref::<ConnectorError>()?;
             let is_about_credentials = || {
@@ -472,5 +475,11 @@ mod tests {
             "Error"
         );
         assert_eq!(Error::from(io::Error::other("reset")).error_type(), "Error");
+        let context = anyhow::Error::new(io::Error::other("disk full")).context("service error");
+        let error = context.into_error();
+        assert_eq!(
+            (error.error_type(), error.message()),
+            ("Error", "service error")
+        );
     }
 }

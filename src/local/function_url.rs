@@ -45,12 +45,13 @@ pub(super) async fn respond(
         None => ("", path),
     };
     let path = path.to_owned();
-    let name = match name {
-        "" => own_name(),
-        name => name.to_owned(),
+    let (name, region) = (name.to_owned(), server.configuration.region(None));
+    let own = own_name();
+    let named = match name.as_str() {
+        // The program may have any name, if nobody has to write it into a path.
+        "" => Ok(FunctionName::of(&own).placed_in(region)),
+        name => FunctionName::parse(name, None).and_then(|named| named.in_region(region)),
     };
-    let region = server.configuration.region(None);
-    let named = FunctionName::parse(&name, None).and_then(|named| named.in_region(region));
     let named = match named {
         Ok(named) => named,
         Err(refusal) => return refusal.respond(&new_id()),

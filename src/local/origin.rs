@@ -52,7 +52,9 @@ impl OriginCheck {
             }
         }
         if let Some((name, value)) = foreign_page(request.headers(), host) {
+            // A terminal would follow the control characters of the C1 set.
             let value = String::from_utf8_lossy(value.as_bytes());
+            let value: String = value.escape_debug().collect();
             tracing::warn!(
                 "refused {method} {path:.200}, which a web page of another origin caused: \
                  {name} is `{value:.200}`"
