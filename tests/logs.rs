@@ -311,7 +311,14 @@ async fn a_level_turns_away_what_is_below_it_and_what_passes_names_its_request()
                 ("AWS_LAMBDA_LOG_FORMAT", format),
             ])
             .await;
-            let expected: Vec<_> = passes.iter().map(|at| format!("id at {at}")).collect();
+            let target = |at: &str| match at {
+                "TRACE" | "DEBUG" => " target=logs",
+                _ => "",
+            };
+            let expected: Vec<_> = passes
+                .iter()
+                .map(|at| format!("id at {at}{}", target(at)))
+                .collect();
             let said: Vec<_> = lines(&log)
                 .into_iter()
                 .filter(|line| line.contains("at "))
@@ -319,7 +326,9 @@ async fn a_level_turns_away_what_is_below_it_and_what_passes_names_its_request()
                     "JSON" => {
                         let line = parsed(line);
                         let text = |name: &str| line[name].as_str().unwrap_or("none").to_owned();
-                        format!("{} {}", text("requestId"), text("message"))
+                        let target = line.get("target").and_then(Value::as_str);
+                        let target = target.map_or(String::new(), |name| format!(" target={name}"));
+                        format!("{} {}{target}", text("requestId"), text("message"))
                     }
                     _ => {
                         let columns: Vec<_> = line.split('\t').collect();
@@ -331,6 +340,32 @@ async fn a_level_turns_away_what_is_below_it_and_what_passes_names_its_request()
             assert_eq!(formatted, passes.len(), "{level} {format}");
         }
     }
+}
+
+#[tokio::test]
+async fn rust_log_has_a_level_for_each_target() {
+    for (directives, passes) in [
+        ("off,logs=warn", ["WARN", "ERROR"].as_slice()),
+        ("trace,logs=error", &["ERROR"]),
+        ("logs=debug", &["DEBUG", "INFO", "WARN", "ERROR"]),
+        ("warn,other=trace", &["WARN", "ERROR"]),
+        ("other=trace", &[]),
+    ] {
+        let (log, formatted) = of_one(&[("RUST_LOG", directives)]).await;
+        for level in ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"] {
+            let line = format!("\tid\t{level}\tat {level}");
+            assert_eq!(
+                log.contains(&line),
+                passes.contains(&level),
+                "{directives}: {log}"
+            );
+        }
+        assert_eq!(formatted, passes.len(), "{directives}");
+    }
+    let (log, _) = of_one(&[("RUST_LOG", "logs=loud")]).await;
+    let told = "\t\tWARN\tRUST_LOG is `logs=loud`: expected a level, or directives such as ";
+    assert_eq!(log.matches(told).count(), 1, "{log}");
+    assert!(log.contains("\tid\tINFO\tat INFO\n"), "{log}");
 }
 
 #[tokio::test]

@@ -108,6 +108,8 @@ Routes, each of which may be given several times:
 
 Environment:
   AWS_LAMBDA_FUNCTION_TIMEOUT      seconds that an invocation may take: 3; 0 for no limit
+  RUST_LOG                         without that: a level, or a level for each target, such as
+                                   warn,my_crate=debug
   AWS_LAMBDA_FUNCTION_MEMORY_SIZE  what the context tells of the memory: 128 (MB)
   AWS_LAMBDA_FUNCTION_NAME         the function's name where the path has none: {program}
   AWS_LAMBDA_LOG_FORMAT            Text (the default) or JSON

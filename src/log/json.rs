@@ -1,6 +1,6 @@
 //! A line of JSON, with the members that Node's runtime gives it.
 
-use super::SpanFields;
+use super::{SpanFields, target};
 use crate::{error::Logged, guard};
 use serde_json::{Map, Number, Value, json};
 use std::{error::Error as StdError, fmt};
@@ -12,6 +12,9 @@ use tracing::{
 /// The members that are ours.
 const OWN: [&str; 5] = ["timestamp", "level", "requestId", "tenantId", "message"];
 
+/// Ours on the lines that have it.
+const TARGET: &str = "target";
+
 pub(super) fn line(time: &str, of: &SpanFields, level: &str, event: &Event<'_>) -> String {
     let mut members = Members(Map::new());
     members.own("timestamp", time.into());
@@ -22,6 +25,9 @@ pub(super) fn line(time: &str, of: &SpanFields, level: &str, event: &Event<'_>) 
     }
     if let Some(tenant_id) = &of.tenant_id {
         members.own("tenantId", (**tenant_id).into());
+    }
+    if let Some(target) = target(event.metadata()) {
+        members.own(TARGET, target.into());
     }
     members.own("message", "".into());
     event.record(&mut members);
@@ -39,7 +45,9 @@ impl Members {
         let name = match field.name() {
             "message" => "message".into(),
             // Nobody takes another request id for the invocation's.
-            name if OWN.contains(&name) => format!("fields.{name}"),
+            name if OWN.contains(&name) || (name == TARGET && self.0.contains_key(TARGET)) => {
+                format!("fields.{name}")
+            }
             name => name.into(),
         };
         self.0.insert(name, value);

@@ -76,10 +76,10 @@ static STOOD_IN: AtomicBool = AtomicBool::new(false);
 
 static SETTINGS: LazyLock<LogSettings> = LazyLock::new(LogSettings::read);
 
-/// Writes one line as it stands. On a terminal it looks as `painted` has it.
+/// Writes one line as it stands. On a terminal it looks as `painted` has it, which may be several lines.
 fn write(request_id: &str, mut line: String, painted: impl FnOnce(&str) -> String) {
     tail::add(request_id, &line);
-    if SETTINGS.colour {
+    if SETTINGS.terminal {
         line = painted(&line);
     }
     line.push('\n');
@@ -100,16 +100,18 @@ struct SpanFields {
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        let level = if metadata.is_span() {
-            self.spans()
-        } else {
-            self.0.level
-        };
-        *metadata.level() <= level
+        // Spans are of level INFO, and name the request on a line of any level.
+        (metadata.is_span() && *metadata.level() <= LevelFilter::INFO)
+            || self
+                .0
+                .levels
+                .would_enable(metadata.target(), metadata.level())
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.spans())
+        let levels = self.0.levels.iter().map(|(_, level)| level);
+        let levels = levels.chain(self.0.levels.default_level());
+        levels.chain([LevelFilter::INFO]).max()
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
@@ -134,15 +136,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             Format::Json => json::line(&now(), &invocation, level, event),
         };
         write(&invocation.request_id, line, |line| {
-            text::painted(line, level)
+            text::painted(line, level, self.0.colour)
         });
-    }
-}
-
-impl Lines {
-    /// Spans are of level INFO, and name the request on a line of any level.
-    fn spans(&self) -> LevelFilter {
-        self.0.level.max(LevelFilter::INFO)
     }
 }
 
@@ -159,6 +154,11 @@ fn level_name(level: Level) -> &'static str {
         Level::DEBUG => "DEBUG",
         Level::TRACE => "TRACE",
     }
+}
+
+/// The target of a line at a level that is asked for to see other crates' lines.
+fn target<'a>(metadata: &'a Metadata<'_>) -> Option<&'a str> {
+    (*metadata.level() >= Level::DEBUG).then(|| metadata.target())
 }
 
 #[derive(Default)]

@@ -32,11 +32,17 @@ impl Report<'_> {
     /// An invocation has its answer.
     pub(crate) fn write(&self) {
         let request_id = self.request_id;
+        if SETTINGS.format == Format::Text {
+            text(request_id, format!("END RequestId: {request_id}"));
+        }
+        self.write_alone();
+    }
+
+    /// The same, without the line of its end.
+    pub(crate) fn write_alone(&self) {
+        let request_id = self.request_id;
         match SETTINGS.format {
-            Format::Text => {
-                text(request_id, format!("END RequestId: {request_id}"));
-                text(request_id, self.as_text(peak_memory()));
-            }
+            Format::Text => text(request_id, self.as_text(peak_memory())),
             Format::Json => json(request_id, "platform.report", &self.as_json(peak_memory())),
         }
     }
@@ -90,7 +96,10 @@ impl Report<'_> {
 }
 
 fn text(request_id: &str, line: String) {
-    line_of_the_platform(request_id, line, |line| format!("\x1b[2m{line}\x1b[0m"));
+    line_of_the_platform(request_id, line, |line| match SETTINGS.colour {
+        true => format!("\x1b[2m{line}\x1b[0m"),
+        false => line.to_owned(),
+    });
 }
 
 /// Only in the log of a program that leaves its log to us.

@@ -6,6 +6,7 @@ use std::{
     str::FromStr,
 };
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Format {
@@ -16,8 +17,10 @@ pub(super) enum Format {
 #[derive(Debug)]
 pub(super) struct LogSettings {
     pub(super) format: Format,
-    pub(super) level: LevelFilter,
+    /// The level of each target.
+    pub(super) levels: Targets,
     /// Whether a person reads along.
+    pub(super) terminal: bool,
     pub(super) colour: bool,
     /// What could not be understood.
     pub(super) mistakes: Vec<String>,
@@ -40,24 +43,38 @@ impl LogSettings {
             }
             _ => Format::Text,
         };
-        let level = match variable("AWS_LAMBDA_LOG_LEVEL") {
-            Some(text) => level(&text).unwrap_or_else(|| {
-                mistakes.push(format!(
-                    "AWS_LAMBDA_LOG_LEVEL is `{text}`: expected TRACE, DEBUG, INFO, WARN, ERROR \
-                     or FATAL, and took INFO"
-                ));
-                LevelFilter::INFO
-            }),
-            None => variable("RUST_LOG")
-                .and_then(|text| level(&text))
-                .unwrap_or(LevelFilter::INFO),
+        let info = || Targets::new().with_default(LevelFilter::INFO);
+        let levels = match (variable("AWS_LAMBDA_LOG_LEVEL"), variable("RUST_LOG")) {
+            (Some(text), _) => match level(&text) {
+                Some(level) => Targets::new().with_default(level),
+                None => {
+                    mistakes.push(format!(
+                        "AWS_LAMBDA_LOG_LEVEL is `{text}`: expected TRACE, DEBUG, INFO, WARN, \
+                         ERROR or FATAL, and took INFO"
+                    ));
+                    info()
+                }
+            },
+            (None, Some(text)) if !text.trim().is_empty() => {
+                directives(&text).unwrap_or_else(|| {
+                    mistakes.push(format!(
+                        "RUST_LOG is `{text}`: expected a level, or directives such as \
+                         `warn,my_crate=debug`, and took INFO"
+                    ));
+                    info()
+                })
+            }
+            _ => info(),
         };
         let on_lambda = variable("AWS_LAMBDA_RUNTIME_API").is_some() || !cfg!(feature = "local");
+        // Several lines for one event are for a person alone.
+        let terminal = terminal && !on_lambda && format == Format::Text;
         let no_colour = variable("NO_COLOR").is_some_and(|text| !text.is_empty());
         LogSettings {
             format,
-            level,
-            colour: terminal && !on_lambda && !no_colour && format == Format::Text,
+            levels,
+            terminal,
+            colour: terminal && !no_colour,
             mistakes,
         }
     }
@@ -72,6 +89,17 @@ fn level(text: &str) -> Option<LevelFilter> {
     LevelFilter::from_str(text)
         .ok()
         .filter(|_| !text.is_empty())
+}
+
+/// What `RUST_LOG` has by convention: a level for all targets, levels for some, or both. Targets without a
+/// level are off if there is none for all.
+fn directives(text: &str) -> Option<Targets> {
+    if let Some(level) = level(text) {
+        return Some(Targets::new().with_default(level));
+    }
+    let directives = text.split(',').map(str::trim);
+    let directives: Vec<_> = directives.filter(|text| !text.is_empty()).collect();
+    directives.join(",").parse().ok()
 }
 
 #[cfg(test)]
@@ -122,31 +150,67 @@ mod tests {
                 false,
             );
             assert_eq!(
-                (settings.level, settings.mistakes.len()),
-                (level, mistakes),
+                (settings.levels, settings.mistakes.len()),
+                (Targets::new().with_default(level), mistakes),
                 "{text}"
             );
         }
-        assert_eq!(of(&[("RUST_LOG", "warn")], false).level, LevelFilter::WARN);
-        let filters = of(&[("RUST_LOG", "info,hyper=warn")], false);
-        assert_eq!(
-            (filters.level, filters.mistakes.len()),
-            (LevelFilter::INFO, 0)
-        );
+    }
+
+    #[test]
+    fn rust_log_takes_directives() {
+        let all = |level| Targets::new().with_default(level);
+        for (text, levels, mistakes) in [
+            ("warn", all(LevelFilter::WARN), 0),
+            ("Debug", all(LevelFilter::DEBUG), 0),
+            ("off", all(LevelFilter::OFF), 0),
+            ("", all(LevelFilter::INFO), 0),
+            (" ", all(LevelFilter::INFO), 0),
+            (
+                "warn,my_crate=debug",
+                all(LevelFilter::WARN).with_target("my_crate", LevelFilter::DEBUG),
+                0,
+            ),
+            (
+                " my_crate::db=trace , hyper=off,, ",
+                Targets::new()
+                    .with_target("my_crate::db", LevelFilter::TRACE)
+                    .with_target("hyper", LevelFilter::OFF),
+                0,
+            ),
+            (
+                "my_crate",
+                Targets::new().with_target("my_crate", LevelFilter::TRACE),
+                0,
+            ),
+            ("my_crate=loud", all(LevelFilter::INFO), 1),
+            ("a=b=c", all(LevelFilter::INFO), 1),
+        ] {
+            let settings = of(&[("RUST_LOG", text)], false);
+            assert_eq!(
+                (&settings.levels, settings.mistakes.len()),
+                (&levels, mistakes),
+                "{text}: {settings:?}"
+            );
+        }
     }
 
     #[test]
     #[cfg(feature = "local")]
-    fn there_is_colour_where_a_person_reads_text() {
-        assert!(of(&[], true).colour);
-        assert!(of(&[("NO_COLOR", "")], true).colour);
-        assert!(!of(&[], false).colour);
+    fn a_person_who_reads_text_gets_its_colour_unless_told_otherwise() {
+        let shown = |variables: &[_], terminal| {
+            let settings = of(variables, terminal);
+            (settings.terminal, settings.colour)
+        };
+        assert_eq!(shown(&[], true), (true, true));
+        assert_eq!(shown(&[("NO_COLOR", "")], true), (true, true));
+        assert_eq!(shown(&[("NO_COLOR", "1")], true), (true, false));
+        assert_eq!(shown(&[], false), (false, false));
         for other in [
-            ("NO_COLOR", "1"),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
             ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
         ] {
-            assert!(!of(&[other], true).colour, "{other:?}");
+            assert_eq!(shown(&[other], true), (false, false), "{other:?}");
         }
     }
 }

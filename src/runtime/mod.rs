@@ -67,7 +67,7 @@ pub fn exports() -> Runtime {
 /// | the memory size in the context, locally | 128 MB | `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` |
 /// | concurrent invocations, on Lambda | 1 | `AWS_LAMBDA_MAX_CONCURRENCY` |
 /// | the format of the log | text | `AWS_LAMBDA_LOG_FORMAT`: `Text` or `JSON` |
-/// | the level of the log | `INFO` | `AWS_LAMBDA_LOG_LEVEL`, or `RUST_LOG`: a level |
+/// | the level of the log | `INFO` | `AWS_LAMBDA_LOG_LEVEL`: a level, or `RUST_LOG`: a level or directives such as `warn,my_crate=debug` |
 ///
 /// [`invoke`](Self::invoke) and [`invoke_raw`](Self::invoke_raw) use the settings of the program alone, so that a test
 /// does not depend on the environment.
