@@ -59,6 +59,51 @@ pub(crate) fn stringify(result: &impl Serialize) -> Result<Bytes, Error> {
 mod tests {
     use super::*;
 
+    #[derive(Debug, serde::Deserialize)]
+    struct Line {
+        sku: String,
+        note: Option<String>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Order {
+        line: Line,
+    }
+
+    #[test]
+    fn a_duplicate_or_null_member_of_a_typed_event_is_named() {
+        for (json, expected) in [
+            (
+                r#"{"line":{"sku":"a","sku":"b"}}"#,
+                "unable to parse the event at `line`: duplicate field `sku` at line 1 column 24",
+            ),
+            (
+                r#"{"line":{"sku":null}}"#,
+                "unable to parse the event at `line.sku`: invalid type: null, expected a string at line 1 column 19",
+            ),
+            (
+                r#"{"line":{}}"#,
+                "unable to parse the event at `line`: missing field `sku` at line 1 column 10",
+            ),
+        ] {
+            let error = from_json::<Order>(json.into()).unwrap_err();
+            assert_eq!(error.error_type(), UNMARSHAL);
+            assert_eq!(error.message(), expected);
+        }
+        let json = r#"{"line":{"sku":"a","note":null,"other":1,"other":2}}"#;
+        let order: Order = from_json(json.into()).unwrap();
+        assert_eq!((&*order.line.sku, order.line.note), ("a", None));
+    }
+
+    #[test]
+    fn of_a_duplicate_member_a_value_has_the_last_in_the_place_of_the_first() {
+        let json = r#"{"sku":"a","n":1,"sku":"b"}"#;
+        let value: serde_json::Value = from_json(json.into()).unwrap();
+        assert_eq!(value.to_string(), r#"{"sku":"b","n":1}"#);
+        let line: Line = serde_json::from_value(value).unwrap();
+        assert_eq!(line.sku, "b");
+    }
+
     #[test]
     fn a_number_comes_out_as_it_came_in() {
         for text in [
