@@ -131,10 +131,14 @@ impl Runtime {
             tell_lambda(error).await;
         }
         settled?;
+        #[cfg(not(feature = "local"))]
+        if !on_lambda() {
+            return Err(Error::ours("Runtime.InvalidEnvironment", WITHOUT_LOCAL));
+        }
         #[cfg(feature = "graceful-shutdown")]
         let hooks = std::mem::take(&mut self.on_shutdown);
         #[cfg(feature = "lambda")]
-        if on_lambda() || !cfg!(feature = "local") {
+        if on_lambda() {
             #[cfg(feature = "graceful-shutdown")]
             if !hooks.is_empty() {
                 lambda::on_shutdown(|| run_hooks(hooks)).await?;
@@ -240,6 +244,11 @@ async fn against(
     std::process::exit(code)
 }
 
+/// What a program that somebody starts by hand says.
+#[cfg(all(feature = "lambda", not(feature = "local")))]
+const WITHOUT_LOCAL: &str = "AWS_LAMBDA_RUNTIME_API is missing: this program is built without the \
+                             feature `local` of nodeback, so it runs on Lambda alone";
+
 #[cfg(feature = "lambda")]
 fn on_lambda() -> bool {
     env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
@@ -250,5 +259,18 @@ fn on_lambda() -> bool {
 async fn tell_lambda(error: &Error) {
     if on_lambda() {
         lambda::failed_init(error).await;
+    }
+}
+
+#[cfg(all(test, feature = "lambda", not(feature = "local")))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_the_feature_local_a_start_by_hand_says_so() {
+        let handler = async |event: serde_json::Value| Ok::<_, Error>(event);
+        let error = run(handler).await.unwrap_err();
+        assert_eq!(error.error_type(), "Runtime.InvalidEnvironment");
+        assert!(error.message().contains("the feature `local`"), "{error}");
     }
 }
