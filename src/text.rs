@@ -47,6 +47,25 @@ pub(crate) fn float_to_string(value: f64) -> String {
     ryu_js::Buffer::new().format(value).to_owned()
 }
 
+/// The start of a text that somebody else chose, as one line of the log can have it: without control
+/// characters, which could end the line or control a terminal.
+#[cfg(feature = "local")]
+pub(crate) fn excerpt(text: &str, limit: usize) -> String {
+    let mut excerpt = String::new();
+    for (n, character) in text.chars().enumerate() {
+        if n == limit {
+            excerpt.push('…');
+            break;
+        }
+        if "\"'\\".contains(character) {
+            excerpt.push(character);
+        } else {
+            excerpt.extend(character.escape_debug());
+        }
+    }
+    excerpt
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +91,18 @@ mod tests {
         ] {
             assert_eq!(float_to_string(value), text);
         }
+    }
+
+    #[test]
+    #[cfg(feature = "local")]
+    fn an_excerpt_is_short_and_controls_no_terminal() {
+        assert_eq!(excerpt(r#"{"a":'ż\'}"#, 99), r#"{"a":'ż\'}"#);
+        assert_eq!(
+            excerpt("\u{1b}[31m\n\u{85}\u{202e}", 99),
+            r"\u{1b}[31m\n\u{85}\u{202e}"
+        );
+        assert_eq!(excerpt("żółw", 4), "żółw");
+        assert_eq!(excerpt("żółwik", 4), "żółw…");
     }
 
     #[test]

@@ -728,9 +728,14 @@ async fn a_request_without_a_route_gets_the_answer_of_aws() {
             assert_eq!(header(&response, "x-amzn-errortype"), error_type);
             assert!(response.text().await.unwrap().starts_with(body));
             let warning = log.warnings().pop().unwrap().message;
+            let named = match error_type {
+                "" => String::new(),
+                name => format!(" {name}"),
+            };
+            let why = "no route matches the method and the path";
             assert_eq!(
                 warning,
-                format!("no route matches the request: {method} {path}")
+                format!("refused with {status}{named}: {method} {path}: {why}")
             );
         }
         // The Invoke API and function URLs are there beside the routes.

@@ -912,3 +912,57 @@ fn each_variable_with_a_bad_value_is_named() {
     assert_eq!(String::from_utf8(run.stderr).unwrap(), line);
     assert_eq!(run.status.code(), Some(1));
 }
+#[tokio::test]
+async fn a_refused_request_leaves_a_line_in_the_log_and_a_handlers_own_404_none() {
+    let mut api = Process::spawn(example("exports").args(["--listen=127.0.0.1:0"]));
+    let url = api.stdout().lines().next().unwrap().unwrap();
+    let url = url.strip_prefix("exports listens on ").unwrap().to_owned();
+    let client = Client::new();
+    let functions = format!("{url}/2015-03-31/functions");
+    for request in [
+        client.post(format!("{functions}/delete/invocations?secret=1")),
+        client.get(format!("{functions}/create/invocations")),
+        client
+            .post(format!("{functions}/create/invocations"))
+            .body("{"),
+        client.get(&url).header("host", "example.com"),
+        client.get(format!("{url}/lambda-url/cancel/")),
+    ] {
+        request.send().await.unwrap();
+    }
+    let mut stream = tokio::net::TcpStream::connect(url.strip_prefix("http://").unwrap())
+        .await
+        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"\x16\x03\x01 hello\r\n\r\n")
+        .await
+        .unwrap();
+    let mut response = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut response)
+        .await
+        .unwrap();
+    assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
+    api.wait_for("could not be read");
+    api.signal("TERM");
+    let (log, _) = api.end();
+    let refused: Vec<_> = log
+        .lines()
+        .filter_map(|line| line.split_once("\t\tWARN\trefused "))
+        .map(|(_, line)| match line.split_once("GET /: ") {
+            Some((refused, _)) => refused,
+            None => line,
+        })
+        .collect();
+    assert_eq!(
+        refused,
+        [
+            "with 404 ResourceNotFoundException: POST /2015-03-31/functions/delete/invocations: \
+             Function not found: `delete` is not exported: expected one of create, cancel",
+            "with 405 MethodNotAllowedException: GET /2015-03-31/functions/create/invocations: \
+             expected POST /2015-03-31/functions/{name}/invocations",
+            "with 400 InvalidRequestContentException: POST /2015-03-31/functions/create/invocations: \
+             Could not parse request body into json: EOF while parsing an object at line 1 column 1",
+            "with 403 AccessDeniedException: ",
+            "a request that could not be read: invalid HTTP method parsed",
+        ]
+    );
+}

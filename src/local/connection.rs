@@ -177,7 +177,11 @@ async fn connection(
         // It was idle.
         return;
     }
+    if let Some(error) = served.as_ref().err().filter(|error| error.is_parse()) {
+        tracing::warn!("refused a request that could not be read: {error}");
+    }
     if late {
+        tracing::warn!("refused a request that could not be read: its headers took too long");
         let response = Refusal::timeout("headers", limits.headers).to_http(&new_id());
         if stream.write_all(response.as_bytes()).await.is_err() {
             return;

@@ -7,7 +7,7 @@ use super::{
     invoke::{self, Server},
     invoke_request,
     limits::EVENT_LIMIT,
-    refusal::set,
+    refusal::{Refused, set},
     routes::Unmatched,
 };
 use crate::http::{Gateway, GatewayRequest, bad_request};
@@ -27,12 +27,12 @@ pub(super) async fn respond(
     let found = match server.routes.find(&parts.method, parts.uri.path()) {
         Ok(found) => found,
         Err(Unmatched::NoRoute(gateway)) => {
-            let (method, path) = (&parts.method, parts.uri.path());
-            tracing::warn!("no route matches the request: {method} {path}");
-            return finish(gateway, gateway.no_route(), &new_id());
+            let why = "no route matches the method and the path";
+            return refuse(gateway, gateway.no_route(), why, &new_id());
         }
         Err(Unmatched::Malformed) => {
-            return finish(Gateway::HttpApi, bad_request(), &new_id());
+            let why = "the path is not valid percent-encoding";
+            return refuse(Gateway::HttpApi, bad_request(), why, &new_id());
         }
     };
     let gateway = found.gateway;
@@ -47,7 +47,7 @@ pub(super) async fn respond(
     let body = match invoke_request::body(body, &server.limits).await {
         Ok(body) => body,
         Err(refusal) if refusal.is_too_large() => {
-            return finish(gateway, gateway.too_large(), &request_id);
+            return refuse(gateway, gateway.too_large(), TOO_LARGE, &request_id);
         }
         Err(refusal) => return refusal.respond(&request_id),
     };
@@ -69,7 +69,7 @@ pub(super) async fn respond(
     let span = context.span();
     let event = span.in_scope(|| request.event(&body));
     if body.len() > gateway.limit() || event.len() > EVENT_LIMIT {
-        return finish(gateway, gateway.too_large(), &request_id);
+        return refuse(gateway, gateway.too_large(), TOO_LARGE, &request_id);
     }
     if let Err(refusal) = server.has_room() {
         return refusal.respond(&request_id);
@@ -98,6 +98,19 @@ fn usable(request: &GatewayRequest<'_>, result: &Bytes) -> Response<Bytes> {
         tracing::error!("the result is no HTTP response: {why}");
         gateway.failed()
     })
+}
+
+const TOO_LARGE: &str = "the request is larger than the gateway, or the function, takes";
+
+/// Responds to a request that reaches no handler.
+fn refuse(
+    gateway: Gateway,
+    mut response: Response<Bytes>,
+    why: &str,
+    request_id: &str,
+) -> Response<Body> {
+    response.extensions_mut().insert(Refused(why.into()));
+    finish(gateway, response, request_id)
 }
 
 fn finish(gateway: Gateway, response: Response<Bytes>, request_id: &str) -> Response<Body> {

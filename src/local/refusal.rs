@@ -1,8 +1,9 @@
 //! What the Invoke API answers, as AWS words it.
 
+use crate::text::excerpt;
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header},
 };
 use bytes::Bytes;
 use serde_json::json;
@@ -86,9 +87,34 @@ impl Refusal {
         let error_type = HeaderValue::from_static(self.error_type);
         response
             .headers_mut()
-            .insert(HeaderName::from_static("x-amzn-errortype"), error_type);
+            .insert(HeaderName::from_static(ERROR_TYPE), error_type);
+        response.extensions_mut().insert(Refused(self.message));
         response
     }
+}
+
+const ERROR_TYPE: &str = "x-amzn-errortype";
+
+/// Why a request was refused, with the response to it. A handler's own response has none.
+#[derive(Clone, Debug)]
+pub(super) struct Refused(pub(super) String);
+
+/// How much of a path, and of a reason, a line of the log has.
+const EXCERPT: usize = 256;
+
+/// Leaves a line in the log about a request that was refused, which is the client's mistake and not
+/// seen by the handler. Of the query, which may have secrets, it says nothing.
+pub(super) fn log<B>(method: &Method, path: &str, response: &Response<B>) {
+    let Some(Refused(why)) = response.extensions().get() else {
+        return;
+    };
+    let status = response.status().as_u16();
+    let error_type = response.headers().get(ERROR_TYPE);
+    let error_type = error_type.and_then(|name| name.to_str().ok());
+    let error_type = error_type.map_or(String::new(), |name| format!(" {name}"));
+    let (method, path) = (excerpt(method.as_str(), 32), excerpt(path, EXCERPT));
+    let why = excerpt(why, EXCERPT);
+    tracing::warn!("refused with {status}{error_type}: {method} {path}: {why}");
 }
 
 /// A response with the headers that all of them have.
@@ -113,5 +139,60 @@ pub(super) fn respond(
 pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex},
+    };
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(text)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(path: &str, response: &Response<Body>) -> String {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .without_time()
+            .with_target(false)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || super::log(&Method::POST, path, response));
+        let text = log.0.lock().unwrap().clone();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_leaves_a_line_that_is_short_and_controls_no_terminal() {
+        let refusal = || Refusal::parameter(format!("\u{1b}[2J\n{}", "y".repeat(9_999)));
+        let line = logged("/a", &refusal().respond("id"));
+        assert!(
+            line.starts_with(
+                " WARN refused with 400 InvalidParameterValueException: POST /a: \\u{1b}[2J\\nyyy"
+            ),
+            "{line}"
+        );
+        let long = format!("/\u{9b}{}", "x".repeat(9_999));
+        let line = logged(&long, &refusal().respond("id"));
+        assert!(line.contains(": POST /\\u{9b}xxx"), "{line}");
+        assert!(line.len() < 700, "{line}");
+        assert_eq!(line.matches(char::is_control).count(), 1, "{line}");
+        let own = respond(StatusCode::NOT_FOUND, "id", "{}");
+        assert_eq!(logged("/a", &own), "");
     }
 }

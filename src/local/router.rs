@@ -7,7 +7,7 @@ use super::{
     host::OwnHosts,
     invoke::{Retries, Server},
     origin::OriginCheck,
-    refusal::{Refusal, set},
+    refusal::{self, Refusal, set},
 };
 use crate::{
     error::{IntoError, Result},
@@ -153,8 +153,14 @@ async fn guard(
     request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = match server.origin.check(&request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let response = next.run(request).await;
+            refusal::log(&method, &path, &response);
+            response
+        }
+        // The check has its own line in the log.
         Err(refusal) => {
             let mut response = refusal.respond(&new_id());
             // A browser that shows it would ask for this server's icon, as a page of this server.
