@@ -933,6 +933,7 @@ async fn a_refused_request_leaves_a_line_in_the_log_and_a_handlers_own_404_none(
     let mut stream = tokio::net::TcpStream::connect(url.strip_prefix("http://").unwrap())
         .await
         .unwrap();
+    assert_eq!(line(), format!("Function URL: {url}/"));
     tokio::io::AsyncWriteExt::write_all(&mut stream, b"\x16\x03\x01 hello\r\n\r\n")
         .await
         .unwrap();
@@ -963,6 +964,10 @@ async fn a_refused_request_leaves_a_line_in_the_log_and_a_handlers_own_404_none(
              Could not parse request body into json: EOF while parsing an object at line 1 column 1",
             "with 403 AccessDeniedException: ",
             "a request that could not be read: invalid HTTP method parsed",
+            for name in ["create", "cancel"] {
+                let function_url = format!("Function URL: {url}/lambda-url/{name}/ for {name}");
+                assert_eq!(line(), function_url);
+            }
         ]
     );
 }

@@ -1,6 +1,9 @@
 //! The local server from the command line.
 
-use super::{command, configuration::LocalSettings, host::Host, output::write, router::serve};
+use super::{
+    command, configuration::LocalSettings, function_url::PREFIX as FUNCTION_URL, host::Host,
+    output::write, router::serve,
+};
 use crate::{
     error::{IntoError, Result},
     invocation::Functions,
@@ -32,16 +35,24 @@ pub(super) async fn listen(
     let stopped = stopped()?;
     let mut started = format!("{program} listens on http://{at}\n");
     // Any name reaches the only handler.
-    let names: Vec<_> = functions.names().collect();
-    for name in if names.is_empty() {
-        vec![program]
-    } else {
-        names
-    } {
+    let mut names: Vec<_> = functions.names().collect();
+    let is_only = names.is_empty();
+    if is_only {
+        names.push(program);
+    }
+    for name in &names {
         let path = format!("2015-03-31/functions/{name}/invocations");
         started.push_str(&format!("curl -d '{{}}' http://{at}/{path}\n"));
     }
     let routes = settings.routes.parse().map_err(IntoError::into_error)?;
+    for name in &names {
+        // Without routes, every other path is the URL of the only function.
+        let line = match is_only && routes.is_empty() {
+            true => format!("Function URL: http://{at}/\n"),
+            false => format!("Function URL: http://{at}{FUNCTION_URL}{name}/ for {name}\n"),
+        };
+        started.push_str(&line);
+    }
     started.push_str(&routes.lines(&format!("http://{at}")));
     write(&mut io::stdout(), started.as_bytes());
     serve(functions, settings, listener, stopped).await
