@@ -29,9 +29,9 @@ use std::future::Future;
 ///
 /// - **On Lambda** (`AWS_LAMBDA_RUNTIME_API` is set) it answers invocations until the environment
 ///   is shut down; several at a time where `AWS_LAMBDA_MAX_CONCURRENCY` says so.
-/// - **Locally** it is a command line: `hello event.json` (or `-`) runs one invocation, prints
-///   the response, and ends the process: with exit code 1 if the invocation failed, which is then
-///   printed as JSON on stderr. Without an argument it serves Lambda's Invoke API on
+/// - **Locally** it is a command line: `hello event.json`, `hello '{"a":1}'` or `hello -` runs one
+///   invocation, prints the response, and ends the process: with exit code 1 if the invocation
+///   failed, which is then printed as JSON on stderr. Without an argument it serves Lambda's Invoke API on
 ///   `127.0.0.1:9000`, for `curl`, the AWS CLI and any AWS SDK. `--help` says the rest.
 ///
 /// It installs a `tracing` subscriber that writes to stderr, unless the program has its own.

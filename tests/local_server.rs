@@ -582,20 +582,135 @@ fn an_event_file_is_answered_on_stdout() {
     let answer: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(answer["hello"], "Ada");
     assert_eq!(
-        (run.status.code(), run.stdout.last(), run.stderr.as_slice()),
-        (Some(0), Some(&b'\n'), b"".as_slice())
+        (run.status.code(), run.stdout.last()),
+        (Some(0), Some(&b'\n'))
     );
+    let id = answer["request"].as_str().unwrap();
+    assert_report(&String::from_utf8(run.stderr).unwrap(), id);
+}
+
+/// Checks that it is the line about the duration of an invocation, and nothing else.
+fn assert_report(line: &str, request_id: &str) {
+    let start = format!("REPORT RequestId: {request_id}\tDuration: ");
+    let rest = line
+        .strip_prefix(&start)
+        .unwrap_or_else(|| panic!("{line}"));
+    let (duration, rest) = rest.split_once(" ms\tBilled Duration: ").unwrap();
+    assert!(duration.parse::<f64>().unwrap() > 0.0, "{line}");
+    assert!(rest.ends_with('\n') && rest.lines().count() == 1, "{line}");
+}
+
+/// What is on stderr, behind the lines about durations.
+fn without_reports(stderr: Vec<u8>) -> String {
+    let stderr = String::from_utf8(stderr).unwrap();
+    let lines = stderr.split_inclusive('\n');
+    let lines = lines.filter(|line| !line.starts_with("REPORT RequestId: "));
+    lines.collect()
 }
 
 #[test]
 fn a_failure_is_json_on_stderr_with_exit_code_1() {
     let run = output(example("hello").arg("-"), "{}");
     let failure = "{\"errorType\":\"string\",\"errorMessage\":\"name is missing\",\"trace\":[]}\n";
-    assert_eq!(String::from_utf8(run.stderr).unwrap(), failure);
+    let stderr = String::from_utf8(run.stderr).unwrap();
+    let (report, rest) = stderr.split_once('\n').unwrap();
+    assert!(report.starts_with("REPORT RequestId: "), "{report}");
+    assert_eq!(rest, failure);
     assert_eq!(
         (run.status.code(), run.stdout.as_slice()),
         (Some(1), b"".as_slice())
     );
+}
+
+#[test]
+fn an_event_may_be_the_argument_itself() {
+    let run = output(
+        example("exports").args(["--handler=cancel", r#" {"id":"a=b"}"#]),
+        "",
+    );
+    assert_eq!(run.stdout, b"{\"cancelled\":\"a=b\"}\n");
+    assert_eq!(run.status.code(), Some(0));
+    // A file of that name goes first.
+    let folder = std::env::temp_dir().join(format!("nodeback-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("[1]"), r#"{"id":7}"#).unwrap();
+    let mut exports = example("exports");
+    exports.current_dir(&folder);
+    let run = output(exports.args(["--handler=cancel", "[1]"]), "");
+    std::fs::remove_dir_all(folder).unwrap();
+    assert_eq!(run.stdout, b"{\"cancelled\":7}\n");
+}
+
+#[test]
+fn several_events_are_one_invocation_each_in_one_process() {
+    let arguments = [r#"{"name":"Ada"}"#, "{}", "-", "examples/events/hello.json"];
+    let run = output(
+        example("hello").args(arguments),
+        "\u{feff}{\"name\":\"Bob\"}",
+    );
+    let stdout = String::from_utf8(run.stdout).unwrap();
+    let responses: Vec<Value> = stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let names: Vec<_> = responses
+        .iter()
+        .map(|response| &response["hello"])
+        .collect();
+    assert_eq!(names, ["Ada", "Bob", "Ada"]);
+    let stderr = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(stderr.matches("REPORT RequestId: ").count(), 4, "{stderr}");
+    // Each event is named beside the request id of its invocation.
+    for (n, name) in [
+        (0, "event 1 of 4: the event `{\"name\":\"Ada\"}`"),
+        (1, "event 3 of 4: standard input"),
+    ] {
+        let id = responses[n]["request"].as_str().unwrap();
+        assert!(
+            stderr.contains(&format!("\t{id}\tINFO\t{name}\n")),
+            "{stderr}"
+        );
+    }
+    assert_eq!(
+        stderr.matches("{\"errorType\":\"string\"").count(),
+        1,
+        "{stderr}"
+    );
+    let end = "\t\tERROR\tof 4 invocations, 1 failed: the event `{}`\n";
+    assert!(stderr.ends_with(end), "{stderr}");
+    assert_eq!(run.status.code(), Some(1));
+}
+
+#[test]
+fn of_several_events_none_is_invoked_if_one_cannot_be_read() {
+    let run = output(
+        example("hello").args(["{\"name\":\"Ada\"}", "nowhere.json", "[1"]),
+        "",
+    );
+    let stderr = "hello: nowhere.json: No such file or directory (os error 2)\n\
+                  hello: the event `[1`: expected the event as JSON: EOF while parsing a list at line 1 column 2\n";
+    assert_eq!(String::from_utf8(run.stderr).unwrap(), stderr);
+    assert_eq!((run.stdout, run.status.code()), (vec![], Some(2)));
+}
+
+#[test]
+fn an_empty_event_is_an_empty_object_as_over_http() {
+    let run = output(example("exports").args(["--handler=cancel", "-"]), "");
+    assert_eq!(run.stdout, b"{\"cancelled\":null}\n");
+}
+
+#[test]
+fn the_version_is_the_programs_name_and_that_of_nodeback() {
+    let run = output(example("hello").args(["--version"]), "");
+    // The tests have no version of their own.
+    let manifest = std::fs::read_to_string(format!("{}/Cargo.toml", support::ROOT)).unwrap();
+    let (_, version) = manifest.split_once("\nversion = \"").unwrap();
+    let (version, _) = version.split_once('"').unwrap();
+    assert_eq!(
+        String::from_utf8(run.stdout).unwrap(),
+        format!("hello (nodeback {version})\n")
+    );
+    assert_eq!(run.status.code(), Some(0));
 }
 
 #[test]
@@ -663,7 +778,7 @@ fn help_says_how_it_is_used() {
     let run = output(example("hello").arg("--help"), "");
     let help = String::from_utf8(run.stdout).unwrap();
     assert!(help.starts_with(
-        "Usage: hello [--handler NAME] [EVENT.json | -]\n       hello [--listen ADDR] [--allow-host NAME] [--retry] [ROUTES]\n"
+        "Usage: hello [--handler NAME] [EVENT ...]\n       hello [--listen ADDR] [--allow-host NAME] [--retry] [ROUTES]\n"
     ));
     let (_, variables) = help.split_once("\nEnvironment:\n").unwrap();
     for name in [
@@ -694,6 +809,7 @@ async fn serving_prints_a_curl_line_and_an_interrupt_still_answers_what_is_slow(
         let url = line().strip_prefix("timer listens on ").unwrap().to_owned();
         let path = format!("{url}/2015-03-31/functions/timer/invocations");
         assert_eq!(line(), format!("curl -d '{{}}' {path}"));
+        assert_eq!(line(), format!("Function URL: {url}/"));
         let call = tokio::spawn(Client::new().post(path).body(r#"{ "ms": 500 }"#).send());
         let timer = tokio::task::spawn_blocking(move || {
             timer.wait_for("START RequestId: ");
@@ -723,6 +839,10 @@ async fn the_routes_of_the_command_line_are_listed_and_served() {
     let url = url.strip_prefix("exports listens on ").unwrap().to_owned();
     for name in ["create", "cancel"] {
         assert!(line().ends_with(&format!("/functions/{name}/invocations")));
+    }
+    for name in ["create", "cancel"] {
+        let function_url = format!("Function URL: {url}/lambda-url/{name}/ for {name}");
+        assert_eq!(line(), function_url);
     }
     assert_eq!(line(), format!("REST API: POST {url}/orders for create"));
     let default = format!("HTTP API: ANY {url}/ (any other path) for cancel");
@@ -790,6 +910,61 @@ async fn a_failed_event_is_retried_and_its_record_is_printed() {
         },
     });
     assert_eq!(record.to_string(), expected.to_string());
+}
+
+#[tokio::test]
+async fn each_refused_request_leaves_a_line_in_the_log_and_no_other_does() {
+    let mut api = Process::spawn(example("exports").args(["--listen=127.0.0.1:0"]));
+    let url = api.stdout().lines().next().unwrap().unwrap();
+    let url = url.strip_prefix("exports listens on ").unwrap().to_owned();
+    let client = Client::new();
+    let functions = format!("{url}/2015-03-31/functions");
+    for request in [
+        client.post(format!("{functions}/delete/invocations?secret=1")),
+        client.get(format!("{functions}/create/invocations")),
+        client
+            .post(format!("{functions}/create/invocations"))
+            .body("{"),
+        client.get(&url).header("host", "example.com"),
+        client.get(format!("{url}/lambda-url/cancel/")),
+    ] {
+        request.send().await.unwrap();
+    }
+    let mut stream = tokio::net::TcpStream::connect(url.strip_prefix("http://").unwrap())
+        .await
+        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"\x16\x03\x01 hello\r\n\r\n")
+        .await
+        .unwrap();
+    let mut response = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut response)
+        .await
+        .unwrap();
+    assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
+    api.wait_for("could not be read");
+    api.signal("TERM");
+    let (log, _) = api.end();
+    let refused: Vec<_> = log
+        .lines()
+        .filter_map(|line| line.split_once("\t\tWARN\trefused "))
+        .map(|(_, line)| match line.split_once("GET /: ") {
+            Some((refused, _)) => refused,
+            None => line,
+        })
+        .collect();
+    assert_eq!(
+        refused,
+        [
+            "with 404 ResourceNotFoundException: POST /2015-03-31/functions/delete/invocations: \
+             Function not found: `delete` is not exported: expected one of create, cancel",
+            "with 405 MethodNotAllowedException: GET /2015-03-31/functions/create/invocations: \
+             expected POST /2015-03-31/functions/{name}/invocations",
+            "with 400 InvalidRequestContentException: POST /2015-03-31/functions/create/invocations: \
+             Could not parse request body into json: EOF while parsing an object at line 1 column 1",
+            "with 403 AccessDeniedException: ",
+            "a request that could not be read: invalid HTTP method parsed",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -881,7 +1056,7 @@ fn a_trace_has_the_frames_of_the_handlers_own_code() {
             .env("RUST_BACKTRACE", "1"),
         event,
     );
-    let error: Value = serde_json::from_slice(&run.stderr).unwrap();
+    let error: Value = serde_json::from_str(&without_reports(run.stderr)).unwrap();
     let trace: Vec<_> = error["trace"].as_array().unwrap().iter().collect();
     let lines = || trace.iter().map(|line| line.as_str().unwrap());
     assert_eq!(trace[0], "Error: order 7 is empty");
@@ -911,63 +1086,4 @@ fn each_variable_with_a_bad_value_is_named() {
                 `null`; NODEBACK_FAIL_BEFORE_DEADLINE is `1s`: expected whole milliseconds, or 0 for off\n";
     assert_eq!(String::from_utf8(run.stderr).unwrap(), line);
     assert_eq!(run.status.code(), Some(1));
-}
-#[tokio::test]
-async fn a_refused_request_leaves_a_line_in_the_log_and_a_handlers_own_404_none() {
-    let mut api = Process::spawn(example("exports").args(["--listen=127.0.0.1:0"]));
-    let url = api.stdout().lines().next().unwrap().unwrap();
-    let url = url.strip_prefix("exports listens on ").unwrap().to_owned();
-    let client = Client::new();
-    let functions = format!("{url}/2015-03-31/functions");
-    for request in [
-        client.post(format!("{functions}/delete/invocations?secret=1")),
-        client.get(format!("{functions}/create/invocations")),
-        client
-            .post(format!("{functions}/create/invocations"))
-            .body("{"),
-        client.get(&url).header("host", "example.com"),
-        client.get(format!("{url}/lambda-url/cancel/")),
-    ] {
-        request.send().await.unwrap();
-    }
-    let mut stream = tokio::net::TcpStream::connect(url.strip_prefix("http://").unwrap())
-        .await
-        .unwrap();
-    assert_eq!(line(), format!("Function URL: {url}/"));
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"\x16\x03\x01 hello\r\n\r\n")
-        .await
-        .unwrap();
-    let mut response = String::new();
-    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut response)
-        .await
-        .unwrap();
-    assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
-    api.wait_for("could not be read");
-    api.signal("TERM");
-    let (log, _) = api.end();
-    let refused: Vec<_> = log
-        .lines()
-        .filter_map(|line| line.split_once("\t\tWARN\trefused "))
-        .map(|(_, line)| match line.split_once("GET /: ") {
-            Some((refused, _)) => refused,
-            None => line,
-        })
-        .collect();
-    assert_eq!(
-        refused,
-        [
-            "with 404 ResourceNotFoundException: POST /2015-03-31/functions/delete/invocations: \
-             Function not found: `delete` is not exported: expected one of create, cancel",
-            "with 405 MethodNotAllowedException: GET /2015-03-31/functions/create/invocations: \
-             expected POST /2015-03-31/functions/{name}/invocations",
-            "with 400 InvalidRequestContentException: POST /2015-03-31/functions/create/invocations: \
-             Could not parse request body into json: EOF while parsing an object at line 1 column 1",
-            "with 403 AccessDeniedException: ",
-            "a request that could not be read: invalid HTTP method parsed",
-            for name in ["create", "cancel"] {
-                let function_url = format!("Function URL: {url}/lambda-url/{name}/ for {name}");
-                assert_eq!(line(), function_url);
-            }
-        ]
-    );
 }

@@ -195,7 +195,11 @@ async fn without_snapstart_and_at_the_local_server_nothing_lets_go() {
     server.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start");
     let run = output(server.arg("-"), "{}");
     assert_eq!(run.stdout, b"{\"connected\":true}\n");
-    assert_eq!(run.stderr, b"");
+    let stderr = String::from_utf8(run.stderr).unwrap();
+    assert!(
+        stderr.starts_with("REPORT RequestId: ") && stderr.lines().count() == 1,
+        "{stderr}"
+    );
 }
 
 #[tokio::test]

@@ -1,21 +1,17 @@
 //! The command line of a function's own binary.
 
-use super::host::Host;
-use super::routes::LocalRoutes;
+use super::{host::Host, routes::LocalRoutes, source::Source};
 use crate::http::Gateway;
-use std::{
-    ffi::OsString,
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, path::Path};
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
 pub(super) enum Command {
     Help,
-    /// One invocation with the event from there.
+    Version,
+    /// One invocation with each of these events.
     Once {
-        source: Source,
+        sources: Vec<Source>,
         /// Which of the exported handlers is meant.
         handler: Option<String>,
     },
@@ -29,21 +25,6 @@ pub(super) enum Command {
         /// Whether asynchronous invocations that fail are retried.
         retry: bool,
     },
-}
-
-#[derive(Debug, PartialEq)]
-pub(super) enum Source {
-    File(PathBuf),
-    Stdin,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::File(path) => path.display().fmt(f),
-            Source::Stdin => f.write_str("standard input"),
-        }
-    }
 }
 
 /// Where it listens unless it is told otherwise.
@@ -63,14 +44,21 @@ pub(super) fn program(argument: Option<OsString>) -> String {
     }
 }
 
+pub(super) fn version(program: &str) -> String {
+    format!("{program} (nodeback {})\n", env!("CARGO_PKG_VERSION"))
+}
+
 pub(super) fn help(program: &str) -> String {
     format!(
-        "Usage: {program} [--handler NAME] [EVENT.json | -]
+        "Usage: {program} [--handler NAME] [EVENT ...]
        {program} [--listen ADDR] [--allow-host NAME] [--retry] [ROUTES]
 
-  EVENT.json     invoke once with this event; print the response, or the failure
-                 as JSON on stderr with exit code 1
-  -              the same, with the event from standard input
+  EVENT          invoke once with this event, which is a file (event.json), JSON
+                 ('{{\"a\":1}}'), or standard input (-); print the response on stdout, or
+                 the failure as JSON on stderr. Several events are invoked one after
+                 the other, in one process. An argument is JSON if it starts with {{, [ or
+                 a double quote, or is a whole JSON value such as 7 or null, and there is
+                 no file of that name
   --handler NAME invoke the handler that is exported under this name, where the
                  program has several
   --listen ADDR  serve Lambda's Invoke API there, such as 127.0.0.1:8080
@@ -84,6 +72,7 @@ pub(super) fn help(program: &str) -> String {
   --retry        run an asynchronous invocation (`Event`) that fails twice more, as
                  AWS does, after pauses of 1 and 2 seconds, not minutes; then print
                  the record that AWS sends to the on-failure destination
+  --version      print the name of the program and the version of nodeback
   --help         print this
 
 Without an argument: --listen {DEFAULT}
@@ -106,14 +95,20 @@ Routes, each of which may be given several times:
   --alb-multi-value-headers
                            multi-value headers of the load balancer's target group
 
+Exit codes:
+  0    every invocation succeeded, or the server was stopped
+  1    an invocation failed, or the program could not start
+  2    the command line or an event was not understood; nothing was invoked
+  130  the server was stopped by a second signal
+
 Environment:
   AWS_LAMBDA_FUNCTION_TIMEOUT      seconds that an invocation may take: 3; 0 for no limit
-  RUST_LOG                         without that: a level, or a level for each target, such as
-                                   warn,my_crate=debug
   AWS_LAMBDA_FUNCTION_MEMORY_SIZE  what the context tells of the memory: 128 (MB)
   AWS_LAMBDA_FUNCTION_NAME         the function's name where the path has none: {program}
   AWS_LAMBDA_LOG_FORMAT            Text (the default) or JSON
   AWS_LAMBDA_LOG_LEVEL             TRACE, DEBUG, INFO (the default), WARN, ERROR or FATAL
+  RUST_LOG                         without that: a level, or a level for each target, such as
+                                   warn,my_crate=debug
   NO_COLOR                         if set, no colour on a terminal
   AWS_REGION                       the region in the function's ARN: the one that the client
                                    signed its request for, or us-east-1
@@ -130,8 +125,8 @@ Environment:
 /// Reads the arguments behind the program's name.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut arguments = arguments.into_iter();
-    let (mut handler, mut command, mut retry) = (None, None, false);
-    let (mut hosts, mut routes) = (Vec::new(), LocalRoutes::new());
+    let (mut handler, mut address, mut retry) = (None, None, false);
+    let (mut hosts, mut routes, mut sources) = (Vec::new(), LocalRoutes::new(), Vec::new());
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy();
         // `--name value` or `--name=value`.
@@ -146,7 +141,8 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
                 .ok_or(format!("`{option}` expects {expected}"))
         };
         let next = match option {
-            "--help" | "-h" => Command::Help,
+            "--help" | "-h" => return Ok(Command::Help),
+            "--version" | "-V" => return Ok(Command::Version),
             "--retry" if text == option => {
                 retry = true;
                 continue;
@@ -193,67 +189,57 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
                 routes = routes.binary_media_type(value("a media type")?);
                 continue;
             }
-            "-" => once(Source::Stdin),
+            "-" if sources.contains(&Source::Stdin) => {
+                return Err("`-` is expected once: standard input has one event".into());
+            }
+            "-" => {
+                sources.push(Source::Stdin);
+                continue;
+            }
             _ if option.starts_with('-') => {
                 return Err(format!(
                     "unknown option `{option}`: `--help` says what there is"
                 ));
             }
-            _ => once(Source::File(PathBuf::from(&argument))),
+            _ => {
+                sources.push(Source::of(&argument)?);
+                continue;
+            }
         };
-        if command.replace(next).is_some() {
-            return Err(format!(
-                "unexpected argument `{text}`: expected one event file, `-` or `--listen ADDR`"
-            ));
+        if address.replace(next).is_some() {
+            return Err("`--listen` is expected once".into());
         }
     }
     routes.parse()?;
-    match (command.unwrap_or_else(|| listen_at(None)), handler) {
-        (Command::Once { .. }, _) if routes != LocalRoutes::new() => {
-            Err("a route expects the server, and an event file expects none".into())
-        }
-        (Command::Once { .. }, _) if !hosts.is_empty() => {
-            Err("`--allow-host` expects no event: it is an option of the server".into())
-        }
-        (Command::Once { .. }, _) if retry => {
-            Err("`--retry` expects no event: the server retries asynchronous invocations".into())
-        }
-        (Command::Once { source, .. }, handler) => Ok(Command::Once { source, handler }),
-        (Command::Listen { .. }, Some(_)) => {
-            Err("`--handler` expects an event: the server takes the name from the URL".into())
-        }
-        (Command::Listen { address, .. }, None) => Ok(Command::Listen {
-            address,
-            hosts,
-            routes,
-            retry,
-        }),
-        (Command::Help, _) => Ok(Command::Help),
+    if sources.is_empty() {
+        return match handler {
+            Some(_) => {
+                Err("`--handler` expects an event: the server takes the name from the URL".into())
+            }
+            None => Ok(Command::Listen {
+                address,
+                hosts,
+                routes,
+                retry,
+            }),
+        };
     }
+    let serves = address.is_some() || retry || !hosts.is_empty() || routes != LocalRoutes::new();
+    if serves {
+        return Err(
+            "`--listen`, `--allow-host`, `--retry` and routes expect the server, and an event expects none"
+                .into(),
+        );
+    }
+    Ok(Command::Once { sources, handler })
 }
 
-fn once(source: Source) -> Command {
-    Command::Once {
-        source,
-        handler: None,
-    }
-}
-
-fn listen_at(address: Option<String>) -> Command {
-    Command::Listen {
-        address,
-        hosts: Vec::new(),
-        routes: LocalRoutes::new(),
-        retry: false,
-    }
-}
-
-fn listen(address: String) -> Result<Command, String> {
+fn listen(address: String) -> Result<String, String> {
     let port = address
         .rsplit_once(':')
         .map(|(_, port)| port.parse::<u16>());
     match port {
-        Some(Ok(_)) => Ok(listen_at(Some(address))),
+        Some(Ok(_)) => Ok(address),
         _ => Err(format!(
             "`--listen {address}`: expected host:port, such as {DEFAULT} or [::1]:0"
         )),
@@ -274,21 +260,51 @@ mod tests {
 
     #[test]
     fn each_form_is_understood() {
-        let listen = |address: &str| Ok(listen_at(Some(address.into())));
-        let file = |path: &str| Ok(once(Source::File(path.into())));
-        assert_eq!(parsed(&[]), Ok(listen_at(None)));
+        let listen = |address: &str| {
+            Ok(Command::Listen {
+                address: Some(address.into()),
+                hosts: Vec::new(),
+                routes: LocalRoutes::new(),
+                retry: false,
+            })
+        };
+        let once = |sources: Vec<Source>| {
+            Ok(Command::Once {
+                sources,
+                handler: None,
+            })
+        };
+        let path = |path: &str| Source::File(path.into());
+        let file = |name: &str| once(vec![path(name)]);
+        let nowhere = Ok(Command::Listen {
+            address: None,
+            hosts: Vec::new(),
+            routes: LocalRoutes::new(),
+            retry: false,
+        });
+        assert_eq!(parsed(&[]), nowhere);
         for arguments in [["--retry"].as_slice(), &["--listen=h:1", "--retry"]] {
             let retried = parsed(arguments);
             assert!(matches!(retried, Ok(Command::Listen { retry: true, .. })));
         }
         assert_eq!(parsed(&["--listen", "127.0.0.1:0"]), listen("127.0.0.1:0"));
         assert_eq!(parsed(&["--listen=[::1]:80"]), listen("[::1]:80"));
-        assert_eq!(parsed(&["-"]), Ok(once(Source::Stdin)));
+        assert_eq!(parsed(&["-"]), once(vec![Source::Stdin]));
         assert_eq!(parsed(&["event.json"]), file("event.json"));
         assert_eq!(parsed(&["./-event.json"]), file("./-event.json"));
-        assert_eq!(parsed(&["--help"]), Ok(Command::Help));
+        assert_eq!(
+            parsed(&["a.json", "-", r#"{"a":1}"#, "b.json"]),
+            once(vec![
+                path("a.json"),
+                Source::Stdin,
+                Source::Inline(br#"{"a":1}"#.into()),
+                path("b.json"),
+            ])
+        );
+        assert_eq!(parsed(&["--help", "me"]), Ok(Command::Help));
+        assert_eq!(parsed(&["a.json", "--version"]), Ok(Command::Version));
         let other = Ok(Command::Once {
-            source: Source::Stdin,
+            sources: vec![Source::Stdin],
             handler: Some("other".into()),
         });
         assert_eq!(parsed(&["--handler", "other", "-"]), other);
@@ -355,7 +371,13 @@ mod tests {
             (&["--listen", "localhost:http"], "expected host:port"),
             (&["--listen", "localhost:70000"], "expected host:port"),
             (&["--port"], "--help"),
-            (&["a.json", "b.json"], "unexpected argument `b.json`"),
+            (&["-", "a.json", "-"], "`-` is expected once"),
+            (&[""], "not an empty argument"),
+            (
+                &["--listen=a:1", "--listen=a:2"],
+                "`--listen` is expected once",
+            ),
+            (&["a.json", "--listen=a:1"], "expect the server"),
             (&["--handler"], "expects the name"),
             (&["--handler", "other"], "expects an event"),
             (&["--allow-host"], "expects a host name"),
@@ -363,14 +385,13 @@ mod tests {
                 &["--allow-host", "a:1"],
                 "`a:1`: expected a host name without a port",
             ),
-            (&["--allow-host", "a", "-"], "expects no event"),
-            (&["--retry", "-"], "expects no event"),
+            (&["--allow-host", "a", "-"], "expect the server"),
+            (&["--retry", "-"], "expect the server"),
             (&["--retry=1"], "expects no value"),
-            (&["--help", "me"], "unexpected argument `me`"),
             (&["--rest"], "expects a route"),
             (&["--rest", "clients"], "expected a route such as"),
             (&["--http-api", "/{a+}/b"], "at the end of the path"),
-            (&["--rest", "/", "event.json"], "expects the server"),
+            (&["--rest", "/", "event.json"], "expect the server"),
             (&["--stage-variable", "a"], "expected NAME=VALUE"),
             (&["--stage", "a/b"], "expected letters"),
             (&["--binary-media-type", "png"], "expected a type"),

@@ -21,6 +21,7 @@ mod refusal;
 mod router;
 mod routes;
 mod run;
+mod source;
 
 #[cfg(feature = "parity")]
 pub(crate) use configuration::FunctionConfiguration;

@@ -1,30 +1,27 @@
-//! One invocation from the command line.
+//! Invocations from the command line.
 
 use super::{
-    command::Source,
     configuration::{FunctionConfiguration, LocalSettings},
-    event::check,
     function_name::FunctionName,
     output::write,
+    source::Source,
 };
 use crate::{
     error::{Error, Result},
     invocation::{Functions, Sink},
+    log,
 };
 use bytes::Bytes;
-use std::{
-    env,
-    io::{self, Read},
-    process,
-};
+use std::{env, io, process, sync::Arc};
+use tokio::time::Instant;
 use tracing::Span;
 
-/// Runs one invocation, and returns the exit code.
+/// Runs one invocation for each event, one after the other, and returns the exit code.
 pub(super) async fn once(
     functions: &Functions,
     settings: &LocalSettings,
     program: &str,
-    source: Source,
+    sources: Vec<Source>,
     handler: Option<String>,
 ) -> Result<i32> {
     // As on Lambda, where nothing is said here.
@@ -39,74 +36,101 @@ pub(super) async fn once(
             return Ok(2);
         }
     };
-    let event = match read(&source)
-        .map_err(|error| error.to_string())
-        .and_then(checked)
-    {
-        Ok(event) => event,
-        Err(mistake) => {
-            write(
-                &mut io::stderr(),
-                format!("{program}: {source}: {mistake}\n").as_bytes(),
-            );
-            return Ok(2);
-        }
+    // All of them are read before the first is used: a mistake in the last one comes before any work.
+    let Some(events) = read(program, &sources) else {
+        return Ok(2);
     };
     let name = handler.as_deref().unwrap_or(program);
     let configuration = FunctionConfiguration::read(settings)?;
     let function_name = FunctionName::of(name).placed_in(configuration.region(None));
-    let context = configuration.context(&function_name).1;
-    let driven = function.drive(Ok(event), context, Print).await;
-    Ok(driven.sent.unwrap_or(1))
+    let count = events.len();
+    let mut failed = Vec::new();
+    for (n, (source, event)) in sources.iter().zip(events).enumerate() {
+        let (request_id, context) = configuration.context(&function_name);
+        if count > 1 {
+            let span = context.span();
+            span.in_scope(|| tracing::info!("event {} of {count}: {source}", n + 1));
+        }
+        let print = Print {
+            started: Instant::now(),
+            request_id: request_id.into(),
+            memory: configuration.memory().into(),
+            left: count - n - 1,
+        };
+        let driven = function.drive(Ok(event), context, print).await;
+        if driven.sent != Some(true) {
+            failed.push(source.to_string());
+        }
+    }
+    if count > 1 && !failed.is_empty() {
+        let (failures, failed) = (failed.len(), failed.join(", "));
+        tracing::error!("of {count} invocations, {failures} failed: {failed}");
+    }
+    Ok(i32::from(!failed.is_empty()))
+}
+
+/// Reads the events, and says of each that cannot be used why.
+fn read(program: &str, sources: &[Source]) -> Option<Vec<Bytes>> {
+    let mut events = Vec::new();
+    for source in sources {
+        match source.read() {
+            Ok(event) => events.push(event),
+            Err(mistake) => {
+                let line = format!("{program}: {source}: {mistake}\n");
+                write(&mut io::stderr(), line.as_bytes());
+            }
+        }
+    }
+    (events.len() == sources.len()).then_some(events)
 }
 
 /// Prints the outcome, and makes an exit code of it. A failure stands on its own, and so is not logged
 /// too.
-#[derive(Clone, Copy)]
-struct Print;
+#[derive(Clone)]
+struct Print {
+    started: Instant,
+    request_id: Arc<str>,
+    memory: Arc<str>,
+    /// Events that come after this one.
+    left: usize,
+}
 
 impl Sink for Print {
-    type Sent = i32;
+    /// Whether the invocation succeeded.
+    type Sent = bool;
     const WATCHED: bool = true;
 
-    async fn send(self, outcome: Result<Bytes>, _: &Span) -> i32 {
-        print(&outcome)
+    async fn send(self, outcome: Result<Bytes>, _: &Span) -> bool {
+        self.print(&outcome);
+        outcome.is_ok()
     }
 
     async fn send_for_blocked(self, error: Error) {
-        process::exit(print(&Err(error)));
+        self.print(&Err(error));
+        if self.left > 0 {
+            let left = self.left;
+            tracing::error!("the handler blocks its thread: {left} more events were not invoked");
+        }
+        process::exit(1);
     }
 }
 
-fn print(outcome: &Result<Bytes>) -> i32 {
-    match outcome {
-        Ok(body) => {
-            write(&mut io::stdout(), &[body, b"\n".as_slice()].concat());
-            0
-        }
-        Err(error) => {
-            write(
-                &mut io::stderr(),
-                format!("{}\n", error.to_json()).as_bytes(),
-            );
-            1
-        }
-    }
-}
-
-fn read(source: &Source) -> io::Result<Vec<u8>> {
-    match source {
-        Source::File(path) => std::fs::read(path),
-        Source::Stdin => {
-            let mut event = Vec::new();
-            io::stdin().lock().read_to_end(&mut event)?;
-            Ok(event)
+impl Print {
+    fn print(&self, outcome: &Result<Bytes>) {
+        let report = log::platform::Report {
+            request_id: &self.request_id,
+            took: self.started.elapsed(),
+            memory: &self.memory,
+            error: outcome.as_ref().err(),
+        };
+        // Before the outcome, so that a failure is the end of what is on stderr.
+        report.write_alone();
+        match outcome {
+            Ok(body) => write(&mut io::stdout(), &[body, b"\n".as_slice()].concat()),
+            Err(error) => {
+                let error = log::shown_json(error.to_json());
+                write(&mut io::stderr(), format!("{error}\n").as_bytes());
+            }
         }
     }
-}
-
-/// The event, if it is JSON.
-fn checked(event: Vec<u8>) -> Result<Bytes, String> {
-    check(&event).map_err(|error| format!("expected the event as JSON: {error}"))?;
-    Ok(event.into())
 }

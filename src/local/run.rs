@@ -22,6 +22,7 @@ pub(crate) async fn run(functions: Functions, mut settings: LocalSettings) -> Re
     };
     match command {
         Ok(Command::Help) => write(&mut io::stdout(), command::help(&program).as_bytes()),
+        Ok(Command::Version) => write(&mut io::stdout(), command::version(&program).as_bytes()),
         Ok(Command::Listen {
             address,
             hosts,
@@ -33,8 +34,8 @@ pub(crate) async fn run(functions: Functions, mut settings: LocalSettings) -> Re
             settings.routes = settings.routes.and(routes);
             return listen(functions, settings, &program, address).await;
         }
-        Ok(Command::Once { source, handler }) => {
-            let code = once(&functions, &settings, &program, source, handler).await?;
+        Ok(Command::Once { sources, handler }) => {
+            let code = once(&functions, &settings, &program, sources, handler).await?;
             process::exit(code)
         }
         Err(mistake) => {

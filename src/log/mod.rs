@@ -88,6 +88,15 @@ fn write(request_id: &str, mut line: String, painted: impl FnOnce(&str) -> Strin
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
+/// JSON as it is shown on stderr: indented where a person reads it.
+#[cfg(feature = "local")]
+pub(crate) fn shown_json(json: String) -> String {
+    match SETTINGS.terminal {
+        true => text::indented(&json).unwrap_or(json),
+        false => json,
+    }
+}
+
 /// Writes an event as a line of the format that is set.
 struct Lines(&'static LogSettings);
 

@@ -16,7 +16,7 @@ fn os_string(bytes: Vec<u8>) -> OsString {
 }
 
 fn argument(rng: &mut Rng) -> OsString {
-    const KNOWN: [&str; 26] = [
+    const KNOWN: [&str; 30] = [
         "--listen",
         "--handler",
         "--handler=other",
@@ -43,6 +43,10 @@ fn argument(rng: &mut Rng) -> OsString {
         "--alb=/*",
         "--stage-variable=a=b",
         "a=GET /orders/{id}",
+        "--version",
+        "{\"a\":1}",
+        "[",
+        "null",
     ];
     match rng.u32(..10) {
         0..4 => pick(rng, &KNOWN).into(),
@@ -72,7 +76,10 @@ fn any_command_line_is_understood_or_says_what_was_expected() {
                     assert_eq!(arguments.is_empty(), hosts.is_empty() && !retry);
                 }
             }
-            Ok(Command::Once { .. } | Command::Help) => assert!(!arguments.is_empty()),
+            Ok(Command::Once { sources, .. }) => {
+                assert!(!sources.is_empty() && sources.len() <= arguments.len());
+            }
+            Ok(Command::Help | Command::Version) => assert!(!arguments.is_empty()),
             Err(mistake) => assert!(
                 mistake.contains("expect") || mistake.contains("`--help` says what there is"),
                 "{mistake}"
