@@ -947,21 +947,19 @@ async fn each_refused_request_leaves_a_line_in_the_log_and_no_other_does() {
     let refused: Vec<_> = log
         .lines()
         .filter_map(|line| line.split_once("\t\tWARN\trefused "))
-        .map(|(_, line)| match line.split_once("GET /: ") {
-            Some((refused, _)) => refused,
-            None => line,
-        })
+        .map(|(_, line)| line)
         .collect();
     assert_eq!(
         refused,
         [
             "with 404 ResourceNotFoundException: POST /2015-03-31/functions/delete/invocations: \
-             Function not found: `delete` is not exported: expected one of create, cancel",
+             Function not found: arn:aws:lambda:us-east-1:123456789012:function:delete:$LATEST: \
+             `delete` is not exported: expected one of create, cancel",
             "with 405 MethodNotAllowedException: GET /2015-03-31/functions/create/invocations: \
              expected POST /2015-03-31/functions/{name}/invocations",
             "with 400 InvalidRequestContentException: POST /2015-03-31/functions/create/invocations: \
              Could not parse request body into json: EOF while parsing an object at line 1 column 1",
-            "with 403 AccessDeniedException: ",
+            "GET /, whose `Host` is not this server's: `example.com` (`--allow-host NAME` allows a name)",
             "a request that could not be read: invalid HTTP method parsed",
         ]
     );

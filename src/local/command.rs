@@ -48,6 +48,13 @@ pub(super) fn version(program: &str) -> String {
     format!("{program} (nodeback {})\n", env!("CARGO_PKG_VERSION"))
 }
 
+/// What the comparison takes that the program does not have.
+const PARITY: &str = if cfg!(feature = "parity") {
+    ""
+} else {
+    ",\nin a program that is built with the feature `parity` of nodeback"
+};
+
 pub(super) fn help(program: &str) -> String {
     format!(
         "Usage: {program} [--handler NAME] [EVENT ...]
@@ -95,9 +102,12 @@ Routes, each of which may be given several times:
   --alb-multi-value-headers
                            multi-value headers of the load balancer's target group
 
+Compare with the original function on AWS's Node client{PARITY}:
+  {program} --against FILE.EXPORT [--fresh | --record | --recorded] EVENTS ...
+
 Exit codes:
   0    every invocation succeeded, or the server was stopped
-  1    an invocation failed, or the program could not start
+  1    an invocation failed, the port differs from its original, or the program could not start
   2    the command line or an event was not understood; nothing was invoked
   130  the server was stopped by a second signal
 

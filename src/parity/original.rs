@@ -23,13 +23,13 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// In which the process has to have loaded the function, as on Lambda.
+/// The time that the process has to load the function, as on Lambda.
 const START: Duration = Duration::from_secs(10);
 
-/// In which a process that has posted polls again, or ends.
+/// The time in which a process that has posted has to poll again, or to end.
 const NEXT: Duration = Duration::from_secs(2);
 
-/// How much of what the process printed last is kept.
+/// How many bytes of the process's output are kept: the last ones.
 const LOG: usize = 16 * 1024;
 
 /// The original: a file and the export in it, `legacy/index.handler`.

@@ -1,4 +1,4 @@
-//! What a comparison has come to, as text.
+//! The report of a comparison, as text.
 
 use super::{accepted::Accepted, compare, compare::Difference, outcome::Seen};
 use std::{
