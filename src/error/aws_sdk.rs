@@ -1,6 +1,6 @@
 //! Errors of the AWS SDK for Rust, with the names that they have in the AWS SDK for JavaScript.
 
-use super::{Error, Kind, make::Described, short_name};
+use super::{Error, Kind, described::Described, short_name};
 use crate::guard;
 use aws_smithy_runtime_api::{
     client::{

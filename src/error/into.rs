@@ -1,9 +1,6 @@
 //! What may be given as an error.
 
-use super::{
-    Boxed, Cause, Error, Kind,
-    make::{Described, describe_erased},
-};
+use super::{Boxed, Cause, Error, Kind, described::Described, make::describe_erased};
 use crate::{guard, text};
 use serde_json::Value;
 use std::{borrow::Cow, error::Error as StdError, fmt};

@@ -1,17 +1,8 @@
 //! How this crate makes errors.
 
-use super::{Cause, Error, Inner, Kind, short_name};
+use super::{Cause, Error, Inner, Kind, described::Described, short_name};
 use crate::guard::{self, Panic};
-use serde_json::{Map, Value};
 use std::{any::Any, backtrace::Backtrace, borrow::Cow, error::Error as StdError, panic::Location};
-
-/// What an [`Error`] takes from the error that it is made from.
-pub(super) struct Described {
-    pub(super) name: Cow<'static, str>,
-    /// `None` is JavaScript's `null`.
-    pub(super) message: Option<String>,
-    pub(super) members: Option<Map<String, Value>>,
-}
 
 /// Describes an error by its text and its name: `SyntaxError` for what is not JSON, as in Node, the error
 /// code for an error of an AWS service, and otherwise the name of its type.

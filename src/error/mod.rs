@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws-sdk")]
 mod aws_sdk;
+mod described;
 mod format;
 mod frames;
 mod into;

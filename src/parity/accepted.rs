@@ -1,12 +1,9 @@
 //! The differences that the user accepts, in a file beside the events.
 
-use super::compare::Difference;
+use super::{compare::Difference, events::ACCEPTED};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::{fs, path::PathBuf};
-
-/// The name of the file, in a folder of events.
-pub(super) const FILE: &str = "parity.json";
 
 /// The file: members that are never compared, and differences that are accepted for a reason.
 #[derive(Debug, Default, Deserialize)]
@@ -43,7 +40,7 @@ impl Accepted {
         let mut settings = Settings::default();
         for file in paths
             .iter()
-            .map(|path| path.join(FILE))
+            .map(|path| path.join(ACCEPTED))
             .filter(|file| file.is_file())
         {
             let mistake = |error: String| {

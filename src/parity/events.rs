@@ -1,12 +1,17 @@
 //! The events of a comparison: single files, files of JSON lines, and folders of both.
 
-use super::{accepted, recording};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+/// The file of accepted differences, in a folder of events.
+pub(super) const ACCEPTED: &str = "parity.json";
+
+/// The file of what the original did, in a folder of events.
+pub(super) const RECORDING: &str = "parity.recorded.json";
 
 /// An event, and what it is called in the report.
 #[derive(Clone, Debug)]
@@ -43,7 +48,7 @@ fn is_event(file: &Path) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str());
     let is_settings = file
         .file_name()
-        .is_some_and(|name| name == accepted::FILE || name == recording::FILE);
+        .is_some_and(|name| name == ACCEPTED || name == RECORDING);
     matches!(extension, Some("json" | "jsonl" | "ndjson")) && !is_settings
 }
 

@@ -1,7 +1,7 @@
 //! What the original did, kept beside the events, so that a comparison needs no Node.
 
 use super::{
-    events::NamedEvent,
+    events::{NamedEvent, RECORDING},
     outcome::{Answer, Seen},
 };
 use crate::{
@@ -15,9 +15,6 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-
-/// The name of the file, in a folder of events.
-pub(super) const FILE: &str = "parity.recorded.json";
 
 /// So many files of the original are looked at to tell whether it has changed.
 const SOURCES: usize = 10_000;
@@ -103,13 +100,13 @@ impl Recording {
     }
 
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
-        let file = folder.join(FILE);
+        let file = folder.join(RECORDING);
         let text = serde_json::to_string_pretty(self)? + "\n";
         fs::write(&file, text).map_err(|error| unusable(&file, &error.to_string()))
     }
 
     pub(super) fn read(folder: &Path) -> Result<Self> {
-        let file = folder.join(FILE);
+        let file = folder.join(RECORDING);
         let text = fs::read(&file).map_err(|error| unusable(&file, &error.to_string()))?;
         serde_json::from_slice(&text).map_err(|error| unusable(&file, &error.to_string()))
     }
@@ -129,13 +126,13 @@ impl Recording {
         let name = within(folder, &event.name);
         let Some(recorded) = self.events.iter().find(|recorded| recorded.event == name) else {
             return Err(unusable(
-                &folder.join(FILE),
+                &folder.join(RECORDING),
                 &format!("it has no event `{name}`"),
             ));
         };
         if recorded.hash != hash([&*event.body]) {
             return Err(unusable(
-                &folder.join(FILE),
+                &folder.join(RECORDING),
                 &format!("the event `{name}` has changed since it was recorded"),
             ));
         }

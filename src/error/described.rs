@@ -1,0 +1,12 @@
+//! An error in words.
+
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// What an [`Error`] takes from the error that it is made from.
+pub(super) struct Described {
+    pub(super) name: Cow<'static, str>,
+    /// `None` is JavaScript's `null`.
+    pub(super) message: Option<String>,
+    pub(super) members: Option<Map<String, Value>>,
+}
