@@ -47,7 +47,7 @@ pub(super) struct RuntimeApi {
 
 struct Shared {
     events: Mutex<mpsc::UnboundedReceiver<Event>>,
-    /// The request id of the event that was handed out last.
+    /// The request id of the event that was handed out last, until it has an outcome.
     current: parking_lot::Mutex<String>,
     posted: mpsc::UnboundedSender<Posted>,
     polls: watch::Sender<usize>,
@@ -149,9 +149,14 @@ async fn take(
     Path((request_id, outcome)): Path<(String, String)>,
     request: Request<Body>,
 ) -> Response<Body> {
-    if *shared.current.lock() != request_id {
-        // What an earlier event left running posts too late, which Lambda rejects, too.
-        return empty(StatusCode::BAD_REQUEST);
+    {
+        let mut current = shared.current.lock();
+        if *current != request_id {
+            // What an earlier event left running posts too late, which Lambda rejects, too.
+            return empty(StatusCode::BAD_REQUEST);
+        }
+        // It takes one outcome of each.
+        current.clear();
     }
     taken(&shared, outcome == "error", request).await
 }
