@@ -1,6 +1,7 @@
 //! Who may call: a web page that the developer has open may not.
 
 use super::{host::OwnHosts, refusal::Refusal};
+use crate::text::excerpt;
 use axum::{
     body::Body,
     http::{
@@ -52,12 +53,10 @@ impl OriginCheck {
             }
         }
         if let Some((name, value)) = foreign_page(request.headers(), host) {
-            // A terminal would follow the control characters of the C1 set.
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let value: String = value.escape_debug().collect();
+            let value = excerpt(&String::from_utf8_lossy(value.as_bytes()), 200);
             tracing::warn!(
                 "refused {method} {path:.200}, which a web page of another origin caused: \
-                 {name} is `{value:.200}`"
+                 {name} is `{value}`"
             );
             return Err(denied(
                 "A web page of another origin may not call: expected a page of this server, an \
