@@ -23,7 +23,7 @@ use self::{
 };
 use crate::{
     error::{Error, Result},
-    invocation::{Context, ContextBuilder, Function, Handler},
+    invocation::{Context, ContextBuilder, ContextMembers, Function, Handler},
     local::{FunctionConfiguration, LocalSettings},
 };
 use std::{
@@ -191,22 +191,18 @@ impl Comparison {
         let mut report = ParityReport::default();
         let width = events.iter().map(|event| event.name.chars().count()).max();
         let width = width.unwrap_or(0).min(80);
-        let sample = context().build();
-        let timeout = timeout(&sample);
+        let timeout = timeout(&context().build());
         for event in events {
-            if let Some(side) = &mut original {
-                // What it takes to load does not count against the timeout.
-                side.start(&sample).await?;
-            }
             let mut context = context();
             let node = match &mut original {
                 Some(side) => {
-                    let told = context.clone().build();
-                    let seen = side.invoke(event.body.clone(), &told, timeout).await?;
-                    if self.mode == Mode::Fresh {
-                        side.process = None;
+                    let told = context.members();
+                    let seen = side.invoke(event.body.clone(), told, timeout).await?;
+                    match self.mode {
+                        Mode::Fresh => side.process = None,
+                        Mode::Record => recording.add(folder, &event, told, &seen),
+                        Mode::Live | Mode::Recorded => {}
                     }
-                    recording.add(folder, &event, &told, &seen);
                     seen
                 }
                 None => {
@@ -251,7 +247,7 @@ struct OriginalSide {
 
 impl OriginalSide {
     /// Starts a process, unless the one before still runs, as on Lambda.
-    async fn start(&mut self, context: &Context) -> Result<&mut OriginalProcess> {
+    async fn start(&mut self, context: &ContextMembers) -> Result<&mut OriginalProcess> {
         match &mut self.process {
             Some(process) => Ok(process),
             none => {
@@ -262,10 +258,11 @@ impl OriginalSide {
         }
     }
 
+    /// Runs an invocation. What the process takes to load does not count against the timeout.
     async fn invoke(
         &mut self,
         event: bytes::Bytes,
-        context: &Context,
+        context: &ContextMembers,
         timeout: Duration,
     ) -> Result<Seen> {
         let invocation = Invocation {
@@ -291,7 +288,7 @@ fn timeout(context: &Context) -> Duration {
     Duration::from_millis(millis.saturating_add(1)).min(UNLIMITED)
 }
 
-fn environment(context: &Context) -> Environment {
+fn environment(context: &ContextMembers) -> Environment {
     Environment(vec![
         ("AWS_LAMBDA_FUNCTION_NAME", context.function_name.clone()),
         (

@@ -101,7 +101,6 @@ pub(super) struct Environment(pub(super) Vec<(&'static str, String)>);
 pub(super) struct OriginalProcess {
     api: RuntimeApi,
     process: Child,
-    polls: usize,
     log: Arc<Mutex<VecDeque<u8>>>,
 }
 
@@ -148,12 +147,7 @@ impl OriginalProcess {
             ended = process.wait() => Err(ended.map_or_else(|error| error.to_string(), |status| status.to_string())),
             () = tokio::time::sleep(START) => Err(format!("it did not load within {} s", START.as_secs())),
         };
-        let process = OriginalProcess {
-            api,
-            process,
-            polls: 1,
-            log,
-        };
+        let process = OriginalProcess { api, process, log };
         match started {
             Ok(()) => Ok(process),
             Err(why) => Err(failed(format!(
@@ -175,6 +169,7 @@ impl OriginalProcess {
     pub(super) async fn invoke(&mut self, event: Bytes, invocation: &Invocation) -> Seen {
         let deadline = clock::since_1970(clock::now()) + invocation.timeout;
         let begin = Instant::now();
+        let polls = self.api.polls();
         self.api.send(Event {
             request_id: invocation.request_id.clone(),
             body: event,
@@ -200,7 +195,7 @@ impl OriginalProcess {
             () = tokio::time::sleep(invocation.timeout) => None,
         };
         let duration = begin.elapsed();
-        let ended = self.polls_again(posted.is_some()).await;
+        let ended = self.polls_again(polls + 1, posted.is_some()).await;
         let (answer, pending) = match posted {
             Some(Posted {
                 is_error: true,
@@ -219,9 +214,8 @@ impl OriginalProcess {
         }
     }
 
-    /// Waits until the process polls again. Returns how it ended, if it did instead.
-    async fn polls_again(&mut self, has_posted: bool) -> Option<String> {
-        let polls = self.polls + 1;
+    /// Waits until the process has polled so many times. Returns how it ended, if it did instead.
+    async fn polls_again(&mut self, polls: usize, has_posted: bool) -> Option<String> {
         let wait = if has_posted { NEXT } else { Duration::ZERO };
         let exited = tokio::select! {
             biased;
@@ -233,7 +227,6 @@ impl OriginalProcess {
                 return Some("was killed, since it did not poll for the next event".into());
             }
         };
-        self.polls = self.api.polls();
         let code = exited?.ok().and_then(|status| status.code());
         Some(code.map_or("was killed".into(), |code| format!("exited with {code}")))
     }

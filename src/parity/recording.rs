@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    invocation::{Context, ContextBuilder},
+    invocation::{ContextBuilder, ContextMembers},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -74,7 +74,7 @@ impl Recording {
         &mut self,
         folder: &Path,
         event: &NamedEvent,
-        context: &Context,
+        context: &ContextMembers,
         seen: &Seen,
     ) {
         self.events.push(Recorded {
