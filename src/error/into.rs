@@ -118,8 +118,9 @@ impl IntoError<marker::Anyhow> for anyhow::Error {
             carried.map(|carried| carried.0.0.error_type.clone())
         });
         let (mut message, mut members) = (None, None);
-        let found = without_name(&error).enumerate();
-        let found = { found }.find_map(|(depth, cause)| Some((depth, describe_erased(cause)?)));
+        let found = without_name(&error)
+            .enumerate()
+            .find_map(|(depth, cause)| Some((depth, describe_erased(cause)?)));
         let found = found.map(|(depth, described)| {
             message = (depth == 0).then_some(described.message);
             members = described.members;
