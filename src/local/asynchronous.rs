@@ -147,18 +147,12 @@ mod tests {
     use super::*;
     use crate::{
         invocation::{Context, Functions},
-        local::{
-            LocalSettings,
-            configuration::FunctionConfiguration,
-            host::OwnHosts,
-            invoke::{Retries, Server},
-            origin::OriginCheck,
-        },
+        local::{LocalSettings, host::OwnHosts},
     };
     use parking_lot::Mutex;
     use std::net::{Ipv4Addr, SocketAddr};
-    use tokio::{runtime::Handle, time::Instant};
-    use tokio_util::{sync::CancellationToken, task::TaskTracker};
+    use tokio::time::Instant;
+    use tokio_util::sync::CancellationToken;
 
     /// The seconds at which a handler was entered that fails so many times.
     async fn entered(failures: usize, enabled: bool, stopped: bool) -> Vec<u64> {
@@ -166,19 +160,14 @@ mod tests {
         if stopped {
             stopping.cancel();
         }
-        let server = Arc::new(Server {
-            functions: Functions::default(),
-            configuration: FunctionConfiguration::read(&LocalSettings::default()).unwrap(),
-            origin: OriginCheck::new(OwnHosts::new(
-                SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-                Vec::new(),
-            )),
-            routes: Default::default(),
-            limits: Arc::default(),
-            runtime: Handle::current(),
-            invocations: TaskTracker::new(),
-            retries: Retries { enabled, stopping },
-        });
+        let settings = LocalSettings {
+            retry: enabled,
+            ..LocalSettings::default()
+        };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (functions, hosts) = (Functions::default(), OwnHosts::new(address, Vec::new()));
+        let server = Server::new(functions, &settings, hosts, Default::default(), stopping);
+        let server = Arc::new(server.unwrap());
         let started = Instant::now();
         let seconds = Arc::<Mutex<Vec<u64>>>::default();
         let entered = Arc::clone(&seconds);

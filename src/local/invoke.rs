@@ -1,7 +1,8 @@
 //! The invocations of the local server.
 
 use super::{
-    configuration::FunctionConfiguration,
+    configuration::{FunctionConfiguration, LocalSettings},
+    host::OwnHosts,
     limits::{Limits, RESPONSE_LIMIT},
     origin::OriginCheck,
     refusal::{Refusal, respond, set},
@@ -40,7 +41,7 @@ pub(super) struct Server {
 }
 
 /// Whether failed asynchronous invocations are retried.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Retries {
     pub(super) enabled: bool,
     /// Ends the pauses, so that nobody waits for them when the server stops.
@@ -153,6 +154,29 @@ impl Reply {
 const CONCURRENCY: usize = 1_000;
 
 impl Server {
+    /// The state of a server on this runtime, before its first invocation.
+    pub(super) fn new(
+        functions: Functions,
+        settings: &LocalSettings,
+        hosts: OwnHosts,
+        routes: Routes,
+        stopping: CancellationToken,
+    ) -> Result<Self> {
+        Ok(Server {
+            functions,
+            configuration: FunctionConfiguration::read(settings)?,
+            origin: OriginCheck::new(hosts),
+            routes,
+            limits: Arc::default(),
+            runtime: Handle::current(),
+            invocations: TaskTracker::new(),
+            retries: Retries {
+                enabled: settings.retry,
+                stopping,
+            },
+        })
+    }
+
     /// Whether one more invocation may run, those included that nobody waits for any more.
     pub(super) fn has_room(&self) -> Result<(), Refusal> {
         if self.invocations.len() < CONCURRENCY {

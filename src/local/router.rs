@@ -2,11 +2,10 @@
 
 use super::{
     api::{invoke, invoke_async},
-    configuration::{FunctionConfiguration, LocalSettings, new_id},
+    configuration::{LocalSettings, new_id},
     connection, function_url, gateway,
     host::OwnHosts,
-    invoke::{Retries, Server},
-    origin::OriginCheck,
+    invoke::Server,
     refusal::{self, Refusal, set},
 };
 use crate::{
@@ -28,12 +27,8 @@ use futures::{
     stream,
 };
 use std::{future::Future, io, pin::pin, sync::Arc, thread};
-use tokio::{
-    net::TcpListener,
-    runtime::{self, Handle},
-    sync::oneshot,
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::{net::TcpListener, runtime, sync::oneshot};
+use tokio_util::sync::CancellationToken;
 use tracing::{Dispatch, dispatcher, subscriber::NoSubscriber};
 
 /// Serves until `shutdown` ends, then answers what is in flight.
@@ -53,19 +48,8 @@ pub(crate) async fn serve(
     let routes = settings.routes.parse().map_err(IntoError::into_error)?;
     routes.check(&functions).map_err(IntoError::into_error)?;
     let stopping = CancellationToken::new();
-    let server = Arc::new(Server {
-        functions,
-        routes,
-        configuration: FunctionConfiguration::read(&settings)?,
-        origin: OriginCheck::new(hosts),
-        limits: Arc::default(),
-        runtime: Handle::current(),
-        invocations: TaskTracker::new(),
-        retries: Retries {
-            enabled: settings.retry,
-            stopping: stopping.clone(),
-        },
-    });
+    let server = Server::new(functions, &settings, hosts, routes, stopping.clone())?;
+    let server = Arc::new(server);
     // Whoever gives up waiting for the server stops it.
     let _stops = stopping.clone().drop_guard();
     let served = on_a_thread(listener.into_std()?, Arc::clone(&server), stopping.clone())?;

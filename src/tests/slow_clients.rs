@@ -5,9 +5,7 @@
 #[path = "raw.rs"]
 mod raw;
 
-use super::{
-    FunctionConfiguration, LocalSettings, OriginCheck, OwnHosts, Retries, Server, app, connection,
-};
+use super::{LocalSettings, OwnHosts, Server, app, connection};
 use crate::{
     Bytes, Callback, Context, Error, Value,
     invocation::{Function, Functions, Handler},
@@ -17,11 +15,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
-    runtime::Handle,
     task::JoinHandle,
     time::{self, Instant},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 /// A served handler; ending it waits for what is in flight.
 struct LocalServer {
@@ -36,17 +33,17 @@ impl LocalServer {
         let address = listener.local_addr().unwrap();
         let mut functions = Functions::default();
         functions.export(None, Function::new(handler));
-        let server = Arc::new(Server {
+        let (hosts, stop) = (OwnHosts::new(address, Vec::new()), CancellationToken::new());
+        let settings = LocalSettings::default();
+        let server = Server::new(
             functions,
-            configuration: FunctionConfiguration::read(&LocalSettings::default()).unwrap(),
-            origin: OriginCheck::new(OwnHosts::new(address, Vec::new())),
-            routes: Default::default(),
-            limits: Arc::default(),
-            runtime: Handle::current(),
-            invocations: TaskTracker::new(),
-            retries: Retries::default(),
-        });
-        let (stop, limits) = (CancellationToken::new(), Arc::clone(&server.limits));
+            &settings,
+            hosts,
+            Default::default(),
+            stop.clone(),
+        );
+        let server = Arc::new(server.unwrap());
+        let limits = Arc::clone(&server.limits);
         let stopped = stop.clone().cancelled_owned();
         LocalServer {
             address,
