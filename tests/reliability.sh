@@ -3,7 +3,7 @@
 #
 #   tests/reliability.sh          as small as in `cargo test`, in a few minutes
 #   tests/reliability.sh --full   at full size, as a release build that checks its arithmetic;
-#                                 the figures are printed. Takes about half an hour
+#                                 the figures are printed. Takes a quarter of an hour
 #
 # Parts may be named, such as `tests/reliability.sh --full soak race`. A part that fails keeps no other from
 # running: the failures are listed at the end, and the exit code is 1.
