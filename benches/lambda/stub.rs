@@ -1,6 +1,7 @@
 //! A Runtime API that does as little as it can, so that it is not what is measured: raw HTTP on one
 //! thread for all, replies that are made beforehand.
 
+use super::api::{LONG, deadline};
 use std::{
     net::SocketAddr,
     sync::{
@@ -9,7 +10,7 @@ use std::{
         mpsc as std_mpsc,
     },
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -18,8 +19,6 @@ use tokio::{
     sync::{Mutex, mpsc},
     task::AbortHandle,
 };
-
-const LONG: Duration = Duration::from_secs(60);
 
 /// The Runtime API of one process.
 pub(crate) struct Stub {
@@ -110,8 +109,7 @@ impl Stub {
     /// How long the process takes for so many of these: from the first reply to the poll after the
     /// last answer.
     pub(crate) fn invoke(&self, event: &[u8], times: u32) -> Duration {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let deadline = (now.expect("after 1970") + Duration::from_secs(900)).as_millis();
+        let deadline = deadline();
         let len = event.len();
         let mut reply = format!(
             "HTTP/1.1 200 OK\r\n\

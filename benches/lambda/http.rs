@@ -1,0 +1,49 @@
+//! As much HTTP/1.1 over blocking sockets as the benchmark needs, so that no library is measured with it.
+
+use std::{
+    io::{self, BufRead, BufReader, Read},
+    net::TcpStream,
+};
+
+/// A request or a response.
+#[derive(Debug, Default)]
+pub(crate) struct Message {
+    /// Its first line.
+    pub(crate) start: String,
+    /// The value of `Lambda-Runtime-Aws-Request-Id`, if it has one.
+    pub(crate) request_id: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Reads a message with a `Content-Length`, or with none and no body. `None` is the end of the connection.
+pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Message>> {
+    let mut message = Message::default();
+    if stream.read_line(&mut message.start)? == 0 {
+        return Ok(None);
+    }
+    let (mut line, mut length) = (String::new(), 0);
+    loop {
+        line.clear();
+        stream.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().map_err(io::Error::other)?;
+        } else if name.eq_ignore_ascii_case("lambda-runtime-aws-request-id") {
+            message.request_id = value.trim().into();
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            return Err(io::Error::other("expected a body with a length"));
+        }
+    }
+    message.body.resize(length, 0);
+    stream.read_exact(&mut message.body)?;
+    Ok(Some(message))
+}
+
+/// A connection on which nothing is delayed.
+pub(crate) fn connection(stream: TcpStream) -> io::Result<(BufReader<TcpStream>, TcpStream)> {
+    stream.set_nodelay(true)?;
+    let writer = stream.try_clone()?;
+    Ok((BufReader::with_capacity(64 * 1024, stream), writer))
+}

@@ -1,0 +1,50 @@
+//! Whole processes that echo their events: nodeback, lambda_runtime, a loop over a raw socket, and AWS's runtime clients
+//! for Node and Python. Time on the wall and on the processor, page faults, time to the first poll, peak memory, with one and
+//! with many invocations in flight.
+//!
+//! `cargo bench --bench lambda`; `-- PART ..` runs some parts of `one`, `start`, `many` and `drift`, and `NODEBACK_FULL=1`
+//! more rounds. The peers are those that `tests/live/node.sh native`, `tests/live/python.sh` and `benches/size.sh`
+//! install or build; those that are missing are named.
+
+mod api;
+mod blocking;
+mod candidates;
+mod emulator;
+mod http;
+mod many;
+mod one;
+#[path = "../support/order.rs"]
+mod order;
+mod process;
+mod start;
+mod stub;
+
+use std::env;
+
+fn main() {
+    match env::var(candidates::FUNCTION) {
+        Ok(name) => candidates::function(&name),
+        // `cargo test` runs benchmarks too, without this.
+        Err(_) if env::args().any(|arg| arg == "--bench") => bench(),
+        Err(_) => {}
+    }
+}
+
+fn bench() {
+    let full = env::var("NODEBACK_FULL").is_ok_and(|full| full == "1");
+    let parts: Vec<String> = env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|one| one == part);
+    candidates::write_echoes();
+    if wanted("one") {
+        one::bench(if full { 40 } else { 10 });
+    }
+    if wanted("start") {
+        start::bench(if full { 60 } else { 15 });
+    }
+    if wanted("many") {
+        many::bench(if full { 20 } else { 5 });
+    }
+    if wanted("drift") {
+        many::drift();
+    }
+}

@@ -1,0 +1,66 @@
+//! The start of a process, by phases, and the memory that it has then.
+
+use super::{
+    api::Kind,
+    candidates,
+    one::{in_turn, median},
+    order::event,
+    process::Process,
+};
+use std::{path::Path, process::Command};
+
+/// The programs that `benches/size.sh` builds: as users build them, without the other candidates.
+const PROGRAMS: [(&str, &str); 3] = [
+    ("`hello` on nodeback", "hello"),
+    ("`hello` on lambda_runtime with its log", "logged"),
+    ("`hello` on lambda_runtime, bare", "bare"),
+];
+
+type Start = Box<dyn Fn() -> Command>;
+
+pub(crate) fn bench(rounds: usize) {
+    let mut starts: Vec<(&str, Start)> = Vec::new();
+    for (name, file) in PROGRAMS {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/size/{file}-release"));
+        if path.exists() {
+            starts.push((name, Box::new(move || Command::new(&path))));
+        } else {
+            println!("left out: {name}: run benches/size.sh");
+        }
+    }
+    for candidate in candidates::present() {
+        starts.push((candidate.name, Box::new(move || candidate.command())));
+    }
+    let small = event(100);
+    let mut measured = vec![(Vec::new(), Vec::new(), Vec::new()); starts.len()];
+    for round in 0..rounds {
+        for at in in_turn(starts.len(), round) {
+            let (Some((_, command)), Some(measured)) = (starts.get(at), measured.get_mut(at))
+            else {
+                continue;
+            };
+            let mut process = Process::start(Kind::Stub, command());
+            measured.0.push(process.start.as_secs_f64() * 1e3);
+            measured.1.push(process.invoke(&small, 1).0.wall / 1e3);
+            process.invoke(&small, 300);
+            measured.2.push(process.memory());
+        }
+    }
+    println!(
+        "\n| | to the first poll, ms | of the first | the first invocation, ms | peak after 300 of 100 B, MB | of the first |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- |");
+    let first = measured.first().cloned().unwrap_or_default();
+    for ((name, _), (start, invocation, memory)) in starts.iter().zip(&measured) {
+        let ratio = |ours: &[f64], base: &[f64]| median(ours.iter().zip(base).map(|(a, b)| a / b));
+        println!(
+            "| {name} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} |",
+            median(start.iter().copied()),
+            ratio(start, &first.0),
+            median(invocation.iter().copied()),
+            median(memory.iter().copied()),
+            ratio(memory, &first.2),
+        );
+    }
+}
