@@ -172,7 +172,7 @@
 //!
 //! | feature | what it brings | default |
 //! | --- | --- | --- |
-//! | `lambda` | [`run`](fn@run) on AWS Lambda, by the API client of the official `lambda_runtime`, whose layers fit; handlers as tower services | yes |
+//! | `lambda` | [`run`](fn@run) on AWS Lambda; layers and SnapStart resources of the official `lambda_runtime`; handlers as tower services | yes |
 //! | `local` | [`run`](fn@run) locally: the command line and the Invoke API | yes |
 //! | `aws-sdk` | errors of the AWS SDK for Rust have the names that they have in Node: see [`aws_sdk`] | no |
 //! | `parity` | [`parity::compare`]: a port beside its original on Node, also as the option `--against` | no |

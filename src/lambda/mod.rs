@@ -1,6 +1,7 @@
 //! On AWS Lambda: polls the Runtime API for events, and posts the outcomes.
 
 mod backoff;
+mod client;
 mod environment;
 mod event;
 mod poll;
@@ -15,10 +16,9 @@ use crate::{
     error::{Error, Result},
     invocation::Functions,
 };
+use client::Client;
 use environment::LambdaEnvironment;
-use http::Uri;
 use lambda_runtime::SnapStartResource;
-use lambda_runtime_api_client::PooledClient;
 use poll::Poller;
 use std::{env, sync::Arc};
 use tokio::{runtime::Handle, sync::mpsc};
@@ -43,7 +43,7 @@ pub(crate) async fn run(
         }
     };
     keep_freed_memory();
-    let client = client(endpoint, concurrency);
+    let client = Client::new(endpoint);
     let function = match functions.named(&handler) {
         Ok(function) => function.clone(),
         Err(mistake) => {
@@ -59,7 +59,6 @@ pub(crate) async fn run(
     let worker = Worker {
         function,
         client: Arc::new(client),
-        shares: concurrency > 1,
         poller: Arc::new(Poller::default()),
         context,
         runtime: Handle::current(),
@@ -83,17 +82,10 @@ fn keep_freed_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(MAPPED)));
 }
 
-fn client(endpoint: Uri, connections: usize) -> PooledClient {
-    PooledClient::builder()
-        .with_endpoint(endpoint)
-        .with_pool_size(connections)
-        .build()
-}
-
 /// Tells the Runtime API why the function cannot start, if its address is known.
 pub(crate) async fn failed_init(error: &Error) {
     if let Some(endpoint) = environment::endpoint(|name| env::var(name).ok()) {
-        post::init_error(&client(endpoint, 1), error).await;
+        post::init_error(&Client::new(endpoint), error).await;
     }
 }
 

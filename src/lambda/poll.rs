@@ -2,13 +2,14 @@
 
 use super::{
     backoff::Backoff,
+    client::{Client, full},
     event::PolledEvent,
-    post::{self, API, describe, is_transient},
+    post::{self, describe, is_transient},
     stopped,
 };
 use crate::{error::Result, invocation::ContextBuilder};
+use bytes::Bytes;
 use http::{Method, StatusCode};
-use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -18,6 +19,9 @@ use std::{
 /// never has, whose address may be wrong.
 const OUTAGE: Duration = Duration::from_secs(30);
 const NEVER_THERE: Duration = Duration::from_secs(3);
+
+/// The path of the next event.
+const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 
 /// Whether it has ever replied.
 #[derive(Debug, Default)]
@@ -44,7 +48,7 @@ impl Poller {
     /// Why the process has to exit.
     pub(super) async fn next(
         &self,
-        client: &PooledClient,
+        client: &Client,
         context: &ContextBuilder,
     ) -> Result<PolledEvent> {
         let mut backoff = Backoff::new();
@@ -81,11 +85,8 @@ impl Poller {
     }
 }
 
-async fn poll(client: &PooledClient, context: &ContextBuilder) -> Polled {
-    let request = build_request()
-        .method(Method::GET)
-        .uri(format!("{API}/invocation/next"))
-        .body(Body::empty());
+async fn poll(client: &Client, context: &ContextBuilder) -> Polled {
+    let request = client.request(Method::GET, NEXT, full(Bytes::new()));
     // It is held until there is an event, so it has no time limit.
     let reply = match request {
         Ok(request) => client.call(request).await,
@@ -103,7 +104,7 @@ async fn poll(client: &PooledClient, context: &ContextBuilder) -> Polled {
         StatusCode::NO_CONTENT => Polled::None,
         status => {
             let why = match post::read_reply(reply).await {
-                Ok((_, why)) => why,
+                Ok((status, body)) => post::rejection(status, &body),
                 Err(error) => format!("the Runtime API answered {status}, then: {error}"),
             };
             if is_transient(status) {

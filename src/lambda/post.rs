@@ -2,6 +2,7 @@
 
 use super::{
     backoff::Backoff,
+    client::{BoxError, Client, full},
     event::{INVOCATION_ID, InvocationIds, PostAddress},
 };
 use crate::{
@@ -14,10 +15,8 @@ use http::{
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use http_body_util::BodyExt;
-use lambda_runtime_api_client::{BoxError, PooledClient, body::Body, build_request};
 use serde_json::json;
 use std::time::Duration;
-use tokio::time;
 
 pub(super) const API: &str = "/2018-06-01/runtime";
 
@@ -30,7 +29,7 @@ impl PostAddress {
     /// # Errors
     ///
     /// What the Runtime API says when it wants the process to exit.
-    pub(super) async fn post(&self, client: &PooledClient, outcome: Result<Bytes>) -> Result<()> {
+    pub(super) async fn post(&self, client: &Client, outcome: Result<Bytes>) -> Result<()> {
         let InvocationIds {
             request_id,
             invocation_id,
@@ -56,16 +55,16 @@ impl PostAddress {
 }
 
 /// Says why the function cannot start.
-pub(super) async fn init_error(client: &PooledClient, error: &Error) {
+pub(super) async fn init_error(client: &Client, error: &Error) {
     post_error(client, "init", error).await;
 }
 
 /// Says why it cannot go on after a snapshot.
-pub(super) async fn restore_error(client: &PooledClient, error: &Error) {
+pub(super) async fn restore_error(client: &Client, error: &Error) {
     post_error(client, "restore", error).await;
 }
 
-async fn post_error(client: &PooledClient, phase: &str, error: &Error) {
+async fn post_error(client: &Client, phase: &str, error: &Error) {
     let path = format!("{API}/{phase}/error");
     let (headers, body) = (headers(Some(error)), Bytes::from(error.to_json()));
     if let Err(NotTaken { why, .. }) = send(client, &path, headers, body).await {
@@ -102,7 +101,7 @@ struct NotTaken {
 /// Sends it until it is taken or refused. One that may have been taken already is sent again all
 /// the same: the API takes the first of a request id, and refuses the others.
 async fn send(
-    client: &PooledClient,
+    client: &Client,
     path: &str,
     headers: HeaderMap,
     body: Bytes,
@@ -110,11 +109,11 @@ async fn send(
     let mut backoff = Backoff::new();
     loop {
         let attempt = attempt(client, path, headers.clone(), body.clone());
-        let (status, mut why) = match time::timeout(ATTEMPT, attempt).await {
-            Ok(Ok(status)) if status.0.is_success() => return Ok(()),
-            Ok(Ok((status, why))) => (Some(status), why),
-            Ok(Err(error)) => (None, describe(&*error)),
-            Err(_) => (None, format!("no reply within {} s", ATTEMPT.as_secs())),
+        let (status, mut why) = match client.within(ATTEMPT, attempt).await {
+            Some(Ok((status, _))) if status.is_success() => return Ok(()),
+            Some(Ok((status, body))) => (Some(status), rejection(status, &body)),
+            Some(Err(error)) => (None, describe(&*error)),
+            None => (None, format!("no reply within {} s", ATTEMPT.as_secs())),
         };
         if status.is_none_or(is_transient) && backoff.pause(ATTEMPTS).await {
             continue;
@@ -140,43 +139,36 @@ pub(super) fn is_transient(status: StatusCode) -> bool {
 }
 
 async fn attempt(
-    client: &PooledClient,
+    client: &Client,
     path: &str,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<(StatusCode, String), BoxError> {
-    let mut request = build_request()
-        .method(Method::POST)
-        .uri(path)
-        .body(Body::from(body))?;
+) -> Result<(StatusCode, Bytes), BoxError> {
+    let mut request = client.request(Method::POST, path, full(body))?;
     request.headers_mut().extend(headers);
     read_reply(client.call(request).await?).await
 }
 
-/// What the Runtime API replied, as a sentence.
-pub(super) async fn read_reply<B>(reply: Response<B>) -> Result<(StatusCode, String), BoxError>
+/// Reads a reply to its end, or its connection would be lost for the next request.
+pub(super) async fn read_reply<B>(reply: Response<B>) -> Result<(StatusCode, Bytes), BoxError>
 where
     B: BodyExt<Data = Bytes, Error: Into<BoxError>>,
 {
     let status = reply.status();
-    // Read to its end, or the connection is lost for the next event.
-    let body = reply
-        .into_body()
-        .collect()
-        .await
-        .map_err(Into::into)?
-        .to_bytes();
+    let body = reply.into_body().collect().await.map_err(Into::into)?;
+    Ok((status, body.to_bytes()))
+}
+
+/// Says that the Runtime API has rejected a request, and with what.
+pub(super) fn rejection(status: StatusCode, body: &[u8]) -> String {
     let why = match status {
         StatusCode::GONE => " (the invocation timed out, or was answered before)",
         StatusCode::PAYLOAD_TOO_LARGE => " (it is larger than Lambda takes)",
         _ => "",
     };
-    let body = String::from_utf8_lossy(&body);
+    let body = String::from_utf8_lossy(body);
     let body: String = body.trim().chars().take(SHOWN).collect();
-    Ok((
-        status,
-        format!("the Runtime API answered {status}{why}: {body}"),
-    ))
+    format!("the Runtime API answered {status}{why}: {body}")
 }
 
 /// As much of what the API says is logged, in characters.

@@ -1,6 +1,7 @@
 //! SnapStart: what happens between the end of the initialisation and the first event.
 
 use super::{
+    client::{BoxError, Client, full},
     post::{self, API, describe},
     stopped,
 };
@@ -8,9 +9,9 @@ use crate::{
     error::{Error, Result},
     guard::{Guarded, guarded},
 };
+use bytes::Bytes;
 use http::Method;
 use lambda_runtime::SnapStartResource;
-use lambda_runtime_api_client::{BoxError, PooledClient, body::Body, build_request};
 use std::sync::Arc;
 
 /// Has the resources let go, waits for the snapshot to be restored, and has them set up again. The
@@ -20,7 +21,7 @@ use std::sync::Arc;
 ///
 /// What failed, which the Runtime API has been told.
 pub(super) async fn restored(
-    client: &PooledClient,
+    client: &Client,
     resources: &[Arc<dyn SnapStartResource>],
 ) -> Result<()> {
     if let Err(error) = until_restored(client, resources).await {
@@ -28,7 +29,7 @@ pub(super) async fn restored(
         return Err(error);
     }
     // Connections do not survive a snapshot.
-    client.reset_pool();
+    client.close_idle();
     for resource in resources {
         if let Err(error) = hook(|| resource.after_restore(), "Runtime.AfterRestoreError").await {
             post::restore_error(client, &error).await;
@@ -38,29 +39,24 @@ pub(super) async fn restored(
     Ok(())
 }
 
-async fn until_restored(
-    client: &PooledClient,
-    resources: &[Arc<dyn SnapStartResource>],
-) -> Result<()> {
+async fn until_restored(client: &Client, resources: &[Arc<dyn SnapStartResource>]) -> Result<()> {
     for resource in resources.iter().rev() {
         hook(|| resource.before_snapshot(), "Runtime.BeforeSnapshotError").await?;
     }
-    let (status, why) = next(client)
+    let (status, body) = next(client)
         .await
         .map_err(|error| stopped(describe(&*error)))?;
     if status.is_success() {
         Ok(())
     } else {
-        Err(stopped(why))
+        Err(stopped(post::rejection(status, &body)))
     }
 }
 
 /// It is held until the snapshot is restored, so it has no time limit.
-async fn next(client: &PooledClient) -> Result<(http::StatusCode, String), BoxError> {
-    let request = build_request()
-        .method(Method::GET)
-        .uri(format!("{API}/restore/next"))
-        .body(Body::empty())?;
+async fn next(client: &Client) -> Result<(http::StatusCode, Bytes), BoxError> {
+    let path = format!("{API}/restore/next");
+    let request = client.request(Method::GET, &path, full(Bytes::new()))?;
     post::read_reply(client.call(request).await?).await
 }
 

@@ -1,6 +1,7 @@
 //! Runs one invocation after the other.
 
 use super::{
+    client::Client,
     event::{PolledEvent, PostAddress},
     poll::Poller,
 };
@@ -11,7 +12,6 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::FutureExt;
-use lambda_runtime_api_client::PooledClient;
 use std::{panic::AssertUnwindSafe, sync::Arc};
 use tokio::{runtime::Handle, sync::mpsc};
 use tracing::{Instrument, Span};
@@ -20,9 +20,7 @@ use tracing::{Instrument, Span};
 #[derive(Clone)]
 pub(super) struct Worker {
     pub(super) function: Function,
-    pub(super) client: Arc<PooledClient>,
-    /// Whether others use that too.
-    pub(super) shares: bool,
+    pub(super) client: Arc<Client>,
     pub(super) poller: Arc<Poller>,
     /// What the context of each invocation has.
     pub(super) context: ContextBuilder,
@@ -66,11 +64,6 @@ impl Worker {
             body,
             problems,
         } = self.poller.next(&self.client, &self.context).await?;
-        if self.shares {
-            // Lets the connection's task go first: behind a handler that blocks it would hang too,
-            // and another worker with it.
-            tokio::task::yield_now().await;
-        }
         if !problems.is_empty() {
             context.span().in_scope(|| {
                 for problem in problems {
@@ -117,13 +110,11 @@ impl Sink for Post {
         } = self;
         // A subscriber that panics keeps nobody from being told.
         let _ = guarded(|| error.log());
-        // What drives the worker's own connections may be stuck behind the handler. Each runtime has
-        // a client of its own.
-        let client = || super::client(worker.client.base.clone(), 1);
-        let posted = address.post(&client(), Err(error)).await;
+        // Each runtime has a client of its own.
+        let posted = address.post(&worker.client.another(), Err(error)).await;
         match posted {
             Ok(()) => {
-                worker.client = Arc::new(client());
+                worker.client = Arc::new(worker.client.another());
                 worker.spawn();
             }
             Err(error) => drop(worker.exit.send(error)),

@@ -80,7 +80,7 @@ impl Runtime {
         L::Service: tower::Service<
                 lambda_runtime::LambdaInvocation,
                 Response = (),
-                Error: Into<lambda_runtime_api_client::BoxError>,
+                Error: Into<Box<dyn std::error::Error + Send + Sync>>,
                 Future: Send,
             > + Clone
             + Send

@@ -1,0 +1,366 @@
+//! Requests to the Runtime API, over connections of hyper's.
+//!
+//! A connection is driven by the task that waits for the reply, and by nothing else: a task of its own for each connection
+//! takes a third more processor time for an invocation of 100 bytes, since every reply then wakes two tasks.
+
+use bytes::Bytes;
+use futures::{
+    FutureExt,
+    future::{self, Either, Fuse},
+};
+use http::{
+    Method, Request, Response, Uri,
+    header::{HOST, HeaderValue, USER_AGENT},
+    uri::InvalidUri,
+};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    net::TcpStream,
+    time::{self, Instant, Sleep},
+};
+
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of a request.
+pub(super) type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
+
+/// A body that is there already.
+pub(super) fn full(body: Bytes) -> Body {
+    Body::new(http_body_util::Full::new(body).map_err(|never| match never {}))
+}
+
+/// A client of one Runtime API. It makes a connection where no idle one is left.
+pub(super) struct Client {
+    endpoint: Uri,
+    host: HeaderValue,
+    idle: Idle,
+    timer: Mutex<Option<Pin<Box<Sleep>>>>,
+}
+
+type Idle = Arc<Mutex<Vec<Connection>>>;
+
+/// The bytes of a reply that may be buffered, as in lambda_runtime.
+const BUFFER: usize = 1024 * 1024;
+
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("nodeback/", env!("CARGO_PKG_VERSION")));
+
+impl Client {
+    pub(super) fn new(endpoint: Uri) -> Self {
+        let host = endpoint
+            .authority()
+            .map_or("", |authority| authority.as_str());
+        Client {
+            host: HeaderValue::from_str(host).unwrap_or(HeaderValue::from_static("")),
+            endpoint,
+            idle: Idle::default(),
+            timer: Mutex::default(),
+        }
+    }
+
+    /// A client with connections of its own, for another runtime or thread.
+    pub(super) fn another(&self) -> Self {
+        Client::new(self.endpoint.clone())
+    }
+
+    /// A request for a path of the Runtime API.
+    pub(super) fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<Request<Body>, InvalidUri> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        // Emulators that run several functions give each of them a path of its own.
+        let base = self.endpoint.path().trim_end_matches('/');
+        *request.uri_mut() = Uri::try_from(format!("{base}{path}"))?;
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.host.clone());
+        headers.insert(USER_AGENT, AGENT);
+        Ok(request)
+    }
+
+    /// Waits for a future, but no longer than `limit`: `None` if it takes longer. The timer is kept for the next time, since
+    /// a new one wakes the runtime's driver, which takes a twentieth of an invocation of 100 bytes.
+    ///
+    /// Cancel safety: that of the future.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        future: impl Future<Output = T>,
+    ) -> Option<T> {
+        let kept = self.timer.lock().take();
+        let mut timer = kept.unwrap_or_else(|| Box::pin(time::sleep(limit)));
+        timer.as_mut().reset(Instant::now() + limit);
+        match future::select(pin!(future), &mut timer).await {
+            Either::Left((done, _)) => {
+                *self.timer.lock() = Some(timer);
+                Some(done)
+            }
+            Either::Right(_) => None,
+        }
+    }
+
+    /// Closes the idle connections, which do not survive a snapshot.
+    pub(super) fn close_idle(&self) {
+        self.idle.lock().clear();
+    }
+
+    /// Sends a request, and waits for the head of its reply. An idle connection that turns out to be closed is replaced.
+    ///
+    /// Cancel safety: the connection is closed if the future is dropped.
+    pub(super) async fn call(
+        &self,
+        mut request: Request<Body>,
+    ) -> Result<Response<Reply>, BoxError> {
+        loop {
+            // A guard that lives on would keep others waiting.
+            let idle = self.idle.lock().pop();
+            let is_new = idle.is_none();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => Connection::open(&self.endpoint).await?,
+            };
+            if connection.ready().await.is_err() && !is_new {
+                continue;
+            }
+            let response = connection.sender.try_send_request(request);
+            match connection.drive(response).await {
+                Ok(response) => {
+                    let idle = Arc::clone(&self.idle);
+                    return Ok(response.map(|body| Reply::new(body, connection, idle)));
+                }
+                Err(mut error) => match error.take_message() {
+                    // Nothing of it has been sent.
+                    Some(unsent) if !is_new => request = unsent,
+                    _ => return Err(error.into_error().into()),
+                },
+            }
+        }
+    }
+}
+
+/// What reads and writes the connection while it is polled.
+type Driver = Pin<Box<Fuse<http1::Connection<TokioIo<TcpStream>, Body>>>>;
+
+struct Connection {
+    sender: SendRequest<Body>,
+    driver: Driver,
+}
+
+impl Connection {
+    async fn open(endpoint: &Uri) -> Result<Self, BoxError> {
+        let host = endpoint.host().unwrap_or_default();
+        // A name resolves without the brackets of an IPv6 address.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let stream = TcpStream::connect((host, endpoint.port_u16().unwrap_or(80))).await?;
+        stream.set_nodelay(true)?;
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(BUFFER);
+        let (sender, driver) = builder.handshake(TokioIo::new(stream)).await?;
+        Ok(Connection {
+            sender,
+            driver: Box::pin(driver.fuse()),
+        })
+    }
+
+    /// Waits until it can take a request, or is closed.
+    async fn ready(&mut self) -> hyper::Result<()> {
+        let Connection { sender, driver } = self;
+        drive(driver, poll_fn(|cx| sender.poll_ready(cx))).await
+    }
+
+    async fn drive<T>(&mut self, reply: impl Future<Output = T>) -> T {
+        drive(&mut self.driver, reply).await
+    }
+}
+
+/// Waits for a future that the connection has to be driven for.
+async fn drive<T>(driver: &mut Driver, future: impl Future<Output = T>) -> T {
+    match future::select(pin!(future), driver).await {
+        Either::Left((ended, _)) => ended,
+        // The connection has ended, and the future says why.
+        Either::Right((_, future)) => future.await,
+    }
+}
+
+/// The body of a reply. At its end the connection is kept for the next request.
+pub(super) struct Reply {
+    body: Incoming,
+    connection: Option<Connection>,
+    idle: Idle,
+}
+
+impl Reply {
+    fn new(body: Incoming, connection: Connection, idle: Idle) -> Self {
+        let mut reply = Reply {
+            body,
+            connection: Some(connection),
+            idle,
+        };
+        reply.keep_connection();
+        reply
+    }
+
+    fn keep_connection(&mut self) {
+        if self.body.is_end_stream() {
+            self.idle.lock().extend(self.connection.take());
+        }
+    }
+}
+
+impl HttpBody for Reply {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let reply = self.get_mut();
+        let mut polled = Pin::new(&mut reply.body).poll_frame(cx);
+        if let (Poll::Pending, Some(connection)) = (&polled, &mut reply.connection) {
+            // Its end is the body's, too.
+            let _ = connection.driver.poll_unpin(cx);
+            polled = Pin::new(&mut reply.body).poll_frame(cx);
+        }
+        reply.keep_connection();
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        sync::Notify,
+    };
+
+    /// Serves so many requests on each connection, and then closes it. Returns the heads of all requests.
+    async fn serve(
+        listener: TcpListener,
+        each: usize,
+        connections: usize,
+        closed: Arc<Notify>,
+    ) -> Vec<String> {
+        let mut heads = Vec::new();
+        for _ in 0..connections {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            for _ in 0..each {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                heads.push(String::from_utf8(head).unwrap());
+                let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+                stream.write_all(reply).await.unwrap();
+            }
+            drop(stream);
+            closed.notify_one();
+        }
+        heads
+    }
+
+    async fn get(client: &Client, path: &str) -> Result<Bytes, BoxError> {
+        let request = client.request(Method::GET, path, full(Bytes::new()))?;
+        let reply = client.call(request).await?;
+        Ok(reply.into_body().collect().await?.to_bytes())
+    }
+
+    async fn server(
+        each: usize,
+        connections: usize,
+    ) -> (Client, Arc<Notify>, impl Future<Output = Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = Client::new(format!("http://{address}/base/").parse().unwrap());
+        let closed = Arc::new(Notify::new());
+        let served = tokio::spawn(serve(listener, each, connections, Arc::clone(&closed)));
+        (client, closed, async move { served.await.unwrap() })
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_for_the_next_request() {
+        let (client, _, served) = server(3, 1).await;
+        for path in ["/a", "/b", "/c"] {
+            assert_eq!(get(&client, path).await.unwrap(), "ok");
+        }
+        let heads = served.await;
+        for (head, path) in heads.iter().zip(["/a", "/b", "/c"]) {
+            assert!(
+                head.starts_with(&format!("GET /base{path} HTTP/1.1\r\n")),
+                "{head}"
+            );
+            assert!(head.contains("host: 127.0.0.1:") && head.contains("user-agent: nodeback/"));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_that_was_closed_is_replaced() {
+        let (client, closed, served) = server(1, 3).await;
+        for path in ["/a", "/b", "/c"] {
+            assert_eq!(get(&client, path).await.unwrap(), "ok");
+            closed.notified().await;
+            // The clock is paused, so nothing waits: the runtime takes notice of the end of the connection.
+            time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(served.await.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn connections_that_were_idle_before_a_snapshot_are_not_used_after_it() {
+        let (client, _, served) = server(1, 2).await;
+        get(&client, "/before").await.unwrap();
+        client.close_idle();
+        assert!(client.idle.lock().is_empty());
+        get(&client, "/after").await.unwrap();
+        assert_eq!(served.await.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn nobody_at_the_address_is_an_error() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let client = Client::new(format!("http://{address}").parse().unwrap());
+        assert!(get(&client, "/a").await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_counts_anew_each_time() {
+        let client = Client::new("http://127.0.0.1:1".parse().unwrap());
+        let (limit, short) = (Duration::from_secs(5), Duration::from_secs(4));
+        for _ in 0..3 {
+            assert_eq!(client.within(limit, time::sleep(short)).await, Some(()));
+        }
+        let begin = Instant::now();
+        assert_eq!(client.within(limit, future::pending::<()>()).await, None);
+        assert_eq!(begin.elapsed(), limit);
+        assert_eq!(client.within(limit, time::sleep(short)).await, Some(()));
+    }
+}
