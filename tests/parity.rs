@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "parity/requests.rs"]
+mod requests;
+
 use nodeback::{
     Callback, Context, Error, Handler, Result, Value, json,
     parity::{ParityReport, compare, compare_recorded, record},

@@ -1,6 +1,6 @@
 //! The command line of a comparison: `--against FILE.EXPORT EVENTS..`.
 
-use super::{Comparison, Mode};
+use super::{Comparison, comparison::Mode, requests::Again};
 use crate::{
     error::Result,
     invocation::{ContextBuilder, Functions},
@@ -16,6 +16,7 @@ use std::{
 pub(crate) struct Against {
     comparison: Comparison,
     handler: Option<String>,
+    requests: bool,
 }
 
 impl Against {
@@ -34,7 +35,7 @@ impl Against {
     /// Compares, prints a line for each event as soon as it is compared, and returns the exit code: 0 if all of them are
     /// the same or accepted, 1 if not, 2 if it cannot be compared.
     pub(crate) async fn run(
-        self,
+        mut self,
         functions: &Functions,
         context: impl Fn(&str) -> ContextBuilder,
     ) -> i32 {
@@ -43,6 +44,13 @@ impl Against {
             Ok(function) => function,
             Err(mistake) => return failed(&format!("`--handler NAME`: {mistake}")),
         };
+        if self.requests {
+            match Again::run(self.comparison.mode != Mode::Recorded).await {
+                Ok(Again::Recorded(recorder)) => self.comparison.requests = Some(recorder),
+                Ok(Again::Ended(status)) => return status.code().unwrap_or(2),
+                Err(error) => return failed(error.message()),
+            }
+        }
         let export = self
             .comparison
             .original
@@ -56,7 +64,7 @@ impl Against {
         };
         match self
             .comparison
-            .run(function, || context(name), |compared| print(compared))
+            .run_each(function, || context(name), |compared| print(compared))
             .await
         {
             Ok(report) => {
@@ -75,6 +83,7 @@ fn failed(message: &str) -> i32 {
 
 fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
     let (mut original, mut handler, mut events, mut mode) = (None, None, Vec::new(), Mode::Live);
+    let mut requests = false;
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
@@ -97,7 +106,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                 )?)
             }
             "--handler" => handler = Some(value("the name of an exported handler")?),
-            "--fresh" | "--record" | "--recorded" if inline.is_some() => {
+            "--fresh" | "--record" | "--recorded" | "--requests" if inline.is_some() => {
                 return Err(format!("`{option}` expects no value"));
             }
             "--fresh" | "--record" | "--recorded" if mode != Mode::Live => {
@@ -108,9 +117,10 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
             "--fresh" => mode = Mode::Fresh,
             "--record" => mode = Mode::Record,
             "--recorded" => mode = Mode::Recorded,
+            "--requests" => requests = true,
             other if other.starts_with('-') => {
                 return Err(format!(
-                    "unexpected argument `{other}`: expected --against, --handler, --fresh, --record, --recorded or events"
+                    "unexpected argument `{other}`: expected --against, --handler, --fresh, --record, --recorded, --requests or events"
                 ));
             }
             _ => events.push(PathBuf::from(argument)),
@@ -122,8 +132,10 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                 original,
                 events,
                 mode,
+                requests: None,
             },
             handler,
+            requests,
         }),
         Some(_) => {
             Err("`--against` expects events: .json or .jsonl files, or folders of them".into())
@@ -158,6 +170,7 @@ mod tests {
                 "events",
                 "--handler",
                 "b",
+                "--requests",
                 "c.json",
             ];
             let arguments: Vec<_> = arguments.into_iter().chain(option).collect();
@@ -169,6 +182,7 @@ mod tests {
                 ["events", "c.json"].map(PathBuf::from)
             );
             assert_eq!(against.handler.as_deref(), Some("b"));
+            assert!(against.requests);
         }
     }
 

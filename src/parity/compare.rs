@@ -11,7 +11,8 @@ use std::fmt;
 /// A difference: where it is, and what each side has there.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Difference {
-    /// A JSON pointer into the response or the error, or `outcome` or `deferred`.
+    /// A JSON pointer into the response or the error, or `outcome` or `deferred`, or the place in a request, such as
+    /// `requests/2/body`.
     pub(super) path: String,
     pub(super) original: String,
     pub(super) port: String,
@@ -32,11 +33,7 @@ pub(super) fn differences(
     port: &Seen,
     ignores: impl Fn(&str) -> bool,
 ) -> Vec<Difference> {
-    let mut differences = Differences {
-        list: Vec::new(),
-        ignores: &ignores,
-        has_ignored: false,
-    };
+    let mut differences = Differences::new(&ignores);
     match (&original.answer, &port.answer) {
         (original, port) if original == port => {}
         (Answer::Response(original), Answer::Response(port)) => differences.bodies(original, port),
@@ -68,14 +65,22 @@ fn deferral(seen: &Seen) -> String {
     }
 }
 
-struct Differences<'a> {
-    list: Vec<Difference>,
+pub(super) struct Differences<'a> {
+    pub(super) list: Vec<Difference>,
     ignores: &'a dyn Fn(&str) -> bool,
     has_ignored: bool,
 }
 
-impl Differences<'_> {
-    fn add(&mut self, path: &str, original: String, port: String) {
+impl<'a> Differences<'a> {
+    pub(super) fn new(ignores: &'a dyn Fn(&str) -> bool) -> Self {
+        Differences {
+            list: Vec::new(),
+            ignores,
+            has_ignored: false,
+        }
+    }
+
+    pub(super) fn add(&mut self, path: &str, original: String, port: String) {
         if (self.ignores)(path) {
             self.has_ignored = true;
         } else if self.list.len() < DIFFERENCES {
@@ -105,7 +110,13 @@ impl Differences<'_> {
     }
 
     /// Compares values by their text, so that `1` differs from `1.0`.
-    fn values(&mut self, path: &str, depth: usize, original: Option<&str>, port: Option<&str>) {
+    pub(super) fn values(
+        &mut self,
+        path: &str,
+        depth: usize,
+        original: Option<&str>,
+        port: Option<&str>,
+    ) {
         if original == port {
             return;
         }
@@ -202,7 +213,7 @@ fn member(text: Option<&str>) -> String {
 }
 
 /// A text, cut where it is long.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!(
             "{}.. ({} bytes)",

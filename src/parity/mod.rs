@@ -2,29 +2,29 @@ mod accepted;
 mod client;
 mod command;
 mod compare;
+mod comparison;
 mod events;
 mod original;
+mod original_side;
 mod outcome;
 mod port;
 mod recording;
 mod report;
+mod requests;
 mod runtime_api;
 
 pub(crate) use command::Against;
+pub use comparison::Comparison;
 pub use report::ParityReport;
+pub use requests::RequestRecorder;
 
 use self::{
-    accepted::Accepted,
-    client::NodeClient,
-    original::{Environment, Invocation, Original, OriginalProcess},
-    outcome::Seen,
-    recording::Recording,
-    report::Compared,
+    accepted::Accepted, comparison::Mode, original::Original, original_side::OriginalSide,
+    recording::Recording, report::Compared,
 };
 use crate::{
     error::{Error, Result},
-    invocation::{Context, ContextBuilder, ContextMembers, Function, Handler},
-    local::{FunctionConfiguration, LocalSettings},
+    invocation::{Context, ContextBuilder, Function, Handler},
 };
 use std::{
     path::{Path, PathBuf},
@@ -65,7 +65,7 @@ pub async fn compare<M>(
     original: impl Into<String>,
     events: impl Into<PathBuf>,
 ) -> Result<ParityReport> {
-    run(handler, original.into(), events.into(), Mode::Live).await
+    Comparison::new(original, events).run(handler).await
 }
 
 /// Compares as [`compare`], and records what the original did in the file `parity.recorded.json` of the folder of events, for
@@ -91,7 +91,10 @@ pub async fn record<M>(
     original: impl Into<String>,
     events: impl Into<PathBuf>,
 ) -> Result<ParityReport> {
-    run(handler, original.into(), events.into(), Mode::Record).await
+    Comparison::new(original, events)
+        .record()
+        .run(handler)
+        .await
 }
 
 /// Compares a handler with what its original did when it was [recorded](record): as [`compare`], without Node.
@@ -118,54 +121,16 @@ pub async fn compare_recorded<M>(
     original: impl Into<String>,
     events: impl Into<PathBuf>,
 ) -> Result<ParityReport> {
-    run(handler, original.into(), events.into(), Mode::Recorded).await
-}
-
-async fn run<M>(
-    handler: impl Handler<M>,
-    original: String,
-    events: PathBuf,
-    mode: Mode,
-) -> Result<ParityReport> {
-    let comparison = Comparison {
-        original,
-        events: vec![events],
-        mode,
-    };
-    let configuration = FunctionConfiguration::read(&LocalSettings::default())?;
-    let context = || configuration.context_of("handler");
-    comparison
-        .run(&Function::new(handler), context, |_| ())
+    Comparison::new(original, events)
+        .recorded()
+        .run(handler)
         .await
-}
-
-/// How the original is run.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Mode {
-    /// In one process of Node for all events, as long as that does not end.
-    Live,
-    /// In a process of Node for each event.
-    Fresh,
-    /// As `Live`, and what it did is recorded.
-    Record,
-    /// Not at all: what it did was recorded.
-    Recorded,
-}
-
-/// What is compared with what.
-#[derive(Debug)]
-pub(crate) struct Comparison {
-    /// The file and the export of the original.
-    pub(crate) original: String,
-    /// Files and folders of events.
-    pub(crate) events: Vec<PathBuf>,
-    pub(crate) mode: Mode,
 }
 
 impl Comparison {
     /// Sends each event to the original and to the port, one after the other, and compares what they did. `context` makes the
     /// context of an invocation, and `each` is told of every event as soon as it is compared.
-    pub(crate) async fn run(
+    pub(crate) async fn run_each(
         &self,
         function: &Function,
         context: impl Fn() -> ContextBuilder,
@@ -173,7 +138,11 @@ impl Comparison {
     ) -> Result<ParityReport> {
         let events = events::read(&self.events)?;
         let mut accepted = Accepted::read(&self.events)?;
-        let mut original = self.original_side().await?;
+        let mut original = OriginalSide::of(self).await?;
+        let requests = self.requests.as_ref();
+        if let (Some(recorder), Some(_)) = (requests, &original) {
+            recorder.reach().await?;
+        }
         let folder = self.events.iter().find(|path| path.is_dir());
         let mut recording = match (&original, self.mode, folder) {
             (Some(side), Mode::Record, _) => Recording::of(&side.original.folder),
@@ -206,13 +175,24 @@ impl Comparison {
                     seen
                 }
                 None => {
+                    if let Some(recorder) = requests {
+                        recorder.begin(recording.requests(folder, &event)?).await?;
+                    }
                     let seen;
                     (context, seen) = recording.find(folder, &event, context)?;
                     seen
                 }
             };
             let port = port::invoke(function, event.body, context, timeout).await;
-            let compared = Compared::new(event.name, width, &node, &port, &mut accepted);
+            let sent = match requests {
+                Some(recorder) => Some(recorder.end().await?),
+                None => None,
+            };
+            let sent = sent.as_ref();
+            let compared = Compared::new(event.name, width, &node, &port, sent, &mut accepted);
+            if let (Mode::Record, Some(sent)) = (self.mode, sent) {
+                recording.add_requests(sent);
+            }
             each(&compared);
             report.add(compared);
         }
@@ -224,58 +204,6 @@ impl Comparison {
         report.unneeded = accepted.unneeded();
         Ok(report)
     }
-
-    /// The original, unless it was recorded.
-    async fn original_side(&self) -> Result<Option<OriginalSide>> {
-        if self.mode == Mode::Recorded {
-            return Ok(None);
-        }
-        Ok(Some(OriginalSide {
-            original: Original::parse(&self.original)?,
-            client: NodeClient::find_or_install().await?,
-            process: None,
-        }))
-    }
-}
-
-/// The original, with the process that runs it, if there is one.
-struct OriginalSide {
-    client: NodeClient,
-    original: Original,
-    process: Option<OriginalProcess>,
-}
-
-impl OriginalSide {
-    /// Starts a process, unless the one before still runs, as on Lambda.
-    async fn start(&mut self, context: &ContextMembers) -> Result<&mut OriginalProcess> {
-        match &mut self.process {
-            Some(process) => Ok(process),
-            none => {
-                let environment = environment(context);
-                let started = OriginalProcess::start(&self.client, &self.original, &environment);
-                Ok(none.insert(started.await?))
-            }
-        }
-    }
-
-    /// Runs an invocation. What the process takes to load does not count against the timeout.
-    async fn invoke(
-        &mut self,
-        event: bytes::Bytes,
-        context: &ContextMembers,
-        timeout: Duration,
-    ) -> Result<Seen> {
-        let invocation = Invocation {
-            request_id: context.aws_request_id.clone(),
-            arn: context.invoked_function_arn.clone(),
-            timeout,
-        };
-        let seen = self.start(context).await?.invoke(event, &invocation).await;
-        if seen.ended.is_some() {
-            self.process = None;
-        }
-        Ok(seen)
-    }
 }
 
 /// The longest timeout of a function, which stands for none.
@@ -286,23 +214,4 @@ fn timeout(context: &Context) -> Duration {
     let millis = u64::try_from(context.get_remaining_time_in_millis()).unwrap_or(0);
     // A millisecond may have passed.
     Duration::from_millis(millis.saturating_add(1)).min(UNLIMITED)
-}
-
-fn environment(context: &ContextMembers) -> Environment {
-    Environment(vec![
-        ("AWS_LAMBDA_FUNCTION_NAME", context.function_name.clone()),
-        (
-            "AWS_LAMBDA_FUNCTION_VERSION",
-            context.function_version.clone(),
-        ),
-        (
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-            context.memory_limit_in_mb.clone(),
-        ),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", context.log_group_name.clone()),
-        (
-            "AWS_LAMBDA_LOG_STREAM_NAME",
-            context.log_stream_name.clone(),
-        ),
-    ])
 }

@@ -3,6 +3,7 @@
 use super::{
     events::{NamedEvent, RECORDING},
     outcome::{Answer, Seen},
+    requests::{Exchange, Sent},
 };
 use crate::{
     error::{Error, Result},
@@ -39,6 +40,9 @@ struct Recorded {
     outcome: Outcome,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deferred_by: Vec<String>,
+    /// None if they were not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requests: Option<Vec<Exchange>>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -96,7 +100,26 @@ impl Recording {
                 Answer::Nothing => Outcome::Nothing,
             },
             deferred_by: seen.pending.clone(),
+            requests: None,
         });
+    }
+
+    /// Adds what the original sent to the event that was added last.
+    pub(super) fn add_requests(&mut self, sent: &Sent) {
+        if let Some(event) = self.events.last_mut() {
+            event.requests = Some(sent.original.clone());
+        }
+    }
+
+    /// What the original sent.
+    pub(super) fn requests(&self, folder: &Path, event: &NamedEvent) -> Result<&[Exchange]> {
+        let recorded = self.event(folder, event)?;
+        recorded.requests.as_deref().ok_or_else(|| {
+            unusable(
+                &folder.join(RECORDING),
+                "it was recorded without `--requests`",
+            )
+        })
     }
 
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
@@ -116,13 +139,7 @@ impl Recording {
         original.is_dir() && self.sources != sources(original)
     }
 
-    /// What the original was told of an event, and what it did.
-    pub(super) fn find(
-        &self,
-        folder: &Path,
-        event: &NamedEvent,
-        context: ContextBuilder,
-    ) -> Result<(ContextBuilder, Seen)> {
+    fn event(&self, folder: &Path, event: &NamedEvent) -> Result<&Recorded> {
         let name = within(folder, &event.name);
         let Some(recorded) = self.events.iter().find(|recorded| recorded.event == name) else {
             return Err(unusable(
@@ -136,6 +153,17 @@ impl Recording {
                 &format!("the event `{name}` has changed since it was recorded"),
             ));
         }
+        Ok(recorded)
+    }
+
+    /// What the original was told of an event, and what it did.
+    pub(super) fn find(
+        &self,
+        folder: &Path,
+        event: &NamedEvent,
+        context: ContextBuilder,
+    ) -> Result<(ContextBuilder, Seen)> {
+        let recorded = self.event(folder, event)?;
         let told = &recorded.context;
         let context = context
             .function_name(told.function_name.clone())

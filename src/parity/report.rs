@@ -1,6 +1,12 @@
 //! The report of a comparison, as text.
 
-use super::{accepted::Accepted, compare, compare::Difference, outcome::Seen};
+use super::{
+    accepted::Accepted,
+    compare,
+    compare::Difference,
+    outcome::Seen,
+    requests::{self, Sent},
+};
 use std::{
     fmt::{self, Display, Write},
     time::Duration,
@@ -33,6 +39,8 @@ pub(crate) struct Compared {
     /// How long it took, unless it was recorded.
     original: Option<Duration>,
     port: Duration,
+    /// How many requests the original and the port sent, where they are compared.
+    requests: Option<(usize, usize)>,
 }
 
 impl Compared {
@@ -41,10 +49,14 @@ impl Compared {
         width: usize,
         original: &Seen,
         port: &Seen,
+        sent: Option<&Sent>,
         accepted: &mut Accepted,
     ) -> Self {
         let mut reasons = Vec::new();
         let mut differences = compare::differences(original, port, |path| accepted.ignores(path));
+        if let Some(sent) = sent {
+            differences.extend(requests::differences(sent, &|path| accepted.ignores(path)));
+        }
         differences.retain(|difference| {
             let reason = accepted.reason(&name, difference);
             let is_accepted = reason.is_some();
@@ -60,6 +72,7 @@ impl Compared {
             ended: original.ended.clone(),
             original: (original.duration > Duration::ZERO).then_some(original.duration),
             port: port.duration,
+            requests: sent.map(Sent::counts),
         }
     }
 }
@@ -105,6 +118,24 @@ impl ParityReport {
                 "\naccepted, but no event differs so any more: {entry}"
             );
         }
+        let mut counts = self
+            .events
+            .iter()
+            .filter_map(|event| event.requests)
+            .peekable();
+        if counts.peek().is_some() {
+            let (original, port) = counts.fold((0, 0), |(one, two), (more, others)| {
+                (one + more, two + others)
+            });
+            for (count, whose) in [(original, "original"), (port, "port")] {
+                if count == 0 {
+                    let _ = write!(
+                        text,
+                        "\nthe {whose} sent no request to the recorder: does its client use `AWS_ENDPOINT_URL`?"
+                    );
+                }
+            }
+        }
         if self.is_outdated {
             text.push_str("\nthe original has changed since it was recorded: record it again, with `--record`");
         }
@@ -128,6 +159,12 @@ impl Display for Compared {
             None => f.write_str("  recorded ")?,
         }
         write!(f, "  port {:.1} ms", millis(self.port))?;
+        match self.requests {
+            Some((1, 1)) => f.write_str("  1 request")?,
+            Some((original, port)) if original == port => write!(f, "  {port} requests")?,
+            Some((original, port)) => write!(f, "  {original} | {port} requests")?,
+            None => {}
+        }
         if let Some(ended) = &self.ended {
             write!(f, "   (the process of Node {ended})")?;
         }

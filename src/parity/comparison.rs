@@ -1,0 +1,142 @@
+//! A comparison with its settings.
+
+use super::{ParityReport, RequestRecorder};
+use crate::{
+    error::Result,
+    invocation::{Function, Handler},
+    local::{FunctionConfiguration, LocalSettings},
+};
+use std::path::PathBuf;
+
+/// How the original is run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mode {
+    /// In one process of Node for all events, as long as that does not end.
+    Live,
+    /// In a process of Node for each event.
+    Fresh,
+    /// As `Live`, and what it did is recorded.
+    Record,
+    /// Not at all: what it did was recorded.
+    Recorded,
+}
+
+/// A comparison with its settings. [`compare`](super::compare), [`record`](super::record) and
+/// [`compare_recorded`](super::compare_recorded) are the short forms of it.
+///
+/// ```no_run
+/// use nodeback::{Callback, Context, Value, parity::Comparison};
+///
+/// fn handler(event: Value, _: Context, callback: Callback) {
+///     callback.succeed(event);
+/// }
+///
+/// # async fn example() -> nodeback::Result<()> {
+/// let report = Comparison::new("../legacy/index.handler", "events").fresh().run(handler).await?;
+/// assert!(report.is_same(), "{report}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a comparison does nothing until it runs"]
+pub struct Comparison {
+    /// The file and the export of the original.
+    pub(super) original: String,
+    /// Files and folders of events.
+    pub(super) events: Vec<PathBuf>,
+    pub(super) mode: Mode,
+    pub(super) requests: Option<RequestRecorder>,
+}
+
+impl Comparison {
+    /// A comparison of a port with its original in Node, over a file or a folder of events: see [`compare`](super::compare).
+    ///
+    /// ```
+    /// use nodeback::parity::Comparison;
+    ///
+    /// let comparison = Comparison::new("../legacy/index.handler", "events");
+    /// ```
+    pub fn new(original: impl Into<String>, events: impl Into<PathBuf>) -> Self {
+        Comparison {
+            original: original.into(),
+            events: vec![events.into()],
+            mode: Mode::Live,
+            requests: None,
+        }
+    }
+
+    /// Runs each event in a process of Node of its own.
+    ///
+    /// ```
+    /// # use nodeback::parity::Comparison;
+    /// let comparison = Comparison::new("../legacy/index.handler", "events").fresh();
+    /// ```
+    pub fn fresh(mut self) -> Self {
+        self.mode = Mode::Fresh;
+        self
+    }
+
+    /// Records what the original does, as [`record`](super::record).
+    ///
+    /// ```
+    /// # use nodeback::parity::Comparison;
+    /// let comparison = Comparison::new("../legacy/index.handler", "events").record();
+    /// ```
+    pub fn record(mut self) -> Self {
+        self.mode = Mode::Record;
+        self
+    }
+
+    /// Compares with what the original did when it was recorded, as
+    /// [`compare_recorded`](super::compare_recorded).
+    ///
+    /// ```
+    /// # use nodeback::parity::Comparison;
+    /// let comparison = Comparison::new("../legacy/index.handler", "events").recorded();
+    /// ```
+    pub fn recorded(mut self) -> Self {
+        self.mode = Mode::Recorded;
+        self
+    }
+
+    /// Compares what both send to AWS, too: see [the page](super#what-it-sends-to-aws). One comparison at a time can use a
+    /// recorder.
+    ///
+    /// ```
+    /// use nodeback::parity::{Comparison, RequestRecorder};
+    ///
+    /// # fn main() -> nodeback::Result<()> {
+    /// let recorder = RequestRecorder::start("http://127.0.0.1:5000")?;
+    /// let comparison = Comparison::new("../legacy/index.handler", "events").requests(&recorder);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn requests(mut self, recorder: &RequestRecorder) -> Self {
+        self.requests = Some(recorder.clone());
+        self
+    }
+
+    /// Compares.
+    ///
+    /// ```no_run
+    /// # async fn example(handler: fn(nodeback::Value, nodeback::Context, nodeback::Callback)) -> nodeback::Result<()> {
+    /// let comparison = nodeback::parity::Comparison::new("../legacy/index.handler", "events");
+    /// let report = comparison.run(handler).await?;
+    /// assert!(report.is_same(), "{report}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`compare`](super::compare), [`record`](super::record) and [`compare_recorded`](super::compare_recorded), and if the
+    /// server that stands in for AWS cannot be reached.
+    ///
+    /// Cancel safety: the process of Node ends when the future is dropped, and nothing is recorded.
+    pub async fn run<M>(self, handler: impl Handler<M>) -> Result<ParityReport> {
+        let configuration = FunctionConfiguration::read(&LocalSettings::default())?;
+        let context = || configuration.context_of("handler");
+        self.run_each(&Function::new(handler), context, |_| ())
+            .await
+    }
+}

@@ -1,0 +1,224 @@
+//! What differs in the requests of both sides.
+
+use super::{exchanges::Sent, request::Request};
+use crate::parity::compare::{Difference, Differences, shown};
+
+/// So many requests of the original are looked for among those of the port, member by member.
+const LOOKED_INTO: usize = 100;
+
+/// What differs, each with a path such as `requests/2/body/Item`. `ignores` is asked about each path at which there is a
+/// difference.
+pub(in crate::parity) fn differences(
+    sent: &Sent,
+    ignores: &dyn Fn(&str) -> bool,
+) -> Vec<Difference> {
+    let mut differences = Differences::new(ignores);
+    let originals: Vec<&Request> = sent.original.iter().map(|one| &one.request).collect();
+    let pairs = pairs(&originals, &sent.port, ignores);
+    for (at, (original, port)) in originals.iter().zip(&pairs).enumerate() {
+        let path = path(at);
+        match port.and_then(|port| sent.port.get(port)) {
+            Some(port) if port.operation == original.operation => {
+                members(&mut differences, &path, original, port);
+            }
+            port => {
+                let port = port.map_or("undefined".into(), described);
+                differences.add(&path, described(original), port);
+            }
+        }
+    }
+    let further = (0..sent.port.len()).filter(|at| !pairs.contains(&Some(*at)));
+    for (number, at) in (originals.len()..).zip(further) {
+        let port = sent.port.get(at).map_or_else(String::new, described);
+        differences.add(&path(number), "undefined".into(), port);
+    }
+    if is_in_another_order(sent, &pairs) {
+        let mut order: Vec<(usize, usize)> = pairs
+            .iter()
+            .enumerate()
+            .filter_map(|(at, port)| Some((at, (*port)?)))
+            .collect();
+        let names = |order: &[(usize, usize)]| {
+            let names = order.iter().map(|(at, _)| {
+                let name = originals.get(*at).map_or("", |one| one.operation.as_str());
+                format!("{at} {name}")
+            });
+            format!(
+                "in the order {}",
+                shown(&names.collect::<Vec<_>>().join(", "))
+            )
+        };
+        let original = names(&order);
+        order.sort_by_key(|(_, port)| *port);
+        differences.add("requests", original, names(&order));
+    }
+    if sent.is_cut {
+        let many = |count: usize| format!("{count} requests or more");
+        let (original, port) = (many(originals.len()), many(sent.port.len()));
+        differences.add("requests", original, port);
+    }
+    differences.list
+}
+
+fn path(at: usize) -> String {
+    format!("requests/{at}")
+}
+
+fn described(request: &Request) -> String {
+    format!("{} {}", request.operation, shown(&request.text()))
+}
+
+fn members(differences: &mut Differences<'_>, path: &str, original: &Request, port: &Request) {
+    let (original, port) = (original.text(), port.text());
+    differences.values(path, 0, Some(&original), Some(&port));
+}
+
+/// Whether a request of the port stands for the one of the original at that place.
+type Rule<'a> = &'a dyn Fn(usize, &Request, &Request) -> bool;
+
+/// For each request of the original the one of the port that stands for it: the same, or else one that differs only in what
+/// is ignored, or in more, or whichever is left.
+fn pairs(
+    originals: &[&Request],
+    ports: &[Request],
+    ignores: &dyn Fn(&str) -> bool,
+) -> Vec<Option<usize>> {
+    let is_same = |_: usize, original: &Request, port: &Request| original == port;
+    let is_ignored = |at: usize, original: &Request, port: &Request| {
+        let mut differences = Differences::new(ignores);
+        if original.operation == port.operation {
+            members(&mut differences, &path(at), original, port);
+        }
+        original.operation == port.operation && differences.list.is_empty()
+    };
+    let is_alike =
+        |_: usize, original: &Request, port: &Request| original.operation == port.operation;
+    let is_left = |_: usize, _: &Request, _: &Request| true;
+    let rules: [Rule<'_>; 4] = [&is_same, &is_ignored, &is_alike, &is_left];
+    let mut pairs = vec![None; originals.len()];
+    let mut is_taken = vec![false; ports.len()];
+    for (number, stands_for) in rules.into_iter().enumerate() {
+        let open = pairs.iter().filter(|pair| pair.is_none()).count();
+        if number == 1 && open > LOOKED_INTO {
+            continue;
+        }
+        let open = originals.iter().zip(&mut pairs).enumerate();
+        for (at, (original, pair)) in open.filter(|(_, (_, pair))| pair.is_none()) {
+            let mut free = ports.iter().zip(&mut is_taken).enumerate();
+            let found = free.find(|(_, (port, taken))| !**taken && stands_for(at, original, port));
+            if let Some((found, (_, taken))) = found {
+                *taken = true;
+                *pair = Some(found);
+            }
+        }
+    }
+    pairs
+}
+
+/// Whether the port sent two requests in another order than the original, which waited for the response to the first. What
+/// the original sent at once may come in any order.
+fn is_in_another_order(sent: &Sent, pairs: &[Option<usize>]) -> bool {
+    let all = sent.original.iter().zip(pairs).enumerate();
+    let mut latest = all.flat_map(|(at, (exchange, port))| {
+        let earlier = pairs.iter().take(at).enumerate();
+        let alongside = &exchange.alongside;
+        let waited = earlier.filter(move |(earlier, _)| alongside.binary_search(earlier).is_err());
+        waited.map(move |(_, earlier)| (*earlier, *port))
+    });
+    latest.any(
+        |(earlier, port)| matches!((earlier, port), (Some(earlier), Some(port)) if earlier > port),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// What differs between requests, which are an operation and a body; `alongside` is that of the original's.
+    fn told(
+        original: &[(&str, Value, &[usize])],
+        port: &[(&str, Value)],
+        ignored: &str,
+    ) -> Vec<String> {
+        let original: Vec<Value> = original
+            .iter()
+            .map(|(operation, body, alongside)| {
+                json!({ "operation": operation, "body": body, "alongside": alongside, "response": null })
+            })
+            .collect();
+        let port: Vec<Value> = port
+            .iter()
+            .map(|(operation, body)| json!({ "operation": operation, "body": body }))
+            .collect();
+        let sent = json!({ "original": original, "port": port, "is_cut": false });
+        let sent: Sent = serde_json::from_value(sent).unwrap();
+        let told = |one: Difference| format!("{}: {} | {}", one.path, one.original, one.port);
+        let ignores = |path: &str| !ignored.is_empty() && path.ends_with(ignored);
+        differences(&sent, &ignores).into_iter().map(told).collect()
+    }
+
+    const WAITED: &[usize] = &[];
+
+    #[test]
+    fn what_differs_in_a_request_has_its_path() {
+        let get = |key: &str| json!({ "Key": { "id": { "S": key } } });
+        let original = [("db Get", get("1"), WAITED), ("db Put", get("2"), WAITED)];
+        let none: [&str; 0] = [];
+        assert_eq!(
+            told(&original, &[("db Get", get("1")), ("db Put", get("2"))], ""),
+            none
+        );
+        assert_eq!(
+            told(&original, &[("db Get", get("1")), ("db Put", get("3"))], ""),
+            [r#"requests/1/body/Key/id/S: "2" | "3""#]
+        );
+        assert_eq!(
+            told(&original, &[("db Get", get("1"))], ""),
+            [r#"requests/1: db Put {"body":{"Key":{"id":{"S":"2"}}}} | undefined"#]
+        );
+        let more = [
+            ("db Get", get("1")),
+            ("db Put", get("2")),
+            ("db Put", get("2")),
+        ];
+        assert_eq!(
+            told(&original, &more, ""),
+            [r#"requests/2: undefined | db Put {"body":{"Key":{"id":{"S":"2"}}}}"#]
+        );
+        assert_eq!(
+            told(&original[..1], &[("db Query", json!({}))], ""),
+            [r#"requests/0: db Get {"body":{"Key":{"id":{"S":"1"}}}} | db Query {"body":{}}"#]
+        );
+        assert_eq!(
+            told(
+                &original,
+                &[("db Get", get("7")), ("db Put", get("7"))],
+                "/S"
+            ),
+            none
+        );
+    }
+
+    #[test]
+    fn the_order_counts_where_the_original_waited() {
+        let put = |key: u32| json!({ "key": key });
+        let turned = [("db Put", put(2)), ("db Put", put(1))];
+        assert_eq!(
+            told(
+                &[("db Put", put(1), WAITED), ("db Put", put(2), WAITED)],
+                &turned,
+                ""
+            ),
+            ["requests: in the order 0 db Put, 1 db Put | in the order 1 db Put, 0 db Put"]
+        );
+        let at_once: [(_, _, &[usize]); 2] = [("db Put", put(1), WAITED), ("db Put", put(2), &[0])];
+        assert!(told(&at_once, &turned, "").is_empty());
+        // What is ignored does not hide which is which.
+        let put = |key: u32, date: u32| json!({ "key": key, "date": date });
+        let at_once: [(_, _, &[usize]); 2] =
+            [("db Put", put(1, 5), WAITED), ("db Put", put(2, 6), &[0])];
+        let turned = [("db Put", put(2, 7)), ("db Put", put(1, 8))];
+        assert!(told(&at_once, &turned, "/date").is_empty());
+    }
+}
