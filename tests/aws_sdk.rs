@@ -21,9 +21,13 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_kms::primitives::Blob;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use nodeback::{Callback, Context, Value, json, spawn_then};
+use nodeback::{
+    Callback, Context, Handler, Value, json,
+    parity::{Comparison, ParityReport, RequestRecorder},
+    spawn_then,
+};
 use play::{Case, Side, Step, node_client, play, root};
-use std::{fs, net::TcpListener, process::Stdio};
+use std::{fs, net::TcpListener, path::Path, process::Stdio};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -251,4 +255,108 @@ async fn the_originals_on_node_respond_the_same() {
         }
     }
     println!("{invocations} invocations, all the same");
+}
+
+/// Compares an example with an original on Node, and what both send. The SDK for JavaScript is beside the original.
+async fn compared<M, H: Handler<M>>(
+    moto: &Moto,
+    original: &str,
+    events: &Path,
+    port: impl FnOnce(SdkConfig) -> H,
+) -> ParityReport {
+    let copy = root().join("target/live/aws").join(original);
+    fs::copy(root().join("examples/aws_sdk").join(original), &copy).unwrap();
+    let original = copy.with_extension("handler").display().to_string();
+    let recorder = RequestRecorder::start(&moto.endpoint).unwrap();
+    let handler = port(config(recorder.endpoint()).await);
+    let comparison = Comparison::new(original, events).requests(&recorder);
+    let report = comparison.run(handler).await.unwrap();
+    println!("{report}");
+    report
+}
+
+/// The original is on version 3 of the SDK, whose requests the recorder gets without a change of the original.
+#[tokio::test]
+#[ignore = "needs tests/live/aws.sh, node and npm"]
+async fn an_original_on_version_3_sends_the_same_requests() {
+    let moto = Moto::start().await;
+    let events = root().join("examples/aws_sdk/orders_v3");
+    let same: fn(&mut Value) = |_| ();
+    let other_key: fn(&mut Value) = |event| {
+        if event["id"] == "7" {
+            event["id"] = "07".into();
+        }
+    };
+    let found = r#"requests/0/body/Key/id/S   "7" | "07""#;
+    for (change, expected) in [(same, None), (other_key, Some(found))] {
+        moto.reset().await;
+        let report = compared(&moto, "orders_v3.js", &events, |config| {
+            let documents = aws_sdk_dynamodb::Client::new(&config);
+            move |mut event: Value, _: Context| {
+                change(&mut event);
+                orders::handler(documents.clone(), event)
+            }
+        });
+        let report = report.await;
+        assert_eq!(report.is_same(), expected.is_none(), "{report}");
+        assert!(
+            report.to_string().contains(expected.unwrap_or_default()),
+            "{report}"
+        );
+    }
+}
+
+/// They have the one line that version 2 of the SDK needs.
+#[tokio::test]
+#[ignore = "needs tests/live/aws.sh, node and npm"]
+async fn originals_on_version_2_send_the_same_requests() {
+    let moto = Moto::start().await;
+    for name in ["alarms", "documents", "orders"] {
+        let token = moto.reset().await;
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("requests")
+            .join(name);
+        fs::create_dir_all(&folder).unwrap();
+        // Version 2 opens a connection for each request. Whether it is closed when the callback signals, chance decides.
+        let settings = r#"{ "ignore": ["deferred"], "accepted": [ACCEPTED] }"#;
+        let number = r#"{ "event": "orders.jsonl:3", "path": "requests/0/body/Item/prices/L/1/N", "reason": "the same number" }"#;
+        let accepted = if name == "orders" { number } else { "" };
+        fs::write(
+            folder.join("parity.json"),
+            settings.replace("ACCEPTED", accepted),
+        )
+        .unwrap();
+        let file = format!("{name}.jsonl");
+        let events = fs::read_to_string(root().join("examples/aws_sdk").join(&file)).unwrap();
+        let original = format!("{name}.js");
+        fs::write(folder.join(file), events.replace("$TOKEN", &token)).unwrap();
+        let report = match name {
+            "alarms" => {
+                let port = |config: SdkConfig| {
+                    let kms = aws_sdk_kms::Client::new(&config);
+                    move |event: Value, _: Context, callback: Callback| {
+                        alarms::handler(&kms, event, callback)
+                    }
+                };
+                compared(&moto, &original, &folder, port).await
+            }
+            "documents" => {
+                let port = |config: SdkConfig| {
+                    let s3 = s3(&config);
+                    move |event: Value, _: Context, callback: Callback| {
+                        documents::handler(&s3, &event, callback)
+                    }
+                };
+                compared(&moto, &original, &folder, port).await
+            }
+            _ => {
+                let port = |config: SdkConfig| {
+                    let documents = aws_sdk_dynamodb::Client::new(&config);
+                    move |event: Value, _: Context| orders::handler(documents.clone(), event)
+                };
+                compared(&moto, &original, &folder, port).await
+            }
+        };
+        assert!(report.is_same(), "{report}");
+    }
 }

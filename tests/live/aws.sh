@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the ignored tests of tests/aws_sdk.rs need beside tests/live/node.sh: moto, which stands in for AWS,
-# and version 2 of the AWS SDK for JavaScript, in target/live/aws, or in $1. Needs python3, node and npm; root, if
+# and versions 2 and 3 of the AWS SDK for JavaScript, in target/live/aws, or in $1. Needs python3, node and npm; root, if
 # python3 has no venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=${1:-target/live/aws}
-if [[ -e $folder/complete ]]; then
+if [[ -e $folder/complete && -e $folder/node_modules/@aws-sdk ]]; then
     exit
 fi
 
@@ -20,5 +20,6 @@ python3 -m venv "$folder/python"
     'moto[dynamodb,s3]==5.2.5' flask flask-cors
 cd "$folder"
 echo '{ "private": true }' >package.json
-npm install --no-audit --no-fund --ignore-scripts aws-sdk@2.1693.0
+npm install --no-audit --no-fund --ignore-scripts \
+    aws-sdk@2.1693.0 @aws-sdk/client-dynamodb@3.1000.0 @aws-sdk/lib-dynamodb@3.1000.0
 touch complete
