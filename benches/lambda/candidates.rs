@@ -25,6 +25,7 @@ pub(crate) struct Candidate {
 
 pub(crate) const ONE: &str = "nodeback, one thread";
 pub(crate) const SEVERAL: &str = "nodeback, several threads";
+pub(crate) const TYPED: &str = "nodeback, typed, one thread";
 pub(crate) const BYTES: &str = "nodeback, `Bytes`, one thread";
 pub(crate) const BARE_ONE: &str = "lambda_runtime, one thread";
 pub(crate) const BARE_SEVERAL: &str = "lambda_runtime, several threads";
@@ -37,9 +38,7 @@ pub(crate) const PYTHON: &str = "Python client";
 pub(crate) const CANDIDATES: [Candidate; 10] = [
     candidate(ONE, BARE_ONE, || ourselves("value@one")),
     candidate(SEVERAL, BARE_SEVERAL, || ourselves("value@several")),
-    candidate("nodeback, typed, one thread", BARE_ONE, || {
-        ourselves("typed@one")
-    }),
+    candidate(TYPED, BARE_ONE, || ourselves("typed@one")),
     candidate(BYTES, BARE_ONE, || ourselves("bytes@one")),
     candidate(BARE_ONE, BARE_ONE, || ourselves("bare@one")),
     candidate(BARE_SEVERAL, BARE_SEVERAL, || ourselves("bare@several")),
