@@ -121,7 +121,7 @@ async fn what_differs_is_told_and_what_does_not_is_the_same() {
             r#"/errorMessage "name is missing" | "no name""#,
             "c.jsonl:1 same",
             "c.jsonl:3 same",
-            "4 events: 3 same, 1 differ",
+            "4 events: 3 same, 1 differs",
         ]
     );
 }
@@ -139,7 +139,7 @@ async fn a_response_that_waits_is_told_from_one_that_does_not() {
         .unwrap();
     assert_eq!(
         lines(&report, &events),
-        ["a.json same deferred", "1 events: 1 same"]
+        ["a.json same deferred", "1 event: 1 same"]
     );
     let at_once = |_: Value, _: Context, callback: Callback| callback.succeed(json!("waited"));
     let report = compared(at_once, "originals.deferred", &events)

@@ -86,6 +86,16 @@ impl Accepted {
     }
 }
 
+#[cfg(test)]
+impl Accepted {
+    /// Reads the text of a file.
+    pub(super) fn of(text: &str) -> serde_json::Result<Self> {
+        let settings: Settings = serde_json::from_str(text)?;
+        let needed = vec![false; settings.accepted.len()];
+        Ok(Accepted { settings, needed })
+    }
+}
+
 /// Whether an event has this name, or is in a folder and has it.
 fn is_named(event: &str, name: &str) -> bool {
     let folder = event.strip_suffix(name);

@@ -1,12 +1,15 @@
 //! What differs between the original and the port.
 
-use super::outcome::{Answer, Seen};
+use super::{
+    excerpt::{Excerpt, shown, shown_pair},
+    outcome::{Answer, Seen},
+};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use std::fmt;
+use std::{cmp::Ordering, collections::HashMap, fmt};
 
 /// A difference: where it is, and what each side has there.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,15 +17,12 @@ pub(super) struct Difference {
     /// A JSON pointer into the response or the error, or `outcome` or `deferred`, or the place in a request, such as
     /// `requests/2/body`.
     pub(super) path: String,
-    pub(super) original: String,
-    pub(super) port: String,
+    pub(super) original: Excerpt,
+    pub(super) port: Excerpt,
 }
 
-/// How many differences of one invocation are reported.
-const DIFFERENCES: usize = 20;
-
-/// How many characters of a value are shown.
-const SHOWN: usize = 120;
+/// How many differences of one invocation are listed. One more says that there are others.
+const DIFFERENCES: usize = 1000;
 
 /// How deep a body is looked into. What is deeper is compared as text.
 const DEPTH: usize = 100;
@@ -80,17 +80,31 @@ impl<'a> Differences<'a> {
         }
     }
 
-    pub(super) fn add(&mut self, path: &str, original: String, port: String) {
+    pub(super) fn add(
+        &mut self,
+        path: &str,
+        original: impl Into<Excerpt>,
+        port: impl Into<Excerpt>,
+    ) {
         if (self.ignores)(path) {
             self.has_ignored = true;
-        } else if self.list.len() < DIFFERENCES {
-            let path = path.to_owned();
-            self.list.push(Difference {
-                path,
-                original,
-                port,
-            });
+            return;
         }
+        let (path, original, port) = match self.list.len().cmp(&DIFFERENCES) {
+            Ordering::Less => (path.to_owned(), original.into(), port.into()),
+            // Only an entry for the whole response may accept what nobody has looked at.
+            Ordering::Equal => (
+                String::new(),
+                format!("more than {DIFFERENCES} differences").into(),
+                Excerpt::default(),
+            ),
+            Ordering::Greater => return,
+        };
+        self.list.push(Difference {
+            path,
+            original,
+            port,
+        });
     }
 
     /// Compares bodies whose bytes differ.
@@ -104,8 +118,11 @@ impl<'a> Differences<'a> {
         }
         // They differ only in white space, or are no JSON.
         if self.list.is_empty() && !self.has_ignored {
-            let text = |body| shown(&String::from_utf8_lossy(body));
-            self.add("", text(original), text(port));
+            self.texts(
+                "",
+                &String::from_utf8_lossy(original),
+                &String::from_utf8_lossy(port),
+            );
         }
     }
 
@@ -142,20 +159,28 @@ impl<'a> Differences<'a> {
                 return;
             }
         }
-        self.add(path, shown(original), shown(port));
+        self.texts(path, original, port);
+    }
+
+    /// Adds a difference of two texts, which may be long.
+    fn texts(&mut self, path: &str, original: &str, port: &str) {
+        let (original, port) = shown_pair(original, port);
+        self.add(path, original, port);
     }
 
     fn objects(&mut self, path: &str, depth: usize, original: &Members<'_>, port: &Members<'_>) {
         let (original, port) = (&original.0, &port.0);
-        fn find<'a>(members: &'a [(String, &RawValue)], key: &str) -> Option<&'a str> {
-            // The last one counts, as in `JSON.parse`.
-            let found = members.iter().rev().find(|(name, _)| name == key);
-            found.map(|(_, value)| value.get())
-        }
-        let only_there = port.iter().filter(|(key, _)| find(original, key).is_none());
+        let (of_original, of_port) = (by_key(original), by_key(port));
+        let only_there = port
+            .iter()
+            .filter(|(key, _)| !of_original.contains_key(&**key));
         for (key, _) in original.iter().chain(only_there) {
             let path = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
-            self.values(&path, depth + 1, find(original, key), find(port, key));
+            let value = |members: &HashMap<&str, &'_ str>| {
+                members.get(&**key).map(|value| (*value).to_owned())
+            };
+            let (original, port) = (value(&of_original), value(&of_port));
+            self.values(&path, depth + 1, original.as_deref(), port.as_deref());
         }
         let keys = |members: &[(String, &RawValue)]| {
             members
@@ -168,11 +193,17 @@ impl<'a> Differences<'a> {
         sorted.sort();
         sorted_port.sort();
         if original != port && sorted == sorted_port {
-            let names =
-                |names: &[String]| format!("keys in the order {}", shown(&names.join(", ")));
-            self.add(path, names(&original), names(&port));
+            let (original, port) = shown_pair(&original.join(", "), &port.join(", "));
+            let names = |names: Excerpt| format!("keys in the order {names}");
+            self.add(path, names(original), names(port));
         }
     }
+}
+
+/// The members of an object by their key, of which the last one counts, as in `JSON.parse`.
+fn by_key<'a>(members: &'a [(String, &'a RawValue)]) -> HashMap<&'a str, &'a str> {
+    let pair = |(key, value): &'a (String, &'a RawValue)| (&**key, value.get());
+    members.iter().map(pair).collect()
 }
 
 /// The members of an object, in their order.
@@ -208,20 +239,8 @@ fn items(text: &str) -> serde_json::Result<Vec<&RawValue>> {
     serde_json::from_str(text)
 }
 
-fn member(text: Option<&str>) -> String {
-    text.map_or("undefined".into(), shown)
-}
-
-/// A text, cut where it is long.
-pub(super) fn shown(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!(
-            "{}.. ({} bytes)",
-            text.get(..end).unwrap_or_default(),
-            text.len()
-        ),
-        None => text.into(),
-    }
+fn member(text: Option<&str>) -> Excerpt {
+    text.map_or("undefined".to_owned().into(), shown)
 }
 
 #[cfg(test)]
@@ -311,14 +330,38 @@ mod tests {
     }
 
     #[test]
-    fn a_long_value_is_cut_and_many_differences_are_bounded() {
-        let long = "x".repeat(1_000_000);
-        let cut = shown(&long);
-        assert!(cut.len() < 200 && cut.ends_with("(1000000 bytes)"));
-        let many = |n: u32| seen(Answer::Error(json!(vec![n; 1000])));
+    fn a_long_value_is_shown_where_it_differs() {
+        let long = |end: &str| response(format!("\"{}{end}\"", "x".repeat(1_000_000)).leak());
+        let same = "x".repeat(40);
+        assert_eq!(
+            told(&long("1"), &long("2")),
+            [format!(
+                r#": ..{same}1" (from byte 999961 of 1000003) | ..{same}2" (from byte 999961 of 1000003)"#
+            )]
+        );
+    }
+
+    #[test]
+    fn many_differences_are_bounded() {
+        let many = |n: u32| seen(Answer::Error(json!(vec![n; 5000])));
         assert_eq!(
             differences(&many(1), &many(2), |_| false).len(),
-            DIFFERENCES
+            DIFFERENCES + 1
+        );
+    }
+
+    /// Each member is found at once, however many there are.
+    #[test]
+    fn an_object_of_many_members_is_compared() {
+        let object = |last: u32| {
+            let members: Vec<String> = (0..100_000)
+                .map(|n| format!("\"{n}\":{}", n.min(last)))
+                .collect();
+            response(format!("{{{}}}", members.join(",")).leak())
+        };
+        assert_eq!(
+            told(&object(99_999), &object(99_998)),
+            ["/99999: 99999 | 99998"]
         );
     }
 

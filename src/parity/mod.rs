@@ -4,6 +4,7 @@ mod command;
 mod compare;
 mod comparison;
 mod events;
+mod excerpt;
 mod original;
 mod original_side;
 mod outcome;

@@ -4,6 +4,7 @@ use super::{
     accepted::Accepted,
     compare,
     compare::Difference,
+    excerpt::beginning,
     outcome::Seen,
     requests::{self, Sent},
 };
@@ -11,6 +12,12 @@ use std::{
     fmt::{self, Display, Write},
     time::Duration,
 };
+
+/// How many differences of one event are reported.
+const DIFFERENCES: usize = 20;
+
+/// How many characters of a name, a path or a reason are shown.
+const NAME: usize = 300;
 
 /// The outcome of a comparison of a port with its original: see [`compare`](super::compare).
 ///
@@ -31,6 +38,9 @@ pub(crate) struct Compared {
     /// The width of the column of names.
     width: usize,
     differences: Vec<Difference>,
+    /// How many differences there are besides.
+    more: usize,
+    /// The reasons for which differences are accepted.
     accepted: Vec<String>,
     /// Whether both waited for what was still running.
     deferred: bool,
@@ -63,10 +73,16 @@ impl Compared {
             reasons.extend(reason);
             !is_accepted
         });
+        let more = differences.len().saturating_sub(DIFFERENCES);
+        differences.truncate(DIFFERENCES);
+        // One reason may accept many differences.
+        reasons.dedup();
+        reasons.truncate(DIFFERENCES);
         Compared {
-            name,
+            name: beginning(&name, NAME),
             width,
             differences,
+            more,
             accepted: reasons,
             deferred: original.deferred && port.deferred,
             ended: original.ended.clone(),
@@ -105,8 +121,10 @@ impl ParityReport {
         let differs = count(|event| !event.differences.is_empty());
         let accepted = count(|event| event.differences.is_empty() && !event.accepted.is_empty());
         let same = self.events.len() - differs - accepted;
-        let mut text = format!("{} events: {same} same", self.events.len());
-        for (count, what) in [(accepted, "accepted"), (differs, "differ")] {
+        let events = self.events.len();
+        let mut text = format!("{events} event{}: {same} same", plural(events));
+        let differ = if differs == 1 { "differs" } else { "differ" };
+        for (count, what) in [(accepted, "accepted"), (differs, differ)] {
             if count > 0 {
                 // Writing into a text does not fail.
                 let _ = write!(text, ", {count} {what}");
@@ -143,6 +161,10 @@ impl ParityReport {
     }
 }
 
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
 impl Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const INDENT: &str = "\n        ";
@@ -174,12 +196,19 @@ impl Display for Compared {
             port,
         } in &self.differences
         {
-            let path = if path.is_empty() { "/" } else { path };
+            let path = match &**path {
+                "" => "/".into(),
+                path => beginning(path, NAME),
+            };
             write!(f, "{INDENT}{path}   {original} | {port}")?;
+        }
+        if self.more > 0 {
+            let more = self.more;
+            write!(f, "{INDENT}and {more} more difference{}", plural(more))?;
         }
         self.accepted
             .iter()
-            .try_for_each(|reason| write!(f, "{INDENT}accepted: {reason}"))
+            .try_for_each(|reason| write!(f, "{INDENT}accepted: {}", beginning(reason, NAME)))
     }
 }
 
@@ -189,5 +218,81 @@ impl Display for ParityReport {
             .iter()
             .try_for_each(|event| writeln!(f, "{event}"))?;
         write!(f, "\n{}", self.summary())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::parity::outcome::Answer;
+
+    fn seen(text: &str) -> Seen {
+        Seen {
+            answer: Answer::Response(text.to_owned().into()),
+            deferred: false,
+            pending: vec![],
+            ended: None,
+            duration: Duration::from_micros(1500),
+        }
+    }
+
+    fn compared(name: &str, original: &str, port: &str) -> Compared {
+        let mut accepted = Accepted::default();
+        Compared::new(
+            name.into(),
+            8,
+            &seen(original),
+            &seen(port),
+            None,
+            &mut accepted,
+        )
+    }
+
+    #[test]
+    fn many_differences_and_long_names_are_bounded() {
+        let many = |item: &str| format!("[{}]", vec![item; 50].join(","));
+        let differs = compared(&"n".repeat(100_000), &many("1"), &many("2"));
+        let text = differs.to_string();
+        assert!(
+            text.ends_with("/19   1 | 2\n        and 30 more differences"),
+            "{text}"
+        );
+        let key = |value| format!("{{\"{}\":{value}}}", "k".repeat(100_000));
+        let text = compared("a\u{1b}[2J.json", &key(1), &key(2)).to_string();
+        assert!(text.len() < 1000 && !text.contains('\u{1b}'), "{text:?}");
+    }
+
+    /// However many there are before it.
+    #[test]
+    fn a_difference_that_is_not_accepted_is_reported() {
+        let text = r#"{"accepted":[{"event":"a.json","path":"/ids","reason":"random"}]}"#;
+        let body = |n: u32| seen(&format!(r#"{{"ids":{:?},"total":{n}}}"#, vec![n; 500]));
+        let accepted = &mut Accepted::of(text).unwrap();
+        let differs = Compared::new("a.json".into(), 8, &body(1), &body(2), None, accepted);
+        let text = differs.to_string();
+        let lines: Vec<&str> = text.lines().skip(1).map(str::trim).collect();
+        assert_eq!(lines, ["/total   1 | 2", "accepted: random"]);
+        // Nobody has looked at what is beyond the bound, where something else may differ.
+        let body = |n: u32| seen(&format!(r#"{{"ids":{:?}}}"#, vec![n; 5000]));
+        let differs = Compared::new("a.json".into(), 8, &body(1), &body(2), None, accepted);
+        assert!(
+            differs
+                .to_string()
+                .contains("/   more than 1000 differences | "),
+            "{differs}"
+        );
+    }
+
+    #[test]
+    fn the_summary_counts_the_events() {
+        let mut report = ParityReport::default();
+        report.add(compared("a.json", "1", "1"));
+        assert_eq!(report.summary(), "1 event: 1 same");
+        report.add(compared("b.json", "1", "2"));
+        assert_eq!(report.summary(), "2 events: 1 same, 1 differs");
+        report.add(compared("c.json", "1", "2"));
+        assert_eq!(report.summary(), "3 events: 1 same, 2 differ");
     }
 }

@@ -1,7 +1,10 @@
 //! What differs in the requests of both sides.
 
 use super::{exchanges::Sent, request::Request};
-use crate::parity::compare::{Difference, Differences, shown};
+use crate::parity::{
+    compare::{Difference, Differences},
+    excerpt::{Excerpt, shown, shown_pair},
+};
 
 /// So many requests of the original are looked for among those of the port, member by member.
 const LOOKED_INTO: usize = 100;
@@ -22,7 +25,7 @@ pub(in crate::parity) fn differences(
                 members(&mut differences, &path, original, port);
             }
             port => {
-                let port = port.map_or("undefined".into(), described);
+                let port = port.map_or("undefined".to_owned(), described);
                 differences.add(&path, described(original), port);
             }
         }
@@ -30,7 +33,7 @@ pub(in crate::parity) fn differences(
     let further = (0..sent.port.len()).filter(|at| !pairs.contains(&Some(*at)));
     for (number, at) in (originals.len()..).zip(further) {
         let port = sent.port.get(at).map_or_else(String::new, described);
-        differences.add(&path(number), "undefined".into(), port);
+        differences.add(&path(number), "undefined".to_owned(), port);
     }
     if is_in_another_order(sent, &pairs) {
         let mut order: Vec<(usize, usize)> = pairs
@@ -43,14 +46,13 @@ pub(in crate::parity) fn differences(
                 let name = originals.get(*at).map_or("", |one| one.operation.as_str());
                 format!("{at} {name}")
             });
-            format!(
-                "in the order {}",
-                shown(&names.collect::<Vec<_>>().join(", "))
-            )
+            names.collect::<Vec<_>>().join(", ")
         };
         let original = names(&order);
         order.sort_by_key(|(_, port)| *port);
-        differences.add("requests", original, names(&order));
+        let (original, port) = shown_pair(&original, &names(&order));
+        let in_order = |names: Excerpt| format!("in the order {names}");
+        differences.add("requests", in_order(original), in_order(port));
     }
     if sent.is_cut {
         let many = |count: usize| format!("{count} requests or more");
