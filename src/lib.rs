@@ -262,6 +262,8 @@ mod lambda;
 mod local;
 #[cfg(any(feature = "lambda", feature = "local"))]
 mod log;
+#[cfg(feature = "parity")]
+mod page;
 mod panic_place;
 #[cfg(feature = "parity")]
 #[doc = include_str!("docs/parity.md")]

@@ -124,6 +124,24 @@ async fn what_differs_is_told_and_what_does_not_is_the_same() {
             "4 events: 3 same, 1 differs",
         ]
     );
+    let page = events.0.join("report.html");
+    report.write_html(&page).unwrap();
+    let html = fs::read_to_string(&page).unwrap();
+    for part in [
+        "<code>parity/originals.named</code>",
+        "4 events: 3 same, 1 differs",
+        "data-label=\"Node\">&quot;<del>name</del> <del>is missing</del>&quot;</td>",
+        "data-label=\"Port\">&quot;<ins>no</ins> <ins>name</ins>&quot;</td>",
+    ] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
+    let nowhere = report.write_html(page.join("r.html")).unwrap_err();
+    assert!(
+        nowhere
+            .message()
+            .starts_with("the report cannot be written to"),
+        "{nowhere}"
+    );
 }
 
 #[tokio::test]

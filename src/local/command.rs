@@ -103,7 +103,8 @@ Routes, each of which may be given several times:
                            multi-value headers of the load balancer's target group
 
 Compare with the original function on AWS's Node client{PARITY}:
-  {program} --against FILE.EXPORT [--fresh | --record | --recorded] [--requests] EVENTS ...
+  {program} --against FILE.EXPORT [--fresh | --record | --recorded] [--requests]
+      [--report FILE] EVENTS ...
 
 Exit codes:
   0    every invocation succeeded, or the server was stopped

@@ -8,7 +8,7 @@ use crate::{
 use std::{
     ffi::OsString,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// What a command line asks for.
@@ -17,6 +17,8 @@ pub(crate) struct Against {
     comparison: Comparison,
     handler: Option<String>,
     requests: bool,
+    /// The file for the page.
+    report: Option<PathBuf>,
 }
 
 impl Against {
@@ -44,6 +46,9 @@ impl Against {
             Ok(function) => function,
             Err(mistake) => return failed(&format!("`--handler NAME`: {mistake}")),
         };
+        if let Some(mistake) = self.report.as_deref().and_then(unwritable) {
+            return failed(&mistake);
+        }
         if self.requests {
             match Again::run(self.comparison.mode != Mode::Recorded).await {
                 Ok(Again::Recorded(recorder)) => self.comparison.requests = Some(recorder),
@@ -62,18 +67,32 @@ impl Against {
             // What nobody reads is no reason to fail.
             let _ = writeln!(io::stdout(), "{line}");
         };
-        match self
-            .comparison
-            .run_each(function, || context(name), |compared| print(compared))
-            .await
-        {
-            Ok(report) => {
-                print(&format_args!("\n{}", report.summary()));
-                i32::from(!report.is_same())
+        let each = |compared: &super::report::Compared| print(compared);
+        let run = self.comparison.run_each(function, || context(name), each);
+        let report = match run.await {
+            Ok(report) => report,
+            Err(error) => return failed(error.message()),
+        };
+        print(&format_args!("\n{}", report.summary()));
+        if let Some(file) = &self.report {
+            if let Err(error) = report.write_html(file) {
+                return failed(error.message());
             }
-            Err(error) => failed(error.message()),
         }
+        i32::from(!report.is_same())
     }
+}
+
+/// What keeps a page from being written, which is better said before a long comparison.
+fn unwritable(file: &Path) -> Option<String> {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let is_there = folder.is_none_or(Path::is_dir);
+    (!is_there || file.is_dir()).then(|| {
+        let file = file.display();
+        format!("`--report FILE`: {file} is a folder, or in a folder that does not exist")
+    })
 }
 
 fn failed(message: &str) -> i32 {
@@ -84,6 +103,7 @@ fn failed(message: &str) -> i32 {
 fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
     let (mut original, mut handler, mut events, mut mode) = (None, None, Vec::new(), Mode::Live);
     let mut requests = false;
+    let mut report = None;
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
@@ -106,6 +126,11 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                 )?)
             }
             "--handler" => handler = Some(value("the name of an exported handler")?),
+            "--report" => {
+                report = Some(PathBuf::from(value(
+                    "a file for the page, such as `parity.html`",
+                )?))
+            }
             "--fresh" | "--record" | "--recorded" | "--requests" if inline.is_some() => {
                 return Err(format!("`{option}` expects no value"));
             }
@@ -120,7 +145,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
             "--requests" => requests = true,
             other if other.starts_with('-') => {
                 return Err(format!(
-                    "unexpected argument `{other}`: expected --against, --handler, --fresh, --record, --recorded, --requests or events"
+                    "unexpected argument `{other}`: expected --against, --handler, --fresh, --record, --recorded, --requests, --report or events"
                 ));
             }
             _ => events.push(PathBuf::from(argument)),
@@ -136,6 +161,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
             },
             handler,
             requests,
+            report,
         }),
         Some(_) => {
             Err("`--against` expects events: .json or .jsonl files, or folders of them".into())
@@ -172,6 +198,7 @@ mod tests {
                 "b",
                 "--requests",
                 "c.json",
+                "--report=r.html",
             ];
             let arguments: Vec<_> = arguments.into_iter().chain(option).collect();
             let against = parsed(&arguments).unwrap().unwrap();
@@ -183,6 +210,19 @@ mod tests {
             );
             assert_eq!(against.handler.as_deref(), Some("b"));
             assert!(against.requests);
+            assert_eq!(against.report.as_deref(), Some(Path::new("r.html")));
+        }
+    }
+
+    #[test]
+    fn a_page_needs_a_folder() {
+        for (file, is_writable) in [
+            ("r.html", true),
+            ("src/r.html", true),
+            ("src", false),
+            ("src/none/r.html", false),
+        ] {
+            assert_eq!(unwritable(Path::new(file)).is_none(), is_writable, "{file}");
         }
     }
 
@@ -204,6 +244,7 @@ mod tests {
                 "expects no value",
             ),
             (&["--against", "a.b", "c", "--handler"], "expects the name"),
+            (&["--against", "a.b", "c", "--report"], "expects a file"),
         ] {
             let mistake = parsed(arguments).unwrap().unwrap_err();
             assert!(mistake.contains(expected), "{arguments:?} gave: {mistake}");

@@ -9,14 +9,21 @@ const SHOWN: usize = 120;
 const BEFORE: usize = 40;
 
 /// What stands where a part of a text is left out.
-const CUT: &str = "..";
+pub(super) const CUT: &str = "..";
 
 /// A part of a text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Excerpt {
-    text: String,
+    pub(super) text: String,
     /// Where it is in the whole, if it is not all of it: empty, or in parentheses after a space.
-    note: String,
+    pub(super) note: String,
+}
+
+impl Excerpt {
+    /// Whether the end of the text is left out.
+    pub(super) fn is_cut(&self) -> bool {
+        !self.note.is_empty() && self.text.ends_with(CUT)
+    }
 }
 
 /// A text of our own, which is short and has no control characters.
@@ -54,7 +61,12 @@ pub(super) fn shown_pair(original: &str, port: &str) -> (Excerpt, Excerpt) {
 
 /// Returns at most `limit` characters of two texts, from the same place, at most `before` characters before they differ.
 /// Texts that fit are whole.
-fn around(original: &str, port: &str, before: usize, limit: usize) -> (Excerpt, Excerpt) {
+pub(super) fn around(
+    original: &str,
+    port: &str,
+    before: usize,
+    limit: usize,
+) -> (Excerpt, Excerpt) {
     let is_long = |text: &str| text.char_indices().nth(limit).is_some();
     let start = if is_long(original) || is_long(port) {
         start(original, port, before)
@@ -101,7 +113,7 @@ fn window(text: &str, start: usize, limit: usize) -> Excerpt {
 /// Returns a text with its control characters, and what else is invisible or changes the direction of a line, in the form
 /// `\u{1b}`: a response must not control the terminal that shows it, and two texts that look equal are not a difference
 /// that a reader finds.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         let is_invisible = matches!(

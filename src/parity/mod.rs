@@ -3,12 +3,15 @@ mod client;
 mod command;
 mod compare;
 mod comparison;
+mod diff;
 mod events;
 mod excerpt;
+mod html;
 mod original;
 mod original_side;
 mod outcome;
 mod port;
+mod pretty;
 mod recording;
 mod report;
 mod requests;
@@ -130,7 +133,7 @@ pub async fn compare_recorded<M>(
 
 impl Comparison {
     /// Sends each event to the original and to the port, one after the other, and compares what they did. `context` makes the
-    /// context of an invocation, and `each` is told of every event as soon as it is compared.
+    /// context of an invocation, and `each` is called with every event as soon as it is compared.
     pub(crate) async fn run_each(
         &self,
         function: &Function,
@@ -158,7 +161,7 @@ impl Comparison {
             }
             None => Path::new(""),
         };
-        let mut report = ParityReport::default();
+        let mut report = ParityReport::of(&self.original);
         let width = events.iter().map(|event| event.name.chars().count()).max();
         let width = width.unwrap_or(0).min(80);
         let timeout = timeout(&context().build());

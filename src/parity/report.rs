@@ -4,6 +4,7 @@ use super::{
     accepted::Accepted,
     compare,
     compare::Difference,
+    diff::{Row, SideBySide},
     excerpt::beginning,
     outcome::Seen,
     requests::{self, Sent},
@@ -17,40 +18,57 @@ use std::{
 const DIFFERENCES: usize = 20;
 
 /// How many characters of a name, a path or a reason are shown.
-const NAME: usize = 300;
+pub(super) const NAME: usize = 300;
+
+/// How many bytes of rows side by side are kept, of all events together.
+const SIDES: usize = 4 * 1024 * 1024;
 
 /// The outcome of a comparison of a port with its original: see [`compare`](super::compare).
 ///
-/// As text it has a line for each event, and a summary.
+/// As text it has a line for each event, and a summary. [`to_html`](Self::to_html) makes a page of it.
 #[derive(Debug, Default)]
 pub struct ParityReport {
-    events: Vec<Compared>,
+    /// The file and the export of the original.
+    pub(super) original: String,
+    pub(super) events: Vec<Compared>,
     /// Accepted differences that there are no more.
     pub(super) unneeded: Vec<String>,
     /// Whether the original has changed since it was recorded.
     pub(super) is_outdated: bool,
+    /// How many bytes the rows side by side take.
+    sides: usize,
 }
 
 /// An event, and how its invocations compare.
 #[derive(Debug)]
 pub(crate) struct Compared {
-    name: String,
+    pub(super) name: String,
     /// The width of the column of names.
     width: usize,
-    differences: Vec<Difference>,
+    pub(super) differences: Vec<Difference>,
     /// How many differences there are besides.
-    more: usize,
-    /// The reasons for which differences are accepted.
-    accepted: Vec<String>,
+    pub(super) more: usize,
+    /// Differences that are accepted, and why.
+    pub(super) accepted: Vec<(Difference, String)>,
+    /// The outcomes line by line, where they differ.
+    pub(super) sides: Option<SideBySide>,
     /// Whether both waited for what was still running.
-    deferred: bool,
+    pub(super) deferred: bool,
     /// How the original's process ended, if it did.
-    ended: Option<String>,
+    pub(super) ended: Option<String>,
     /// How long it took, unless it was recorded.
-    original: Option<Duration>,
-    port: Duration,
+    pub(super) original: Option<Duration>,
+    pub(super) port: Duration,
     /// How many requests the original and the port sent, where they are compared.
-    requests: Option<(usize, usize)>,
+    pub(super) requests: Option<(usize, usize)>,
+}
+
+/// How an event compares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verdict {
+    Same,
+    Accepted,
+    Differs,
 }
 
 impl Compared {
@@ -67,20 +85,20 @@ impl Compared {
         if let Some(sent) = sent {
             differences.extend(requests::differences(sent, &|path| accepted.ignores(path)));
         }
-        differences.retain(|difference| {
-            let reason = accepted.reason(&name, difference);
-            let is_accepted = reason.is_some();
-            reasons.extend(reason);
-            !is_accepted
+        differences.retain(|difference| match accepted.reason(&name, difference) {
+            Some(reason) => {
+                reasons.push((difference.clone(), reason));
+                false
+            }
+            None => true,
         });
         let more = differences.len().saturating_sub(DIFFERENCES);
         differences.truncate(DIFFERENCES);
-        // One reason may accept many differences.
-        reasons.dedup();
         reasons.truncate(DIFFERENCES);
         Compared {
             name: beginning(&name, NAME),
             width,
+            sides: (!differences.is_empty()).then(|| SideBySide::of(original, port)),
             differences,
             more,
             accepted: reasons,
@@ -91,10 +109,46 @@ impl Compared {
             requests: sent.map(Sent::counts),
         }
     }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        match (self.differences.is_empty(), self.accepted.is_empty()) {
+            (false, _) => Verdict::Differs,
+            (true, false) => Verdict::Accepted,
+            (true, true) => Verdict::Same,
+        }
+    }
+}
+
+impl Difference {
+    /// The path as a report has it.
+    pub(super) fn shown_path(&self) -> String {
+        match &*self.path {
+            "" => "/".into(),
+            path => beginning(path, NAME),
+        }
+    }
+}
+
+pub(super) fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 impl ParityReport {
-    pub(super) fn add(&mut self, compared: Compared) {
+    pub(super) fn of(original: &str) -> Self {
+        ParityReport {
+            original: beginning(original, NAME),
+            ..ParityReport::default()
+        }
+    }
+
+    pub(super) fn add(&mut self, mut compared: Compared) {
+        if let Some(sides) = &compared.sides {
+            let size: usize = sides.rows.iter().map(Row::size).sum();
+            match self.sides.saturating_add(size) {
+                too_much if too_much > SIDES => compared.sides = None,
+                sum => self.sides = sum,
+            }
+        }
         self.events.push(compared);
     }
 
@@ -114,28 +168,46 @@ impl ParityReport {
             && self.events.iter().all(|event| event.differences.is_empty())
     }
 
-    /// The last lines: how many events there were, and which accepted differences nothing needed.
-    pub(crate) fn summary(&self) -> String {
-        let count =
-            |of: fn(&Compared) -> bool| self.events.iter().filter(|event| of(event)).count();
-        let differs = count(|event| !event.differences.is_empty());
-        let accepted = count(|event| event.differences.is_empty() && !event.accepted.is_empty());
-        let same = self.events.len() - differs - accepted;
+    /// How many events there were, and how many of them differ.
+    pub(super) fn counts(&self) -> String {
+        let count = |verdict| {
+            let events = self.events.iter();
+            events.filter(|event| event.verdict() == verdict).count()
+        };
         let events = self.events.len();
+        let same = count(Verdict::Same);
         let mut text = format!("{events} event{}: {same} same", plural(events));
-        let differ = if differs == 1 { "differs" } else { "differ" };
-        for (count, what) in [(accepted, "accepted"), (differs, differ)] {
+        let differs = count(Verdict::Differs);
+        for (count, what) in [
+            (count(Verdict::Accepted), "accepted"),
+            (differs, if differs == 1 { "differs" } else { "differ" }),
+        ] {
             if count > 0 {
                 // Writing into a text does not fail.
                 let _ = write!(text, ", {count} {what}");
             }
         }
+        text
+    }
+
+    /// The last lines: how many events there were, and what else keeps them from being the same.
+    pub(crate) fn summary(&self) -> String {
+        let mut text = self.counts();
         for entry in &self.unneeded {
             let _ = write!(
                 text,
                 "\naccepted, but no event differs so any more: {entry}"
             );
         }
+        for remark in self.remarks() {
+            let _ = write!(text, "\n{remark}");
+        }
+        text
+    }
+
+    /// What a reader of the counts should know besides.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
         let mut counts = self
             .events
             .iter()
@@ -147,19 +219,21 @@ impl ParityReport {
             });
             for (count, whose) in [(original, "original"), (port, "port")] {
                 if count == 0 {
-                    let _ = write!(
-                        text,
-                        "\nthe {whose} sent no request to the recorder: does its client use `AWS_ENDPOINT_URL`?"
-                    );
+                    remarks.push(format!(
+                        "the {whose} sent no request to the recorder: does its client use `AWS_ENDPOINT_URL`?"
+                    ));
                 }
             }
         }
         if self.is_outdated {
-            text.push_str("\nthe original has changed since it was recorded: record it again, with `--record`");
+            remarks.push(OUTDATED.into());
         }
-        text
+        remarks
     }
 }
+
+const OUTDATED: &str =
+    "the original has changed since it was recorded: record it again, with `--record`";
 
 fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
@@ -168,11 +242,10 @@ fn plural(count: usize) -> &'static str {
 impl Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const INDENT: &str = "\n        ";
-        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
-        let verdict = match (self.differences.is_empty(), self.accepted.is_empty()) {
-            (false, _) => "differs",
-            (true, false) => "accepted",
-            (true, true) => "same",
+        let verdict = match self.verdict() {
+            Verdict::Differs => "differs",
+            Verdict::Accepted => "accepted",
+            Verdict::Same => "same",
         };
         write!(f, "{:<width$}  {verdict:<8}", self.name, width = self.width)?;
         write!(f, "  {:<8}", if self.deferred { "deferred" } else { "" })?;
@@ -190,25 +263,27 @@ impl Display for Compared {
         if let Some(ended) = &self.ended {
             write!(f, "   (the process of Node {ended})")?;
         }
-        for Difference {
-            path,
-            original,
-            port,
-        } in &self.differences
-        {
-            let path = match &**path {
-                "" => "/".into(),
-                path => beginning(path, NAME),
-            };
-            write!(f, "{INDENT}{path}   {original} | {port}")?;
+        for difference in &self.differences {
+            let Difference { original, port, .. } = difference;
+            write!(
+                f,
+                "{INDENT}{}   {original} | {port}",
+                difference.shown_path()
+            )?;
         }
         if self.more > 0 {
             let more = self.more;
             write!(f, "{INDENT}and {more} more difference{}", plural(more))?;
         }
-        self.accepted
-            .iter()
-            .try_for_each(|reason| write!(f, "{INDENT}accepted: {}", beginning(reason, NAME)))
+        let mut reasons: Vec<&str> = Vec::new();
+        for (_, reason) in &self.accepted {
+            // One reason may accept many differences.
+            if !reasons.contains(&&**reason) {
+                reasons.push(reason);
+                write!(f, "{INDENT}accepted: {}", beginning(reason, NAME))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -287,7 +362,7 @@ mod tests {
 
     #[test]
     fn the_summary_counts_the_events() {
-        let mut report = ParityReport::default();
+        let mut report = ParityReport::of("index.handler");
         report.add(compared("a.json", "1", "1"));
         assert_eq!(report.summary(), "1 event: 1 same");
         report.add(compared("b.json", "1", "2"));

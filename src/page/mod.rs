@@ -1,0 +1,36 @@
+//! Reports as HTML pages: each is one file that requests nothing, with a light and a dark form.
+
+mod distribution;
+mod plot;
+
+pub(crate) use self::{distribution::Distribution, plot::histograms};
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// What a page may load or run: nothing but the styles that it has itself. A text that were not escaped could do no harm.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+/// Returns a whole page. `maud` escapes every text in `content`.
+pub(crate) fn page(title: &str, content: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="generator" content=(concat!("nodeback ", env!("CARGO_PKG_VERSION")));
+                title { (title) }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body {
+                main {
+                    h1 { (title) }
+                    (content)
+                }
+            }
+        }
+    };
+    page.into_string()
+}

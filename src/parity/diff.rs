@@ -1,0 +1,439 @@
+//! The outcomes of both sides, side by side, line by line.
+
+use super::{
+    excerpt::{CUT, Excerpt, around, beginning},
+    outcome::{Answer, Seen},
+    pretty::pretty,
+};
+use serde_json::value::RawValue;
+use similar::{Algorithm, ChangeTag, DiffOp, TextDiff, capture_diff_slices, group_diff_ops};
+use std::ops::Range;
+
+/// How many lines of each side are compared, from the first that differs. What is equal at the end is not among them.
+const COMPARED: usize = 1000;
+
+/// How many lines that are equal are around those that differ.
+const CONTEXT: usize = 3;
+
+/// How many rows there are of one event.
+const ROWS: usize = 200;
+
+/// How many characters of a line are shown, and how many of them precede the first difference.
+const LINE: usize = 400;
+const BEFORE: usize = 120;
+
+/// The lines of both sides where they differ, and a few around them.
+#[derive(Debug, PartialEq)]
+pub(super) struct SideBySide {
+    pub(super) rows: Vec<Row>,
+    /// Whether there may be more differences after the last row.
+    pub(super) has_more: bool,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Row {
+    /// Lines that are equal are left out here.
+    Gap,
+    Equal {
+        original: usize,
+        port: usize,
+        text: String,
+    },
+    /// A line of one side, or a line of each where one took the place of the other.
+    Different {
+        original: Option<Line>,
+        port: Option<Line>,
+    },
+}
+
+/// A line, and its number from 1 on.
+#[derive(Debug, PartialEq)]
+pub(super) struct Line {
+    pub(super) number: usize,
+    pub(super) text: Excerpt,
+}
+
+impl SideBySide {
+    /// Compares the outcomes of both sides. There are no rows if they are equal.
+    pub(super) fn of(original: &Seen, port: &Seen) -> Self {
+        let of = |original: &str, port: &str| SideBySide::of_texts(original, port);
+        let (original, port) = (text(&original.answer), text(&port.answer));
+        let lines = of(&as_lines(&original), &as_lines(&port));
+        if lines.rows.is_empty() {
+            // They differ in white space alone.
+            return of(&original, &port);
+        }
+        lines
+    }
+
+    fn of_texts(original: &str, port: &str) -> Self {
+        let (original, port) = Window::of(original, port);
+        let mut operations = capture_diff_slices(Algorithm::Myers, &original.lines, &port.lines);
+        let mut sides = SideBySide {
+            rows: Vec::new(),
+            has_more: original.is_cut || port.is_cut,
+        };
+        let is_equal = |operation: &DiffOp| matches!(operation, DiffOp::Equal { .. });
+        if sides.has_more {
+            // What is unequal at the end may be so only because the rest is missing.
+            let end = operations.iter().rposition(is_equal).filter(|end| *end > 0);
+            operations.truncate(end.map_or(operations.len(), |end| end + 1));
+        }
+        let groups = group_diff_ops(operations, CONTEXT);
+        for (number, group) in groups.iter().enumerate() {
+            if number > 0 || original.skipped > 0 {
+                sides.rows.push(Row::Gap);
+            }
+            for operation in group {
+                let rows = (operation.old_range().len()).max(operation.new_range().len());
+                let row = |nth| Row::of(operation, nth, &original, &port);
+                sides.rows.extend((0..rows).take(ROWS + 1).map(row));
+            }
+        }
+        if sides.rows.len() > ROWS {
+            sides.rows.truncate(ROWS);
+            sides.has_more = true;
+        }
+        sides
+    }
+}
+
+/// The lines of a text that are compared.
+struct Window<'a> {
+    /// How many lines precede them.
+    skipped: usize,
+    lines: Vec<&'a str>,
+    /// Whether lines follow that may differ.
+    is_cut: bool,
+}
+
+impl<'a> Window<'a> {
+    /// Leaves out what is equal at the beginning and at the end of two texts, a few lines aside.
+    fn of(original: &'a str, port: &'a str) -> (Self, Self) {
+        let is_same = |(original, port): &(&str, &str)| original == port;
+        let same = original.lines().zip(port.lines());
+        let before = same.take_while(is_same).count();
+        let rest = |text: &str| text.lines().count() - before;
+        let (original_rest, port_rest) = (rest(original), rest(port));
+        let same = original.lines().rev().zip(port.lines().rev());
+        let after = same
+            .take(original_rest.min(port_rest))
+            .take_while(is_same)
+            .count();
+        let skipped = before.saturating_sub(CONTEXT);
+        let window = |text: &'a str, rest: usize| {
+            let different = rest - after;
+            let is_cut = different > COMPARED;
+            let shown = if is_cut {
+                COMPARED
+            } else {
+                different + CONTEXT
+            };
+            let lines = text.lines().skip(skipped).take(before - skipped + shown);
+            Window {
+                skipped,
+                lines: lines.collect(),
+                is_cut,
+            }
+        };
+        (window(original, original_rest), window(port, port_rest))
+    }
+
+    /// The nth line of a range, and its number.
+    fn line(&self, mut range: Range<usize>, nth: usize) -> Option<(usize, &'a str)> {
+        let index = range.nth(nth)?;
+        Some((self.skipped + index + 1, self.lines.get(index)?))
+    }
+}
+
+impl Row {
+    /// The row of the nth lines of an operation.
+    fn of(operation: &DiffOp, nth: usize, original: &Window<'_>, port: &Window<'_>) -> Self {
+        let original = original.line(operation.old_range(), nth);
+        let port = port.line(operation.new_range(), nth);
+        if let (DiffOp::Equal { .. }, Some((original, text)), Some((port, _))) =
+            (operation, original, port)
+        {
+            let text = beginning(text, LINE);
+            return Row::Equal {
+                original,
+                port,
+                text,
+            };
+        }
+        let text = |side: Option<(usize, &'_ str)>| side.map_or("", |(_, text)| text).to_owned();
+        let texts = around(&text(original), &text(port), BEFORE, LINE);
+        let line = |side: Option<(usize, &str)>, text: Excerpt| {
+            side.map(|(number, _)| Line { number, text })
+        };
+        Row::Different {
+            original: line(original, texts.0),
+            port: line(port, texts.1),
+        }
+    }
+
+    /// Roughly how much of a page it takes.
+    pub(super) fn size(&self) -> usize {
+        const MARKUP: usize = 200;
+        MARKUP
+            + match self {
+                Row::Gap => 0,
+                Row::Equal { text, .. } => 2 * text.len(),
+                Row::Different { original, port } => {
+                    let of =
+                        |line: &Option<Line>| line.as_ref().map_or(0, |line| line.text.text.len());
+                    of(original) + of(port)
+                }
+            }
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    match answer {
+        Answer::Response(body) => String::from_utf8_lossy(body).into_owned(),
+        Answer::Error(error) => error.to_string(),
+        Answer::Nothing => String::new(),
+    }
+}
+
+fn as_lines(text: &str) -> String {
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(json) => pretty(json.get()),
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// A part of a text, and whether the other text has something else there.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    pub(super) text: String,
+    pub(super) is_changed: bool,
+}
+
+/// Splits two excerpts into parts that are equal and words that are not. Where they are in their texts is no difference.
+pub(super) fn changed_words(original: &Excerpt, port: &Excerpt) -> (Vec<Part>, Vec<Part>) {
+    let (mut originals, mut ports) = (Vec::new(), Vec::new());
+    let diff = TextDiff::from_unicode_words(&original.text, &port.text);
+    for change in diff.iter_all_changes() {
+        let is_changed = change.tag() != ChangeTag::Equal;
+        if change.tag() != ChangeTag::Insert {
+            push(&mut originals, change.value(), is_changed);
+        }
+        if change.tag() != ChangeTag::Delete {
+            push(&mut ports, change.value(), is_changed);
+        }
+    }
+    for (parts, excerpt) in [(&mut originals, original), (&mut ports, port)] {
+        if excerpt.is_cut() {
+            unmark_end(parts);
+        }
+        push(parts, &excerpt.note, false);
+    }
+    (originals, ports)
+}
+
+/// Where texts are cut, the last words differ only because one text has been moved against the other.
+fn unmark_end(parts: &mut Vec<Part>) {
+    let has_others = parts.iter().filter(|part| part.is_changed).count() > 1;
+    let at = parts.iter().rposition(|part| part.is_changed);
+    let is_end = |at: usize| parts.iter().skip(at + 1).all(|part| part.text == CUT);
+    if let Some(at) = at.filter(|at| has_others && is_end(*at)) {
+        for part in parts.split_off(at) {
+            push(parts, &part.text, false);
+        }
+    }
+}
+
+fn push(parts: &mut Vec<Part>, text: &str, is_changed: bool) {
+    match parts.last_mut() {
+        Some(last) if last.is_changed == is_changed => last.text.push_str(text),
+        _ => parts.push(Part {
+            text: text.to_owned(),
+            is_changed,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use serde_json::json;
+    use std::time::Duration;
+
+    fn seen(answer: Answer) -> Seen {
+        Seen {
+            answer,
+            deferred: false,
+            pending: vec![],
+            ended: None,
+            duration: Duration::ZERO,
+        }
+    }
+
+    fn response(text: String) -> Seen {
+        seen(Answer::Response(Bytes::from(text)))
+    }
+
+    /// Each row as text: `3=3 a`, `3-a | 4-b`, `..`.
+    fn rows(original: &Seen, port: &Seen) -> Vec<String> {
+        let line = |line: &Option<Line>| {
+            line.as_ref().map_or(String::new(), |line| {
+                format!("{}-{}", line.number, line.text)
+            })
+        };
+        let row = |row: &Row| match row {
+            Row::Gap => "..".into(),
+            Row::Equal {
+                original,
+                port,
+                text,
+            } => format!("{original}={port} {text}"),
+            Row::Different { original, port } => format!("{} | {}", line(original), line(port)),
+        };
+        SideBySide::of(original, port)
+            .rows
+            .iter()
+            .map(row)
+            .collect()
+    }
+
+    #[test]
+    fn lines_are_beside_each_other() {
+        let many = |changed: usize| {
+            let items = (0..30).map(|n| {
+                if n == changed {
+                    "x".into()
+                } else {
+                    n.to_string()
+                }
+            });
+            let items: Vec<String> = items.collect();
+            response(format!(r#"{{"items":{items:?}}}"#))
+        };
+        assert_eq!(
+            rows(&many(100), &many(20)),
+            [
+                "..",
+                "20=20     \"17\",",
+                "21=21     \"18\",",
+                "22=22     \"19\",",
+                "23-    \"20\", | 23-    \"x\",",
+                "24=24     \"21\",",
+                "25=25     \"22\",",
+                "26=26     \"23\",",
+            ]
+        );
+        let rows = rows(
+            &response(r#"[1,2,3]"#.into()),
+            &response(r#"[1,7,2,3]"#.into()),
+        );
+        assert_eq!(
+            rows,
+            [
+                "1=1 [",
+                "2=2   1,",
+                " | 3-  7,",
+                "3=4   2,",
+                "4=5   3",
+                "5=6 ]"
+            ]
+        );
+    }
+
+    #[test]
+    fn outcomes_of_each_kind_are_beside_each_other() {
+        let error = seen(Answer::Error(json!({ "errorMessage": "a" })));
+        assert_eq!(
+            rows(&error, &seen(Answer::Nothing)),
+            ["1-{ | ", "2-  \"errorMessage\": \"a\" | ", "3-} | "]
+        );
+        assert_eq!(
+            rows(&error, &response("1".into())),
+            ["1-{ | 1-1", "2-  \"errorMessage\": \"a\" | ", "3-} | "]
+        );
+        let text = |text: &str| response(text.into());
+        assert_eq!(
+            rows(&text("{\"a\":1}"), &text("{\"a\": 1}")),
+            ["1-{\"a\":1} | 1-{\"a\": 1}"]
+        );
+        assert_eq!(
+            rows(&text("no\nJSON"), &text("no\nJSON!")),
+            ["1=1 no", "2-JSON | 2-JSON!"]
+        );
+        assert!(rows(&error, &error).is_empty());
+    }
+
+    /// A line of 6 MB, many lines, and as many differences.
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let long = |end: &str| response(format!("\"{}{end}\"", "x".repeat(6_000_000)));
+        let sides = SideBySide::of(&long("1"), &long("2"));
+        assert!(matches!(&*sides.rows, [row] if row.size() < 2000));
+        assert!(!sides.has_more);
+
+        let items = |with: &str| response(format!("[{with}{}]", vec!["1"; 20_000].join(",")));
+        let sides = SideBySide::of(&items(""), &items("0,"));
+        assert_eq!((sides.rows.len(), sides.has_more), (5, false));
+
+        let items = |with: &str| response(format!("[{with}{}]", "1,2,3,".repeat(10_000) + with));
+        let sides = SideBySide::of(&items("1"), &items("7"));
+        assert_eq!(sides.rows.len(), 5);
+        assert!(sides.has_more);
+
+        let items = |item: &str| response(format!("[{}]", vec![item; 20_000].join(",")));
+        let sides = SideBySide::of(&items("1"), &items("2"));
+        assert_eq!((sides.rows.len(), sides.has_more), (ROWS, true));
+    }
+
+    #[test]
+    fn what_is_cut_away_is_no_difference() {
+        let long =
+            |word: &str| format!("{} {word} {}", "a b c ".repeat(100), "d e f g ".repeat(200));
+        let (original, port) = around(&long("originals"), &long("ports"), 10, 60);
+        let (originals, ports) = changed_words(&original, &port);
+        let marked = |parts: &[Part]| {
+            let marked = parts.iter().filter(|part| part.is_changed);
+            marked.map(|part| part.text.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (marked(&originals), marked(&ports)),
+            (vec!["originals".into()], vec!["ports".into()])
+        );
+    }
+
+    #[test]
+    fn words_that_differ_are_marked() {
+        let marked = |parts: Vec<Part>| -> String {
+            let part = |part: Part| {
+                if part.is_changed {
+                    format!("[{}]", part.text)
+                } else {
+                    part.text
+                }
+            };
+            parts.into_iter().map(part).collect()
+        };
+        for (original, port, expected) in [
+            (
+                "\"no order 7\"",
+                "\"no order: 7\"",
+                ("\"no order 7\"", "\"no order[:] 7\""),
+            ),
+            ("1", "1.0", ("[1]", "[1.0]")),
+            ("same", "same", ("same", "same")),
+            ("", "a", ("", "[a]")),
+        ] {
+            let excerpt = |text: &str| Excerpt {
+                text: text.into(),
+                note: " (1 byte)".into(),
+            };
+            let (originals, ports) = changed_words(&excerpt(original), &excerpt(port));
+            let expected = (
+                format!("{} (1 byte)", expected.0),
+                format!("{} (1 byte)", expected.1),
+            );
+            assert_eq!((marked(originals), marked(ports)), expected);
+        }
+    }
+}
