@@ -11,6 +11,8 @@ mod text;
 pub(crate) use tail::Tail;
 
 use crate::clock;
+#[cfg(feature = "parity")]
+use parking_lot::RwLock;
 use settings::{Format, LogSettings};
 use std::{
     fmt,
@@ -85,7 +87,28 @@ fn write(request_id: &str, mut line: String, painted: impl FnOnce(&str) -> Strin
     line.push('\n');
     // At once, so that the line is whole whoever else writes. A log that nobody reads is no reason
     // to fail.
-    let _ = io::stderr().lock().write_all(line.as_bytes());
+    let write = || {
+        let _ = io::stderr().lock().write_all(line.as_bytes());
+    };
+    #[cfg(feature = "parity")]
+    if let Some(around) = &*AROUND.read() {
+        return around(&write);
+    }
+    write();
+}
+
+/// Runs what writes a line.
+#[cfg(feature = "parity")]
+pub(crate) type Around = Box<dyn Fn(&dyn Fn()) + Send + Sync>;
+
+#[cfg(feature = "parity")]
+static AROUND: RwLock<Option<Around>> = RwLock::new(None);
+
+/// Sets what runs the write of each line from now on: it removes from the terminal what else is drawn there, and draws it
+/// anew.
+#[cfg(feature = "parity")]
+pub(crate) fn set_around(around: Option<Around>) {
+    *AROUND.write() = around;
 }
 
 /// JSON as it is shown on stderr: indented where a person reads it.

@@ -69,7 +69,8 @@ impl LogSettings {
         let on_lambda = variable("AWS_LAMBDA_RUNTIME_API").is_some() || !cfg!(feature = "local");
         // Several lines for one event are for a person alone.
         let terminal = terminal && !on_lambda && format == Format::Text;
-        let no_colour = variable("NO_COLOR").is_some_and(|text| !text.is_empty());
+        let no_colour = variable("NO_COLOR").is_some_and(|text| !text.is_empty())
+            || variable("TERM").is_some_and(|text| text == "dumb");
         LogSettings {
             format,
             levels,
@@ -205,6 +206,7 @@ mod tests {
         assert_eq!(shown(&[], true), (true, true));
         assert_eq!(shown(&[("NO_COLOR", "")], true), (true, true));
         assert_eq!(shown(&[("NO_COLOR", "1")], true), (true, false));
+        assert_eq!(shown(&[("TERM", "dumb")], true), (true, false));
         assert_eq!(shown(&[], false), (false, false));
         for other in [
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),

@@ -1,6 +1,6 @@
 //! The command line of a comparison: `--against FILE.EXPORT EVENTS..`.
 
-use super::{Comparison, comparison::Mode, requests::Again};
+use super::{Comparison, comparison::Mode, report::Compared, requests::Again, terminal::Terminal};
 use crate::{
     error::Result,
     invocation::{ContextBuilder, Functions},
@@ -63,17 +63,14 @@ impl Against {
             .next()
             .unwrap_or_default();
         let name = self.handler.as_deref().unwrap_or(export);
-        let print = |line: &dyn std::fmt::Display| {
-            // What nobody reads is no reason to fail.
-            let _ = writeln!(io::stdout(), "{line}");
-        };
-        let each = |compared: &super::report::Compared| print(compared);
-        let run = self.comparison.run_each(function, || context(name), each);
-        let report = match run.await {
+        let terminal = Terminal::new();
+        let each = |compared: &Compared, count| terminal.event(compared, count);
+        let comparison = self.comparison.run_each(function, || context(name), each);
+        let report = match terminal.during(comparison).await {
             Ok(report) => report,
             Err(error) => return failed(error.message()),
         };
-        print(&format_args!("\n{}", report.summary()));
+        terminal.line(&format_args!("\n{}", report.summary()));
         if let Some(file) = &self.report {
             if let Err(error) = report.write_html(file) {
                 return failed(error.message());

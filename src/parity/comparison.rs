@@ -136,7 +136,7 @@ impl Comparison {
     pub async fn run<M>(self, handler: impl Handler<M>) -> Result<ParityReport> {
         let configuration = FunctionConfiguration::read(&LocalSettings::default())?;
         let context = || configuration.context_of("handler");
-        self.run_each(&Function::new(handler), context, |_| ())
+        self.run_each(&Function::new(handler), context, |_, _| ())
             .await
     }
 }

@@ -7,6 +7,7 @@ mod diff;
 mod events;
 mod excerpt;
 mod html;
+mod lines;
 mod original;
 mod original_side;
 mod outcome;
@@ -16,6 +17,7 @@ mod recording;
 mod report;
 mod requests;
 mod runtime_api;
+mod terminal;
 
 pub(crate) use command::Against;
 pub use comparison::Comparison;
@@ -133,12 +135,12 @@ pub async fn compare_recorded<M>(
 
 impl Comparison {
     /// Sends each event to the original and to the port, one after the other, and compares what they did. `context` makes the
-    /// context of an invocation, and `each` is called with every event as soon as it is compared.
+    /// context of an invocation, and `each` is called with every event as soon as it is compared, and with the number of all.
     pub(crate) async fn run_each(
         &self,
         function: &Function,
         context: impl Fn() -> ContextBuilder,
-        mut each: impl FnMut(&Compared),
+        mut each: impl FnMut(&Compared, usize),
     ) -> Result<ParityReport> {
         let events = events::read(&self.events)?;
         let mut accepted = Accepted::read(&self.events)?;
@@ -162,6 +164,7 @@ impl Comparison {
             None => Path::new(""),
         };
         let mut report = ParityReport::of(&self.original);
+        let count = events.len();
         let width = events.iter().map(|event| event.name.chars().count()).max();
         let width = width.unwrap_or(0).min(80);
         let timeout = timeout(&context().build());
@@ -197,7 +200,7 @@ impl Comparison {
             if let (Mode::Record, Some(sent)) = (self.mode, sent) {
                 recording.add_requests(sent);
             }
-            each(&compared);
+            each(&compared, count);
             report.add(compared);
         }
         if self.mode == Mode::Record {

@@ -44,7 +44,7 @@ pub struct ParityReport {
 pub(crate) struct Compared {
     pub(super) name: String,
     /// The width of the column of names.
-    width: usize,
+    pub(super) width: usize,
     pub(super) differences: Vec<Difference>,
     /// How many differences there are besides.
     pub(super) more: usize,
@@ -235,56 +235,8 @@ impl ParityReport {
 const OUTDATED: &str =
     "the original has changed since it was recorded: record it again, with `--record`";
 
-fn plural(count: usize) -> &'static str {
+pub(super) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
-}
-
-impl Display for Compared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const INDENT: &str = "\n        ";
-        let verdict = match self.verdict() {
-            Verdict::Differs => "differs",
-            Verdict::Accepted => "accepted",
-            Verdict::Same => "same",
-        };
-        write!(f, "{:<width$}  {verdict:<8}", self.name, width = self.width)?;
-        write!(f, "  {:<8}", if self.deferred { "deferred" } else { "" })?;
-        match self.original {
-            Some(original) => write!(f, "  Node {:.1} ms ", millis(original))?,
-            None => f.write_str("  recorded ")?,
-        }
-        write!(f, "  port {:.1} ms", millis(self.port))?;
-        match self.requests {
-            Some((1, 1)) => f.write_str("  1 request")?,
-            Some((original, port)) if original == port => write!(f, "  {port} requests")?,
-            Some((original, port)) => write!(f, "  {original} | {port} requests")?,
-            None => {}
-        }
-        if let Some(ended) = &self.ended {
-            write!(f, "   (the process of Node {ended})")?;
-        }
-        for difference in &self.differences {
-            let Difference { original, port, .. } = difference;
-            write!(
-                f,
-                "{INDENT}{}   {original} | {port}",
-                difference.shown_path()
-            )?;
-        }
-        if self.more > 0 {
-            let more = self.more;
-            write!(f, "{INDENT}and {more} more difference{}", plural(more))?;
-        }
-        let mut reasons: Vec<&str> = Vec::new();
-        for (_, reason) in &self.accepted {
-            // One reason may accept many differences.
-            if !reasons.contains(&&**reason) {
-                reasons.push(reason);
-                write!(f, "{INDENT}accepted: {}", beginning(reason, NAME))?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Display for ParityReport {
@@ -297,7 +249,7 @@ impl Display for ParityReport {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
@@ -313,7 +265,7 @@ mod tests {
         }
     }
 
-    fn compared(name: &str, original: &str, port: &str) -> Compared {
+    pub(in crate::parity) fn compared(name: &str, original: &str, port: &str) -> Compared {
         let mut accepted = Accepted::default();
         Compared::new(
             name.into(),
