@@ -18,6 +18,9 @@ use std::{
     time::Duration,
 };
 
+#[path = "parity/bounds.rs"]
+mod bounds;
+
 macro_rules! ported {
     ($($path:literal $name:ident)+) => {
         $(

@@ -103,7 +103,7 @@ Routes, each of which may be given several times:
                            multi-value headers of the load balancer's target group
 
 Compare with the original function on AWS's Node client{PARITY}:
-  {program} --against FILE.EXPORT [--fresh | --record | --recorded] [--requests]
+  {program} --against FILE.EXPORT [--root FOLDER] [--fresh | --record | --recorded] [--requests]
       [--report FILE] EVENTS ...
 
 Exit codes:

@@ -99,8 +99,7 @@ fn failed(message: &str) -> i32 {
 
 fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
     let (mut original, mut handler, mut events, mut mode) = (None, None, Vec::new(), Mode::Live);
-    let mut requests = false;
-    let mut report = None;
+    let (mut root, mut requests, mut report) = (None, false, None);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
@@ -122,6 +121,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                     "the file and the export of the original, such as `legacy/index.handler`",
                 )?)
             }
+            "--root" => root = Some(value("the root of the original's package")?.into()),
             "--handler" => handler = Some(value("the name of an exported handler")?),
             "--report" => {
                 report = Some(PathBuf::from(value(
@@ -142,7 +142,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
             "--requests" => requests = true,
             other if other.starts_with('-') => {
                 return Err(format!(
-                    "unexpected argument `{other}`: expected --against, --handler, --fresh, --record, --recorded, --requests, --report or events"
+                    "unexpected argument `{other}`: expected --against, --root, --handler, --fresh, --record, --recorded, --requests, --report or events"
                 ));
             }
             _ => events.push(PathBuf::from(argument)),
@@ -152,6 +152,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
         Some(original) if !events.is_empty() => Ok(Against {
             comparison: Comparison {
                 original,
+                root,
                 events,
                 mode,
                 requests: None,
@@ -194,6 +195,7 @@ mod tests {
                 "--handler",
                 "b",
                 "--requests",
+                "--root=a",
                 "c.json",
                 "--report=r.html",
             ];
@@ -201,6 +203,7 @@ mod tests {
             let against = parsed(&arguments).unwrap().unwrap();
             assert_eq!(against.comparison.mode, mode);
             assert_eq!(against.comparison.original, "a/index.handler");
+            assert_eq!(against.comparison.root, Some("a".into()));
             assert_eq!(
                 against.comparison.events,
                 ["events", "c.json"].map(PathBuf::from)

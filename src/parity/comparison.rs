@@ -42,6 +42,8 @@ pub(crate) enum Mode {
 pub struct Comparison {
     /// The file and the export of the original.
     pub(super) original: String,
+    /// The root of the original's package, unless it is the nearest folder with a `package.json`.
+    pub(super) root: Option<PathBuf>,
     /// Files and folders of events.
     pub(super) events: Vec<PathBuf>,
     pub(super) mode: Mode,
@@ -59,10 +61,23 @@ impl Comparison {
     pub fn new(original: impl Into<String>, events: impl Into<PathBuf>) -> Self {
         Comparison {
             original: original.into(),
+            root: None,
             events: vec![events.into()],
             mode: Mode::Live,
             requests: None,
         }
+    }
+
+    /// Sets the root of the original's package, as it is deployed. Without it, the root is the nearest folder that has a
+    /// `package.json`, or else the folder of the file.
+    ///
+    /// ```
+    /// # use nodeback::parity::Comparison;
+    /// let comparison = Comparison::new("../legacy/dist/src/index.handler", "events").root("../legacy/dist");
+    /// ```
+    pub fn root(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.root = Some(folder.into());
+        self
     }
 
     /// Runs each event in a process of Node of its own.

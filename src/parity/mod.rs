@@ -6,11 +6,13 @@ mod comparison;
 mod diff;
 mod events;
 mod excerpt;
+mod group;
 mod html;
 mod lines;
 mod original;
 mod original_side;
 mod outcome;
+mod package;
 mod port;
 mod pretty;
 mod recording;
@@ -25,7 +27,7 @@ pub use report::ParityReport;
 pub use requests::RequestRecorder;
 
 use self::{
-    accepted::Accepted, comparison::Mode, original::Original, original_side::OriginalSide,
+    accepted::Accepted, comparison::Mode, original_side::OriginalSide, package::Original,
     recording::Recording, report::Compared,
 };
 use crate::{
@@ -151,7 +153,7 @@ impl Comparison {
         }
         let folder = self.events.iter().find(|path| path.is_dir());
         let mut recording = match (&original, self.mode, folder) {
-            (Some(side), Mode::Record, _) => Recording::of(&side.original.folder),
+            (Some(_), Mode::Record, _) => Recording::of(&Original::folder(&self.original)),
             (_, Mode::Recorded, Some(folder)) => Recording::read(folder)?,
             _ => Recording::default(),
         };

@@ -19,6 +19,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 const posted = new Int32Array(new SharedArrayBuffer(4));
 const worker = new Worker(`
     const http = require('node:http');
+    const net = require('node:net');
     const { workerData: { hostname, port, posted }, parentPort } = require('node:worker_threads');
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     parentPort.on('message', ({ path, body, headers }) => {
@@ -28,6 +29,10 @@ const worker = new Worker(`
         });
         request.on('error', end).end(body);
     });
+    // The connection ends with the process that compares, however that ends. A function that hangs then does not stay
+    // behind, nor does what it has started: they are a process group.
+    const end = () => process.kill(process.platform === 'win32' ? process.pid : -process.pid, 'SIGKILL');
+    net.connect({ host: hostname, port }).unref().on('error', end).on('close', end);
 `, { eval: true, workerData: { hostname, port, posted }, stdout: false });
 worker.unref();
 

@@ -2,7 +2,9 @@
 
 use super::{
     client::NodeClient,
+    group::Group,
     outcome::{Answer, Seen, without_trace},
+    package::Original,
     runtime_api::{Event, Posted, RuntimeApi},
 };
 use crate::{
@@ -13,14 +15,13 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
-    path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    process::{Child, Command},
+    process::Command,
 };
 
 /// The time that the process has to load the function, as on Lambda.
@@ -31,58 +32,6 @@ const NEXT: Duration = Duration::from_secs(2);
 
 /// How many bytes of the process's output are kept: the last ones.
 const LOG: usize = 16 * 1024;
-
-/// The original: a file and the export in it, `legacy/index.handler`.
-#[derive(Clone, Debug)]
-pub(super) struct Original {
-    pub(super) folder: PathBuf,
-    handler: String,
-}
-
-impl Original {
-    /// The folder of a file and an export.
-    pub(super) fn folder(text: &str) -> PathBuf {
-        match Path::new(text).parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.into(),
-            _ => ".".into(),
-        }
-    }
-
-    /// Splits `../legacy/src/index.handler` into the folder `../legacy/src` and the handler setting `index.handler`.
-    pub(super) fn parse(text: &str) -> Result<Self> {
-        let path = Path::new(text);
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        let Some((module, export)) = name.rsplit_once('.') else {
-            return Err(no_original(format!(
-                "`{text}`: expected a file and an export, such as `legacy/index.handler`"
-            )));
-        };
-        let folder = Self::folder(text);
-        let there =
-            ["js", "mjs", "cjs"].map(|extension| folder.join(format!("{module}.{extension}")));
-        if !there.iter().any(|file| file.exists()) {
-            let file = folder.join(module);
-            return Err(no_original(format!(
-                "`{text}`: there is no {}.js, .mjs or .cjs to export `{export}`; TypeScript has to be compiled",
-                file.display()
-            )));
-        }
-        let folder = folder
-            .canonicalize()
-            .map_err(|error| no_original(format!("`{text}`: {error}")))?;
-        Ok(Original {
-            folder,
-            handler: name.to_owned(),
-        })
-    }
-}
-
-fn no_original(message: String) -> Error {
-    Error::ours("Runtime.NoOriginal", message)
-}
 
 /// What both sides are told of an invocation.
 #[derive(Clone, Debug)]
@@ -100,7 +49,7 @@ pub(super) struct Environment(pub(super) Vec<(&'static str, String)>);
 #[derive(Debug)]
 pub(super) struct OriginalProcess {
     api: RuntimeApi,
-    process: Child,
+    process: Group,
     log: Arc<Mutex<VecDeque<u8>>>,
 }
 
@@ -119,25 +68,23 @@ impl OriginalProcess {
         command
             .arg(&client.runner)
             .arg(&client.entry)
-            .arg(&original.folder)
+            .arg(&original.root)
             .arg(&original.handler)
-            .current_dir(&original.folder)
+            .current_dir(&original.root)
             .envs(environment.0.iter().map(|(name, value)| (name, value)))
             .env("_HANDLER", &original.handler)
-            .env("LAMBDA_TASK_ROOT", &original.folder)
+            .env("LAMBDA_TASK_ROOT", &original.root)
             .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let mut process = command
-            .spawn()
-            .map_err(|error| failed(format!("node: {error}")))?;
+            .stderr(Stdio::piped());
+        let mut process =
+            Group::spawn(&mut command).map_err(|error| failed(format!("node: {error}")))?;
         let log = Arc::new(Mutex::new(VecDeque::new()));
-        if let Some(stdout) = process.stdout.take() {
+        if let Some(stdout) = process.leader.stdout.take() {
             tokio::spawn(keep_the_end(stdout, Arc::clone(&log)));
         }
-        if let Some(stderr) = process.stderr.take() {
+        if let Some(stderr) = process.leader.stderr.take() {
             tokio::spawn(keep_the_end(stderr, Arc::clone(&log)));
         }
         let started = tokio::select! {
@@ -223,7 +170,7 @@ impl OriginalProcess {
             status = self.process.wait() => Some(status),
             () = tokio::time::sleep(wait) => {
                 // It hangs: nothing else can be done with it.
-                let _ = self.process.kill().await;
+                self.process.kill().await;
                 return Some("was killed, since it did not poll for the next event".into());
             }
         };
@@ -232,7 +179,7 @@ impl OriginalProcess {
     }
 }
 
-async fn ended(process: &mut Child) {
+async fn ended(process: &mut Group) {
     // What went wrong is seen by the next wait.
     let _ = process.wait().await;
 }

@@ -4,8 +4,9 @@ use super::{
     Comparison,
     client::NodeClient,
     comparison::Mode,
-    original::{Environment, Invocation, Original, OriginalProcess},
+    original::{Environment, Invocation, OriginalProcess},
     outcome::Seen,
+    package::Original,
     requests::RequestRecorder,
 };
 use crate::{error::Result, invocation::ContextMembers};
@@ -17,7 +18,7 @@ const LOADED: Duration = Duration::from_millis(100);
 /// The original, with the process that runs it, if there is one.
 pub(super) struct OriginalSide {
     client: NodeClient,
-    pub(super) original: Original,
+    original: Original,
     pub(super) process: Option<OriginalProcess>,
     requests: Option<RequestRecorder>,
 }
@@ -29,7 +30,7 @@ impl OriginalSide {
             return Ok(None);
         }
         Ok(Some(OriginalSide {
-            original: Original::parse(&comparison.original)?,
+            original: Original::parse(&comparison.original, comparison.root.as_deref())?,
             client: NodeClient::find_or_install().await?,
             process: None,
             requests: comparison.requests.clone(),

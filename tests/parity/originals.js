@@ -64,3 +64,29 @@ exports.thrower = (event, context, callback) => {
     setTimeout(() => { throw new TypeError('in a timer'); }, 5);
     callback(null, 'held');
 };
+
+// What never comes to an end is killed at the deadline.
+exports.drowns = () => { for (;;) console.log('x'.repeat(65536)); };
+exports.kills = (event, context, callback) => {
+    if (event.kill) process.kill(process.pid, event.kill);
+    else callback(null, 'alive');
+};
+exports.large = (event, context, callback) => {
+    callback(null, Object.fromEntries(Array.from({ length: 50000 }, (_, n) => [`key ${n}`, n])));
+};
+exports.echo = (event, context, callback) => callback(null, event);
+
+// Connects to the test, as does a process that it starts. Both connections last as long as their processes.
+exports.family = (event, context, callback) => {
+    const [host, port] = event.line.split(':');
+    const connect = `require('net').connect({ host: '${host}', port: ${port} })`;
+    require('child_process').spawn(process.execPath, ['-e', `${connect}.resume()`], { stdio: 'ignore', detached: event.detached });
+    const line = require('net').connect({ host, port }).unref();
+    context.callbackWaitsForEmptyEventLoop = false;
+    line.on('data', () => {
+        if (event.then === 'hang') for (;;);
+        if (event.then === 'exit') process.exit(7);
+        callback(null, 'started');
+    });
+    line.ref();
+};

@@ -1,0 +1,147 @@
+//! The package that an original is part of, and its handler setting, as Lambda has them.
+
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// The original: `legacy/dist/src/index.handler` is the export `handler` of `dist/src/index.js` in the package `legacy`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Original {
+    /// The root of the package: Lambda's `LAMBDA_TASK_ROOT`, and the working directory.
+    pub(super) root: PathBuf,
+    /// The handler setting, relative to the root, such as `dist/src/index.handler`.
+    pub(super) handler: String,
+}
+
+impl Original {
+    /// The folder of a file and an export.
+    pub(super) fn folder(text: &str) -> PathBuf {
+        match Path::new(text).parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.into(),
+            _ => ".".into(),
+        }
+    }
+
+    /// Finds the file, and the root of its package unless that is given. The text ends as a handler setting does: what
+    /// follows the first dot of the last segment is the export, which may have members, such as `index.orders.create`.
+    pub(super) fn parse(text: &str, root: Option<&Path>) -> Result<Self> {
+        let name = Path::new(text).file_name().and_then(|name| name.to_str());
+        let name = name.unwrap_or_default();
+        let (module, export) = name.split_once('.').unwrap_or_default();
+        if module.is_empty() || export.is_empty() {
+            return Err(no_original(format!(
+                "`{text}`: expected a file and an export, such as `legacy/index.handler`"
+            )));
+        }
+        let folder = Self::folder(text);
+        let mut extensions = ["js", "mjs", "cjs"].iter();
+        if !extensions.any(|extension| folder.join(format!("{module}.{extension}")).exists()) {
+            let file = folder.join(module);
+            return Err(no_original(format!(
+                "`{text}`: there is no {}.js, .mjs or .cjs to export `{export}`; TypeScript has to be compiled",
+                file.display()
+            )));
+        }
+        let real = |path: &Path| {
+            let real = path.canonicalize();
+            real.map_err(|error| no_original(format!("{}: {error}", path.display())))
+        };
+        let folder = real(&folder)?;
+        let root = match root {
+            Some(root) => real(root)?,
+            None => nearest_package(&folder).to_owned(),
+        };
+        let Ok(within) = folder.strip_prefix(&root) else {
+            return Err(no_original(format!(
+                "`{text}` is not in the folder {}, which was given as the root of its package",
+                root.display()
+            )));
+        };
+        let handler = within.join(name).to_string_lossy().replace('\\', "/");
+        Ok(Original { root, handler })
+    }
+}
+
+/// The closest folder with a `package.json`, as deployed packages have one in their root, but none above a Git repository.
+fn nearest_package(folder: &Path) -> &Path {
+    for above in folder.ancestors() {
+        if above.join("package.json").is_file() {
+            return above;
+        }
+        if above.join(".git").exists() {
+            break;
+        }
+    }
+    folder
+}
+
+fn no_original(message: String) -> Error {
+    Error::ours("Runtime.NoOriginal", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A folder for one test, with these files.
+    fn folder(test: &str, files: &[&str]) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("nodeback-{test}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        for file in files {
+            let file = folder.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        folder.canonicalize().unwrap()
+    }
+
+    #[test]
+    fn the_root_is_the_nearest_package_or_the_one_that_is_given() {
+        let files = [
+            "package.json",
+            "app/.git/HEAD",
+            "app/index.js",
+            "app/orders/package.json",
+            "app/orders/dist/src/index.mjs",
+        ];
+        let top = folder("root", &files);
+        for (text, root, expected) in [
+            // What is above the repository is no part of it.
+            ("app/index.handler", None, ("app", "index.handler")),
+            (
+                "app/orders/dist/src/index.handler",
+                None,
+                ("app/orders", "dist/src/index.handler"),
+            ),
+            (
+                "app/orders/dist/src/index.handler",
+                Some("app/orders/dist"),
+                ("app/orders/dist", "src/index.handler"),
+            ),
+            (
+                "app/orders/dist/../dist/src/index.api.create",
+                None,
+                ("app/orders", "dist/src/index.api.create"),
+            ),
+        ] {
+            let text = top.join(text).display().to_string();
+            let root = root.map(|root| top.join(root));
+            let original = Original::parse(&text, root.as_deref()).unwrap();
+            assert_eq!(original.root, top.join(expected.0), "{text}");
+            assert_eq!(original.handler, expected.1, "{text}");
+        }
+        let text = top.join("app/index.handler").display().to_string();
+        let elsewhere = Original::parse(&text, Some(&top.join("app/orders"))).unwrap_err();
+        assert!(elsewhere.message().contains("is not in the folder"));
+        fs::remove_dir_all(top).unwrap();
+    }
+
+    #[test]
+    fn an_original_is_a_file_and_an_export() {
+        for text in ["", "index", "index.", ".handler", "legacy/", ".."] {
+            let error = Original::parse(text, None).unwrap_err();
+            let expected = "expected a file and an export";
+            assert!(error.message().contains(expected), "{text} gave: {error}");
+        }
+    }
+}
