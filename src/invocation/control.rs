@@ -56,6 +56,14 @@ impl Invocation {
         queue.deferring == 0 && !matches!(queue.failure, Failure::First(_))
     }
 
+    /// Whether a deferred response waits for a task that was not aborted. One that was ends in the next turn, as a timer does
+    /// that Node has cleared.
+    pub(super) fn is_deferring(&self) -> bool {
+        let queue = self.queue.lock();
+        let mut entries = queue.iter().map(|(_, entry)| entry);
+        entries.any(|entry| !entry.aborted && entry.name.defers_the_response())
+    }
+
     /// Whether work of `wait_until` is left.
     pub(super) fn is_waiting(&self) -> bool {
         let queue = self.queue.lock();

@@ -232,7 +232,7 @@ impl Running {
                     return Some(Ok(body));
                 }
                 self.deferred = Some(body);
-                self.was_deferred = true;
+                self.was_deferred = self.invocation.is_deferring();
                 None
             }
         }
