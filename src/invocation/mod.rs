@@ -38,6 +38,8 @@ pub use context_builder::ContextBuilder;
 pub use current::{set_immediate, set_timeout, spawn, spawn_then};
 pub(crate) use function::{Function, Functions};
 pub use handler::Handler;
+#[cfg(feature = "parity")]
+pub use handler::{Picked, Picker};
 #[cfg(feature = "lambda")]
 pub(crate) use invoke::parsed;
 pub use invoke::{Outcome, invoke};

@@ -23,7 +23,18 @@ struct Entry {
     event: String,
     /// Where the difference is, as the report says it; `*` is any segment.
     path: String,
+    /// How the value of the port begins, as the report says it. Any other value is not accepted.
+    port: Option<String>,
     reason: String,
+}
+
+impl Entry {
+    fn covers(&self, event: &str, difference: &Difference) -> bool {
+        let begins = |port| difference.port.starts_with(port);
+        is_named(event, &self.event)
+            && is_within(&difference.path, &self.path)
+            && self.port.as_deref().is_none_or(begins)
+    }
 }
 
 /// What is accepted, and which of it was needed.
@@ -44,7 +55,7 @@ impl Accepted {
             .filter(|file| file.is_file())
         {
             let mistake = |error: String| {
-                let expected = r#"expected {"ignore": ["/headers/date"], "accepted": [{"event", "path", "reason"}]}"#;
+                let expected = r#"expected {"ignore": ["/headers/date"], "accepted": [{"event", "path", "port", "reason"}]}, where only "port" may be left out"#;
                 Error::ours(
                     "Runtime.InvalidParityFile",
                     format!("{}: {error}: {expected}", file.display()),
@@ -69,9 +80,7 @@ impl Accepted {
     /// The reason for which a difference of an event is accepted.
     pub(super) fn reason(&mut self, event: &str, difference: &Difference) -> Option<String> {
         let mut entries = self.settings.accepted.iter().zip(&mut self.needed);
-        let (entry, needed) = entries.find(|(entry, _)| {
-            is_named(event, &entry.event) && is_within(&difference.path, &entry.path)
-        })?;
+        let (entry, needed) = entries.find(|(entry, _)| entry.covers(event, difference))?;
         *needed = true;
         Some(entry.reason.clone())
     }
@@ -133,6 +142,28 @@ mod tests {
             ("deferred", "deferred", true),
         ] {
             assert_eq!(is_within(path, pattern), covered, "{path} {pattern}");
+        }
+    }
+
+    #[test]
+    fn only_the_value_that_an_entry_names_is_accepted() {
+        let entry = |port: Option<&str>| Entry {
+            event: "a.json".into(),
+            path: "/n".into(),
+            port: port.map(String::from),
+            reason: "it may".into(),
+        };
+        let difference = Difference {
+            path: "/n".into(),
+            original: "1".into(),
+            port: "23".into(),
+        };
+        for (port, covered) in [(None, true), (Some("2"), true), (Some("3"), false)] {
+            assert_eq!(
+                entry(port).covers("a.json", &difference),
+                covered,
+                "{port:?}"
+            );
         }
     }
 

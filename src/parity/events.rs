@@ -10,8 +10,8 @@ use std::{
 /// The file of accepted differences, in a folder of events.
 pub(super) const ACCEPTED: &str = "parity.json";
 
-/// The file of what the original did, in a folder of events.
-pub(super) const RECORDING: &str = "parity.recorded.json";
+/// The end of the names of files of what the original did.
+pub(super) const RECORDING: &str = ".recorded.json";
 
 /// An event, and what it is called in the report.
 #[derive(Clone, Debug)]
@@ -46,10 +46,13 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<NamedEvent>> {
 
 fn is_event(file: &Path) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str());
-    let is_settings = file
-        .file_name()
-        .is_some_and(|name| name == ACCEPTED || name == RECORDING);
-    matches!(extension, Some("json" | "jsonl" | "ndjson")) && !is_settings
+    matches!(extension, Some("json" | "jsonl" | "ndjson")) && !is_settings(file)
+}
+
+/// Whether a file is one of ours beside the events.
+pub(super) fn is_settings(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name == ACCEPTED || name.ends_with(RECORDING)
 }
 
 fn read_file(file: &Path, events: &mut Vec<NamedEvent>) -> Result<()> {

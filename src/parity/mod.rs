@@ -13,6 +13,7 @@ mod original;
 mod original_side;
 mod outcome;
 mod package;
+mod place;
 mod port;
 mod pretty;
 mod recording;
@@ -21,6 +22,8 @@ mod requests;
 mod runtime_api;
 mod terminal;
 
+#[doc(hidden)]
+pub use crate::invocation::{Picked, Picker};
 pub(crate) use command::Against;
 pub use comparison::Comparison;
 pub use report::ParityReport;
@@ -28,16 +31,13 @@ pub use requests::RequestRecorder;
 
 use self::{
     accepted::Accepted, comparison::Mode, original_side::OriginalSide, package::Original,
-    recording::Recording, report::Compared,
+    place::Place, recording::Recording, report::Compared,
 };
 use crate::{
-    error::{Error, Result},
+    error::Result,
     invocation::{Context, ContextBuilder, Function, Handler},
 };
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 /// Compares a handler with its original in Node: sends each event to AWS's Node client, which runs the original, and to the
 /// handler, and compares what both did.
@@ -76,8 +76,8 @@ pub async fn compare<M>(
     Comparison::new(original, events).run(handler).await
 }
 
-/// Compares as [`compare`], and records what the original did in the file `parity.recorded.json` of the folder of events, for
-/// [`compare_recorded`].
+/// Compares as [`compare`], and records what the original did, for [`compare_recorded`]: in the file `parity.recorded.json` of a
+/// folder of events, or in `orders.recorded.json` beside `orders.jsonl`.
 ///
 /// ```no_run
 /// # use nodeback::{Callback, Context, Value};
@@ -151,19 +151,14 @@ impl Comparison {
         if let (Some(recorder), Some(_)) = (requests, &original) {
             recorder.reach().await?;
         }
-        let folder = self.events.iter().find(|path| path.is_dir());
-        let mut recording = match (&original, self.mode, folder) {
-            (Some(_), Mode::Record, _) => Recording::of(&Original::folder(&self.original)),
-            (_, Mode::Recorded, Some(folder)) => Recording::read(folder)?,
-            _ => Recording::default(),
+        let place = match self.mode {
+            Mode::Record | Mode::Recorded => Place::of(&self.events)?,
+            Mode::Live | Mode::Fresh => Place::default(),
         };
-        let folder = match folder {
-            Some(folder) => folder.as_path(),
-            None if matches!(self.mode, Mode::Record | Mode::Recorded) => {
-                let message = "a recording expects a folder of events, in which it is kept";
-                return Err(Error::ours("Runtime.NoEvents", message));
-            }
-            None => Path::new(""),
+        let mut recording = match self.mode {
+            Mode::Record => Recording::of(&Original::folder(&self.original)),
+            Mode::Recorded => Recording::read(&place.file)?,
+            Mode::Live | Mode::Fresh => Recording::default(),
         };
         let mut report = ParityReport::of(&self.original);
         let count = events.len();
@@ -178,17 +173,17 @@ impl Comparison {
                     let seen = side.invoke(event.body.clone(), told, timeout).await?;
                     match self.mode {
                         Mode::Fresh => side.process = None,
-                        Mode::Record => recording.add(folder, &event, told, &seen),
+                        Mode::Record => recording.add(&place, &event, told, &seen),
                         Mode::Live | Mode::Recorded => {}
                     }
                     seen
                 }
                 None => {
                     if let Some(recorder) = requests {
-                        recorder.begin(recording.requests(folder, &event)?).await?;
+                        recorder.begin(recording.requests(&place, &event)?).await?;
                     }
                     let seen;
-                    (context, seen) = recording.find(folder, &event, context)?;
+                    (context, seen) = recording.find(&place, &event, context)?;
                     seen
                 }
             };
@@ -206,7 +201,7 @@ impl Comparison {
             report.add(compared);
         }
         if self.mode == Mode::Record {
-            recording.write(folder)?;
+            recording.write(&place.file)?;
         }
         let source = Original::folder(&self.original);
         report.is_outdated = self.mode == Mode::Recorded && recording.is_older_than(&source);

@@ -1,8 +1,9 @@
 //! What the original did, kept beside the events, so that a comparison needs no Node.
 
 use super::{
-    events::{NamedEvent, RECORDING},
+    events::{NamedEvent, is_settings},
     outcome::{Answer, Seen},
+    place::Place,
     requests::{Exchange, Sent},
 };
 use crate::{
@@ -40,6 +41,9 @@ struct Recorded {
     outcome: Outcome,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deferred_by: Vec<String>,
+    /// How the process ended, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<String>,
     /// None if they were not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requests: Option<Vec<Exchange>>,
@@ -76,13 +80,13 @@ impl Recording {
 
     pub(super) fn add(
         &mut self,
-        folder: &Path,
+        place: &Place,
         event: &NamedEvent,
         context: &ContextMembers,
         seen: &Seen,
     ) {
         self.events.push(Recorded {
-            event: within(folder, &event.name),
+            event: within(&place.folder, &event.name),
             hash: hash([&*event.body]),
             context: Told {
                 function_name: context.function_name.clone(),
@@ -100,6 +104,7 @@ impl Recording {
                 Answer::Nothing => Outcome::Nothing,
             },
             deferred_by: seen.pending.clone(),
+            ended: seen.ended.clone(),
             requests: None,
         });
     }
@@ -112,26 +117,22 @@ impl Recording {
     }
 
     /// What the original sent.
-    pub(super) fn requests(&self, folder: &Path, event: &NamedEvent) -> Result<&[Exchange]> {
-        let recorded = self.event(folder, event)?;
-        recorded.requests.as_deref().ok_or_else(|| {
-            unusable(
-                &folder.join(RECORDING),
-                "it was recorded without `--requests`",
-            )
-        })
+    pub(super) fn requests(&self, place: &Place, event: &NamedEvent) -> Result<&[Exchange]> {
+        let recorded = self.event(place, event)?;
+        recorded
+            .requests
+            .as_deref()
+            .ok_or_else(|| unusable(&place.file, "it was recorded without `--requests`"))
     }
 
-    pub(super) fn write(&self, folder: &Path) -> Result<()> {
-        let file = folder.join(RECORDING);
+    pub(super) fn write(&self, file: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
-        fs::write(&file, text).map_err(|error| unusable(&file, &error.to_string()))
+        fs::write(file, text).map_err(|error| unusable(file, &error.to_string()))
     }
 
-    pub(super) fn read(folder: &Path) -> Result<Self> {
-        let file = folder.join(RECORDING);
-        let text = fs::read(&file).map_err(|error| unusable(&file, &error.to_string()))?;
-        serde_json::from_slice(&text).map_err(|error| unusable(&file, &error.to_string()))
+    pub(super) fn read(file: &Path) -> Result<Self> {
+        let text = fs::read(file).map_err(|error| unusable(file, &error.to_string()))?;
+        serde_json::from_slice(&text).map_err(|error| unusable(file, &error.to_string()))
     }
 
     /// Whether the original has changed since, if it is here at all.
@@ -139,17 +140,14 @@ impl Recording {
         original.is_dir() && self.sources != sources(original)
     }
 
-    fn event(&self, folder: &Path, event: &NamedEvent) -> Result<&Recorded> {
-        let name = within(folder, &event.name);
+    fn event(&self, place: &Place, event: &NamedEvent) -> Result<&Recorded> {
+        let name = within(&place.folder, &event.name);
         let Some(recorded) = self.events.iter().find(|recorded| recorded.event == name) else {
-            return Err(unusable(
-                &folder.join(RECORDING),
-                &format!("it has no event `{name}`"),
-            ));
+            return Err(unusable(&place.file, &format!("it has no event `{name}`")));
         };
         if recorded.hash != hash([&*event.body]) {
             return Err(unusable(
-                &folder.join(RECORDING),
+                &place.file,
                 &format!("the event `{name}` has changed since it was recorded"),
             ));
         }
@@ -159,11 +157,11 @@ impl Recording {
     /// What the original was told of an event, and what it did.
     pub(super) fn find(
         &self,
-        folder: &Path,
+        place: &Place,
         event: &NamedEvent,
         context: ContextBuilder,
     ) -> Result<(ContextBuilder, Seen)> {
-        let recorded = self.event(folder, event)?;
+        let recorded = self.event(place, event)?;
         let told = &recorded.context;
         let context = context
             .function_name(told.function_name.clone())
@@ -180,7 +178,7 @@ impl Recording {
             },
             deferred: !recorded.deferred_by.is_empty(),
             pending: recorded.deferred_by.clone(),
-            ended: None,
+            ended: recorded.ended.clone(),
             duration: Duration::ZERO,
         };
         Ok((context, seen))
@@ -245,6 +243,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             || name.starts_with('.')
             || name == "node_modules"
             || name == "target"
+            || is_settings(&path)
         {
             continue;
         }

@@ -4,7 +4,9 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     extract::{Path, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE,
+    },
     routing::{get, post},
 };
 use std::{io, net::SocketAddr, sync::Arc};
@@ -134,6 +136,9 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response<Body> {
     };
     shared.current.lock().clone_from(&event.request_id);
     let mut response = Response::new(Body::from(event.body));
+    // The native HTTP module of AWS's client takes no event without it.
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
     for (name, value) in event.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response

@@ -1,6 +1,11 @@
 //! The shapes that a handler may have.
 
+#[cfg(feature = "parity")]
+mod picked;
 mod shapes;
+
+#[cfg(feature = "parity")]
+pub use picked::{Picked, Picker};
 
 use super::{context::Context, queue::TaskFuture};
 use crate::{completion::Callback, error::Error};
