@@ -10,8 +10,7 @@ mod documents;
 #[path = "../examples/aws_sdk/orders.rs"]
 #[allow(dead_code, reason = "its main")]
 mod orders;
-#[path = "cases/play.rs"]
-#[allow(dead_code, reason = "shared with tests/cases")]
+#[path = "support/play.rs"]
 mod play;
 mod support;
 
@@ -26,7 +25,7 @@ use nodeback::{
     parity::{Comparison, ParityReport, RequestRecorder},
     spawn_then,
 };
-use play::{Case, Side, Step, node_client, play, root};
+use play::{Case, Side, node_client, play, root};
 use std::{fs, net::TcpListener, path::Path, process::Stdio};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -236,21 +235,18 @@ async fn the_originals_on_node_respond_the_same() {
             let case = Case {
                 folder: "examples/aws_sdk",
                 handler: format!("{name}.handler"),
-                steps: events
-                    .lines()
-                    .map(|event| Step::Invoke(event.into()))
-                    .collect(),
+                events: events.lines().map(String::from).collect(),
                 environment: moto.environment(),
             };
-            let played = play(side, &case, None).await;
+            let played = play(side, &case).await;
             seen.push((case, played));
         }
         let [(case, node), (_, here)] = &seen[..] else {
             unreachable!()
         };
-        for ((step, node), here) in case.steps.iter().zip(node).zip(here) {
-            println!("{name} {step:?}\n    {}", node.answer);
-            assert_eq!(node, here, "{name} {step:?}");
+        for ((event, node), here) in case.events.iter().zip(node).zip(here) {
+            println!("{name} {event}\n    {node}");
+            assert_eq!(node, here, "{name} {event}");
             invocations += 1;
         }
     }

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "parity/bounds.rs"]
+mod bounds;
+#[path = "parity/ported.rs"]
+mod ported;
 #[path = "parity/requests.rs"]
 mod requests;
 
@@ -17,42 +21,6 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
-
-#[path = "parity/bounds.rs"]
-mod bounds;
-
-macro_rules! ported {
-    ($($path:literal $name:ident)+) => {
-        $(
-            #[path = $path]
-            #[allow(dead_code, reason = "its main")]
-            mod $name;
-        )+
-
-        /// Each function of `examples/ported`, over its events.
-        #[tokio::test]
-        #[ignore = "needs node and npm"]
-        async fn the_ported_functions_are_the_same() {
-            $({
-                let (original, events) = (concat!("../examples/ported/", stringify!($name)), stringify!($name));
-                let events = format!("../examples/ported/{events}.jsonl");
-                let report = compare($name::handler, format!("{original}.handler"), events).await;
-                let report = report.unwrap();
-                assert!(report.is_same(), "{report}");
-            })+
-        }
-    };
-}
-
-ported! {
-    "../examples/ported/custom_resource.rs" custom_resource
-    "../examples/ported/image_records.rs" image_records
-    "../examples/ported/order_service.rs" order_service
-    "../examples/ported/payment_task.rs" payment_task
-    "../examples/ported/pre_token.rs" pre_token
-    "../examples/ported/queue_batch.rs" queue_batch
-    "../examples/ported/token_authorizer.rs" token_authorizer
-}
 
 /// A folder of events for one test.
 struct Events(PathBuf);

@@ -1,7 +1,119 @@
-// More handlers, ported one to one in more.rs. A name that ends in _x2 is invoked twice in the same
-// process; hold_* and leftover_* have a line to the test.
-const { begun, hold } = require('./line.js');
+// The originals of the handlers in first.rs and more.rs: an event names its case, and one without a case is echoed. A case may
+// have several events in a row, between which its state is kept.
 const later = (ms, f) => setTimeout(f, ms);
+
+// What holds the event loop until it is released: by an event of its own, or by a timer, which does not hold the loop, that the
+// event asks for with its member `release`.
+let held = [];
+let releasing;
+const hold = (f = () => { }) => held.push([later(60000, () => { }), f]);
+const release = () => held.splice(0).forEach(([timer, f]) => { clearTimeout(timer); f(); });
+exports.release = (event, context, callback) => { release(); callback(null, 'released'); };
+
+// Waits until the timers that the event before has left behind have fired.
+exports.idle = (event, context, callback) => { later(100, () => callback(null, 'idle')); };
+
+// The state of a case.
+let count, ended, kept, leftovers, requests, secret, tries;
+let current;
+const begin = (event) => {
+    if (event.case !== current && event.case !== 'release' && event.case !== 'idle') {
+        current = event.case;
+        count = ended = leftovers = tries = 0;
+        requests = [];
+        kept = secret = undefined;
+    }
+    clearTimeout(releasing);
+    if (event.release) releasing = later(event.release, release).unref();
+};
+
+exports.handler = (event, context, callback) => {
+    if (event?.case === undefined) return callback(null, event);
+    begin(event);
+    return exports[event.case](event, context, callback);
+};
+
+// callback: results
+exports.result_object = (event, context, callback) => callback(null, { hello: event.name, n: 1 });
+exports.result_echo = (event, context, callback) => callback(null, event);
+exports.result_string = (event, context, callback) => callback(null, 'plain');
+exports.result_number = (event, context, callback) => callback(null, 42.5);
+exports.result_false = (event, context, callback) => callback(null, false);
+exports.result_array = (event, context, callback) => callback(null, [1, 'two', null]);
+exports.result_null = (event, context, callback) => callback(null, null);
+exports.result_undefined = (event, context, callback) => callback(null, undefined);
+exports.result_none = (event, context, callback) => callback();
+exports.result_only_null_error = (event, context, callback) => callback(null);
+exports.result_unicode = (event, context, callback) => callback(null, { s: 'żółć 🚀 \u0007' });
+exports.result_undefined_member = (event, context, callback) => callback(null, { a: 1, b: undefined });
+exports.result_circular = (event, context, callback) => { const a = {}; a.a = a; callback(null, a); };
+exports.result_http = (event, context, callback) => callback(null, { statusCode: 200, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ message: 'ok' }) });
+
+// callback: errors
+exports.error_error = (event, context, callback) => callback(new Error('boom'));
+exports.error_type_error = (event, context, callback) => callback(new TypeError('bad type'));
+exports.error_named = (event, context, callback) => { class OrderNotFound extends Error { constructor(m) { super(m); this.name = 'OrderNotFound'; } } callback(new OrderNotFound('no order 7')); };
+exports.error_string = (event, context, callback) => callback('Unauthorized');
+exports.error_empty_string = (event, context, callback) => callback('');
+exports.error_number = (event, context, callback) => callback(42);
+exports.error_zero = (event, context, callback) => callback(0);
+exports.error_false = (event, context, callback) => callback(false);
+exports.error_true = (event, context, callback) => callback(true);
+exports.error_object = (event, context, callback) => callback({ code: 7, message: 'm' });
+exports.error_array = (event, context, callback) => callback([1, 2]);
+exports.error_json_string = (event, context, callback) => callback(JSON.stringify({ errorType: 'BadRequest', httpStatus: 400 }));
+exports.error_beats_result = (event, context, callback) => callback(new Error('boom'), { ignored: true });
+exports.error_undefined_is_none = (event, context, callback) => callback(undefined, { ok: true });
+exports.error_empty_message = (event, context, callback) => callback(new Error(''));
+exports.error_multiline = (event, context, callback) => callback(new Error('line one\nline two'));
+
+// once
+exports.twice_results = (event, context, callback) => { callback(null, 1); callback(null, 2); };
+exports.twice_result_then_error = (event, context, callback) => { callback(null, 1); callback(new Error('late')); };
+exports.twice_error_then_result = (event, context, callback) => { callback(new Error('first')); callback(null, 2); };
+exports.twice_callback_then_done = (event, context, callback) => { callback(null, 'callback'); context.done(null, 'done'); };
+exports.twice_succeed_then_callback = (event, context, callback) => { context.succeed('succeed'); callback(new Error('late')); };
+exports.twice_race = (event, context, callback) => { later(30, () => callback(null, 'slow')); later(5, () => callback(null, 'fast')); };
+exports.never_called = (event, context, callback) => { };
+
+// throw
+exports.throw_error = (event, context, callback) => { throw new RangeError('thrown'); };
+exports.throw_string = (event, context, callback) => { throw 'thrown string'; };
+exports.throw_after_callback = (event, context, callback) => { callback(null, 'first'); throw new Error('after'); };
+
+// later
+exports.later_timer = (event, context, callback) => { later(20, () => callback(null, 'later')); };
+exports.later_promise = (event, context, callback) => { Promise.resolve('p').then((v) => callback(null, v)); };
+exports.later_error = (event, context, callback) => { later(10, () => callback(new Error('later'))); };
+
+// the event loop
+exports.wait_true_holds_result = (event, context, callback) => { hold(); callback(null, 'held'); };
+exports.wait_false_sends_at_once = (event, context, callback) => { context.callbackWaitsForEmptyEventLoop = false; hold(); callback(null, 'at once'); };
+exports.wait_true_error_at_once = (event, context, callback) => { hold(); callback(new Error('at once')); };
+exports.wait_done_at_once = (event, context, callback) => { hold(); context.done(null, 'at once'); };
+
+// the old context methods
+exports.context_succeed = (event, context) => context.succeed({ a: 1 });
+exports.context_fail_error = (event, context) => context.fail(new Error('failed'));
+exports.context_fail_string = (event, context) => context.fail('failed');
+exports.context_fail_nothing = (event, context) => context.fail();
+exports.context_done_result = (event, context) => context.done(null, { a: 2 });
+exports.context_done_error = (event, context) => context.done(new Error('done'));
+exports.context_members = (event, context, callback) => callback(null, { functionName: context.functionName, functionVersion: context.functionVersion, memoryLimitInMB: context.memoryLimitInMB, logGroupName: context.logGroupName, logStreamName: context.logStreamName, awsRequestId: context.awsRequestId, invokedFunctionArn: context.invokedFunctionArn, tenantId: context.tenantId, identity: context.identity, clientContext: context.clientContext, waits: context.callbackWaitsForEmptyEventLoop, remaining: typeof context.getRemainingTimeInMillis() });
+
+// async handlers
+exports.async_return = async (event) => ({ hello: event.name });
+exports.async_return_nothing = async () => { };
+exports.async_throw = async () => { throw new Error('async boom'); };
+exports.async_throw_string = async () => { throw 'async string'; };
+exports.async_callback_before_return = async (event, context, callback) => { callback(null, 'callback'); };
+exports.async_return_and_callback = async (event, context, callback) => { callback(null, 'callback'); return 'return'; };
+exports.async_callback_after_return = async (event, context, callback) => { later(20, () => callback(null, 'late')); };
+
+// state kept between invocations
+exports.warm_counter_x2 = (event, context, callback) => callback(null, ++count);
+exports.error_then_again_x2 = (event, context, callback) => { count++ === 0 ? callback(new Error('first invocation')) : callback(null, 'second'); };
+
 const named = (name, message) => Object.assign(new Error(message), { name });
 const work = (value) => new Promise((resolve) => later(2, () => resolve(value)));
 const failing = (error) => new Promise((resolve, reject) => later(2, () => reject(error)));
@@ -68,7 +180,6 @@ exports.race_of_ten = (event, context, callback) => { for (let i = 10; i > 0; i-
 exports.chain_finally = (event, context, callback) => { const log = []; work('value').then((value) => log.push(value)).finally(() => log.push('finally')).then(() => callback(null, log)); };
 exports.chain_finally_after_error = (event, context, callback) => { const log = []; failing(new Error('lost')).catch((err) => log.push(err.message)).finally(() => log.push('finally')).then(() => callback(null, log)); };
 exports.chain_finally_after_callback_x2 = (event, context, callback) => { const seen = ended; work('value').then((value) => callback(null, `${value} after ${seen}`)).finally(() => { ended++; }); };
-let ended = 0;
 exports.chain_throws_after_callback = (event, context, callback) => { work('value').then((value) => { callback(null, value); throw new Error('after'); }).catch(callback); };
 exports.chain_throws_unhandled = (event, context, callback) => { work('value').then((value) => { callback(null, value); throw new Error('after'); }); };
 exports.chain_rejects_unhandled = (event, context, callback) => { failing(new RangeError('nobody catches it')).then((value) => callback(null, value)); };
@@ -94,42 +205,38 @@ exports.throw_is_a_panic_in_timer = (event, context, callback) => { later(2, () 
 exports.throw_in_timer_after_error = (event, context, callback) => { later(2, () => { callback(new Error('answered')); throw new Error('after'); }); };
 
 // the event loop
-exports.hold_false_after_call = (event, context, callback) => { hold(event); callback(null, 'held'); context.callbackWaitsForEmptyEventLoop = false; };
-exports.hold_string_error = (event, context, callback) => { hold(event); callback('at once'); };
-exports.hold_fail = (event, context) => { hold(event); context.fail(new Error('at once')); };
-exports.hold_succeed = (event, context) => { hold(event); context.succeed('at once'); };
-exports.hold_async_return = async (event) => { hold(event); return 'at once'; };
-exports.hold_async_throw = async (event) => { hold(event); throw new Error('at once'); };
-exports.hold_throw = (event) => { hold(event); throw new Error('at once'); };
-exports.hold_until_called = (event, context, callback) => { hold(event, () => callback(null, 'called late')); };
-exports.hold_until_failed = (event, context, callback) => { hold(event, () => callback(new Error('failed late'))); };
-exports.hold_then_done_is_late = (event, context, callback) => { hold(event); callback(null, 'held'); later(2, () => context.done(null, 'done')); };
-exports.hold_then_error_is_late = (event, context, callback) => { hold(event); callback(null, 'held'); callback(new Error('late')); };
-exports.hold_then_throw = (event, context, callback) => { hold(event, () => { throw new Error('while it was held'); }); callback(null, 'held'); };
-exports.hold_spawns_more = (event, context, callback) => { hold(event, () => later(5, () => { })); callback(null, 'held'); };
-exports.hold_changed_result = (event, context, callback) => { const result = ['at the call']; hold(event, () => result.push('while held')); callback(null, result); };
-exports.hold_never_called = (event) => { hold(event); };
+exports.hold_false_after_call = (event, context, callback) => { hold(); callback(null, 'held'); context.callbackWaitsForEmptyEventLoop = false; };
+exports.hold_string_error = (event, context, callback) => { hold(); callback('at once'); };
+exports.hold_fail = (event, context) => { hold(); context.fail(new Error('at once')); };
+exports.hold_succeed = (event, context) => { hold(); context.succeed('at once'); };
+exports.hold_async_return = async (event) => { hold(); return 'at once'; };
+exports.hold_async_throw = async (event) => { hold(); throw new Error('at once'); };
+exports.hold_throw = (event) => { hold(); throw new Error('at once'); };
+exports.hold_until_called = (event, context, callback) => { hold(() => callback(null, 'called late')); };
+exports.hold_until_failed = (event, context, callback) => { hold(() => callback(new Error('failed late'))); };
+exports.hold_then_done_is_late = (event, context, callback) => { hold(); callback(null, 'held'); later(2, () => context.done(null, 'done')); };
+exports.hold_then_error_is_late = (event, context, callback) => { hold(); callback(null, 'held'); callback(new Error('late')); };
+exports.hold_then_throw = (event, context, callback) => { hold(() => { throw new Error('while it was held'); }); callback(null, 'held'); };
+exports.hold_spawns_more = (event, context, callback) => { hold(() => later(5, () => { })); callback(null, 'held'); };
+exports.hold_changed_result = (event, context, callback) => { const result = ['at the call']; hold(() => result.push('while held')); callback(null, result); };
+exports.hold_never_called = (event) => { hold(); };
 
 // leftovers of one invocation
-let leftovers = 0;
-exports.leftover_result = (event, context, callback) => { begun(event); context.callbackWaitsForEmptyEventLoop = false; if (event.until) hold(event, () => { leftovers++; }); callback(null, leftovers); };
-exports.leftover_error = (event, context, callback) => { begun(event); if (event.until) hold(event, () => { leftovers++; }); callback(new Error(`leftovers: ${leftovers}`)); };
-exports.leftover_succeed = (event, context) => { begun(event); if (event.until) hold(event, () => { leftovers++; }); context.succeed(leftovers); };
-exports.leftover_async = async (event) => { begun(event); if (event.until) hold(event, () => { leftovers++; }); return leftovers; };
-exports.leftover_calls_back = (event, context, callback) => { begun(event); context.callbackWaitsForEmptyEventLoop = false; if (event.until) { hold(event, () => { leftovers++; callback(null, 'stale'); }); return context.succeed('first'); } callback(null, leftovers); };
-exports.leftover_holds_the_next = (event, context, callback) => { begun(event); if (event.until) { context.callbackWaitsForEmptyEventLoop = false; hold(event); } callback(null, event.until ? 'first' : 'second'); };
-exports.leftover_throws_into_the_next = (event, context, callback) => { begun(event); if (event.until) { context.callbackWaitsForEmptyEventLoop = false; hold(event, () => { throw new Error('left over'); }); } callback(null, event.until ? 'first' : 'second'); };
+exports.leftover_result = (event, context, callback) => { context.callbackWaitsForEmptyEventLoop = false; if (event.hold) hold(() => { leftovers++; }); callback(null, leftovers); };
+exports.leftover_error = (event, context, callback) => { if (event.hold) hold(() => { leftovers++; }); callback(new Error(`leftovers: ${leftovers}`)); };
+exports.leftover_succeed = (event, context) => { if (event.hold) hold(() => { leftovers++; }); context.succeed(leftovers); };
+exports.leftover_async = async (event) => { if (event.hold) hold(() => { leftovers++; }); return leftovers; };
+exports.leftover_calls_back = (event, context, callback) => { context.callbackWaitsForEmptyEventLoop = false; if (event.hold) { hold(() => { leftovers++; callback(null, 'stale'); }); return context.succeed('first'); } callback(null, leftovers); };
+exports.leftover_holds_the_next = (event, context, callback) => { if (event.hold) { context.callbackWaitsForEmptyEventLoop = false; hold(); } callback(null, event.hold ? 'first' : 'second'); };
+exports.leftover_throws_into_the_next = (event, context, callback) => { if (event.hold) { context.callbackWaitsForEmptyEventLoop = false; hold(() => { throw new Error('left over'); }); } callback(null, event.hold ? 'first' : 'second'); };
 
 // state kept between invocations
-let kept;
 exports.kept_callback_x2 = (event, context, callback) => { if (kept) kept(null, 'stale'); kept = callback; callback(null, 'fresh'); };
 exports.kept_callback_error_x2 = (event, context, callback) => { if (kept) kept(new Error('stale')); kept = callback; callback(null, 'fresh'); };
 exports.kept_context_x2 = (event, context, callback) => { if (kept) kept.fail('stale'); kept = context; callback(null, kept.awsRequestId); };
 exports.kept_flag_x2 = (event, context, callback) => { callback(null, context.callbackWaitsForEmptyEventLoop); context.callbackWaitsForEmptyEventLoop = false; };
-let tries = 0, secret;
 const load = (done) => later(1, () => ++tries === 1 ? done(new Error('not yet')) : done(null, `secret ${tries}`));
 exports.kept_lazy_x4 = (event, context, callback) => { if (secret) return callback(null, `${secret}, kept`); load((err, loaded) => { if (err) return callback(err); secret = loaded; callback(null, secret); }); };
-const requests = [];
 exports.kept_list_x3 = (event, context, callback) => { requests.push(requests.length + 1); callback(null, requests); };
 exports.kept_errors_x3 = (event, context, callback) => { tries++; if (tries === 2) throw new Error('the second'); if (tries === 3) return callback('the third'); callback(null, 'the first'); };
 
@@ -181,10 +288,10 @@ exports.value_text_unicode = (event, context, callback) => callback('żółć �
 exports.value_text_long = (event, context, callback) => callback('x'.repeat(20000));
 
 // results
-exports.result_1_mb = (event, context, callback) => callback(null, { text: 'x'.repeat(1024 * 1024) });
-exports.result_1_mb_unicode = (event, context, callback) => callback(null, 'ż🚀'.repeat(180000));
-exports.result_many_numbers = (event, context, callback) => callback(null, Array.from({ length: 50000 }, (_, i) => i * 3));
-exports.result_many_keys = (event, context, callback) => callback(null, Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`key ${(i * 7919) % 5000}`, i])));
+exports.result_long = (event, context, callback) => callback(null, { text: 'x'.repeat(32 * 1024) });
+exports.result_long_unicode = (event, context, callback) => callback(null, 'ż🚀'.repeat(5000));
+exports.result_many_numbers = (event, context, callback) => callback(null, Array.from({ length: 5000 }, (_, i) => i * 3));
+exports.result_many_keys = (event, context, callback) => callback(null, Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`key ${(i * 7919) % 1000}`, i])));
 exports.result_100_deep = (event, context, callback) => { let deep = 'bottom'; for (let i = 0; i < 100; i++) deep = i % 2 ? { deep } : [deep]; callback(null, deep); };
 exports.result_1000_deep = (event, context, callback) => { let deep = null; for (let i = 0; i < 1000; i++) deep = { deep }; callback(null, deep); };
 exports.result_controls = (event, context, callback) => callback(null, Array.from({ length: 0xa1 }, (_, i) => String.fromCodePoint(i)).join(''));
@@ -200,8 +307,6 @@ exports.result_empties = (event, context, callback) => callback(null, ['', [], {
 exports.result_json_text = (event, context, callback) => callback(null, JSON.stringify(JSON.stringify({ a: '"' })));
 
 // events, echoed
-exports.echo = (event, context, callback) => callback(null, event);
-exports.echo_big_integer = exports.echo_infinite = exports.echo_lone_surrogate = exports.echo_200_deep = exports.echo_number_keys = exports.echo_no_json = exports.echo_exponents = exports.echo;
 exports.echo_changed = (event, context, callback) => { event.response = { ok: true }; delete event.name; event.n = null; callback(null, event); };
 
 // context.done, fail and succeed

@@ -1,13 +1,10 @@
-//! The handlers of `cases.js`, ported one to one and in its order.
+//! The first handlers of `original.js`, ported one to one and in its order.
 
+use crate::state::{STATE, hold, later};
 use futures::FutureExt;
-use nodeback::{Callback, Context, Error, Task, Value, json};
+use nodeback::{Callback, Context, Error, Value, json};
 use serde::{Serialize, Serializer, ser};
-use std::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
-use tokio::{net::TcpStream, time::sleep};
+use std::sync::atomic::Ordering;
 
 handlers! {
     result_object result_echo result_string result_number result_false result_array
@@ -26,36 +23,6 @@ handlers! {
     async_return async_return_nothing async_throw async_throw_string
     async_callback_before_return async_return_and_callback async_callback_after_return
     warm_counter_x2 error_then_again_x2
-}
-
-/// `setTimeout(f, ms)`
-pub(crate) fn later(context: &Context, ms: u64, f: impl FnOnce() + Send + 'static) -> Task {
-    context.spawn(async move {
-        sleep(Duration::from_millis(ms)).await;
-        f();
-    })
-}
-
-/// The line to the test, as in `line.js`.
-pub(crate) fn hold(
-    event: &Value,
-    context: &Context,
-    f: impl FnOnce() -> Result<(), Error> + Send + 'static,
-) {
-    let address = event["until"].as_str().unwrap_or_default().to_owned();
-    context.spawn(async move {
-        let mut line = TcpStream::connect(address).await?;
-        let (mut said, mut echo) = line.split();
-        tokio::io::copy(&mut said, &mut echo).await?;
-        f()
-    });
-}
-
-/// Says that the invocation has begun.
-pub(crate) fn begun(event: &Value) {
-    if let Some(address) = event["begun"].as_str() {
-        std::net::TcpStream::connect(address).unwrap();
-    }
 }
 
 // callback: results
@@ -281,24 +248,24 @@ fn later_error(_: Value, context: Context, callback: Callback) {
 
 // the event loop
 
-fn wait_true_holds_result(event: Value, context: Context, callback: Callback) {
-    hold(&event, &context, || Ok(()));
+fn wait_true_holds_result(_: Value, context: Context, callback: Callback) {
+    hold(&context, || Ok(()));
     callback(None, Some(json!("held")));
 }
 
-fn wait_false_sends_at_once(event: Value, context: Context, callback: Callback) {
+fn wait_false_sends_at_once(_: Value, context: Context, callback: Callback) {
     context.set_callback_waits_for_empty_event_loop(false);
-    hold(&event, &context, || Ok(()));
+    hold(&context, || Ok(()));
     callback(None, Some(json!("at once")));
 }
 
-fn wait_true_error_at_once(event: Value, context: Context, callback: Callback) {
-    hold(&event, &context, || Ok(()));
+fn wait_true_error_at_once(_: Value, context: Context, callback: Callback) {
+    hold(&context, || Ok(()));
     callback(Some(Error::msg("at once")), None);
 }
 
-fn wait_done_at_once(event: Value, context: Context, _: Callback) {
-    hold(&event, &context, || Ok(()));
+fn wait_done_at_once(_: Value, context: Context, _: Callback) {
+    hold(&context, || Ok(()));
     context.done(None, Some(json!("at once")));
 }
 
@@ -340,9 +307,6 @@ fn context_members(_: Value, context: Context, callback: Callback) {
             "logStreamName": context.log_stream_name,
             "awsRequestId": context.aws_request_id,
             "invokedFunctionArn": context.invoked_function_arn,
-            "tenantId": context.tenant_id,
-            "identity": context.identity,
-            "clientContext": context.client_context,
             "waits": context.callback_waits_for_empty_event_loop(),
             "remaining": if json!(remaining).is_number() { "number" } else { "" },
         })),
@@ -385,14 +349,12 @@ async fn async_callback_after_return(_: Value, context: Context, callback: Callb
 
 // state kept between invocations
 
-static COUNT: AtomicU32 = AtomicU32::new(0);
-
 fn warm_counter_x2(_: Value, _: Context, callback: Callback<u32>) {
-    callback(None, Some(COUNT.fetch_add(1, Ordering::Relaxed) + 1));
+    callback(None, Some(STATE.count.fetch_add(1, Ordering::Relaxed) + 1));
 }
 
 fn error_then_again_x2(_: Value, _: Context, callback: Callback) {
-    match COUNT.fetch_add(1, Ordering::Relaxed) {
+    match STATE.count.fetch_add(1, Ordering::Relaxed) {
         0 => callback(Some(Error::msg("first invocation")), None),
         _ => callback(None, Some(json!("second"))),
     }
