@@ -30,7 +30,7 @@ struct Entry {
 
 impl Entry {
     fn covers(&self, event: &str, difference: &Difference) -> bool {
-        let begins = |port| difference.port.starts_with(port);
+        let begins = |port| difference.port.text.starts_with(port);
         is_named(event, &self.event)
             && is_within(&difference.path, &self.path)
             && self.port.as_deref().is_none_or(begins)
@@ -124,7 +124,7 @@ fn is_within(path: &str, pattern: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::excerpt::shown, *};
 
     #[test]
     fn a_pattern_covers_a_member_and_what_is_in_it() {
@@ -155,8 +155,8 @@ mod tests {
         };
         let difference = Difference {
             path: "/n".into(),
-            original: "1".into(),
-            port: "23".into(),
+            original: shown("1"),
+            port: shown("23"),
         };
         for (port, covered) in [(None, true), (Some("2"), true), (Some("3"), false)] {
             assert_eq!(
