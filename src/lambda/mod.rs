@@ -64,9 +64,16 @@ pub(crate) async fn run(
         runtime: Handle::current(),
         exit,
     };
-    for _ in 0..concurrency {
-        worker.clone().spawn();
+    for _ in 1..concurrency {
+        // A client of its own: nobody waits for another's connection or timer.
+        let client = Arc::new(worker.client.another());
+        Worker {
+            client,
+            ..worker.clone()
+        }
+        .spawn();
     }
+    worker.spawn();
     // Each of them goes on until it says why it cannot.
     exits.recv().await.map_or(Ok(()), Err)
 }
