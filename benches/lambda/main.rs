@@ -18,6 +18,8 @@ mod order;
 mod process;
 mod start;
 mod stub;
+#[path = "../support/table.rs"]
+mod table;
 
 use std::env;
 
@@ -36,15 +38,15 @@ fn bench() {
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|one| one == part);
     candidates::write_echoes();
     if wanted("one") {
-        one::bench(if full { 40 } else { 10 });
+        table::publish("lambda-one", &one::bench(if full { 40 } else { 10 }));
     }
     if wanted("start") {
-        start::bench(if full { 60 } else { 15 });
+        table::publish("lambda-start", &[start::bench(if full { 60 } else { 15 })]);
     }
     if wanted("many") {
-        many::bench(if full { 20 } else { 5 });
+        table::publish("lambda-many", &many::bench(if full { 20 } else { 5 }));
     }
     if wanted("drift") {
-        many::drift();
+        table::publish("lambda-drift", &[many::drift()]);
     }
 }

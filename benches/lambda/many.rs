@@ -6,6 +6,7 @@ use super::{
     one::{in_turn, median},
     order::event,
     process::Process,
+    table::Table,
 };
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ struct Round {
     cpu: f64,
 }
 
-pub(crate) fn bench(rounds: usize) {
+pub(crate) fn bench(rounds: usize) -> Vec<Table> {
+    let mut tables = Vec::new();
     for in_flight in [16, 64] {
         for (size, bytes, times) in [("100 B", 100, 6400), ("100 kB", 100_000, 640)] {
             let event = event(bytes);
@@ -42,19 +44,21 @@ pub(crate) fn bench(rounds: usize) {
                     }
                 }
             }
-            println!("\n{in_flight} in flight, {size}\n");
-            println!(
-                "| | invocations/s | p50, ms | p99, ms | processor, µs |\n| --- | --- | --- | --- | --- |"
-            );
+            let title = format!("{in_flight} in flight, {size}");
+            let columns = ["invocations/s", "p50, ms", "p99, ms", "processor, µs"];
+            let mut table = Table::new(title, &columns).plotted(0);
             for ((name, _), rounds) in [OURS, THEIRS].iter().zip(&measured) {
-                row(name, |of| median(rounds.iter().map(of)));
+                table.row(*name, cells(|of| median(rounds.iter().map(of))));
             }
             let [ours, theirs] = &measured;
-            row("nodeback, of theirs", |of| {
-                median(ours.iter().zip(theirs).map(|(a, b)| of(a) / of(b)))
-            });
+            table.row(
+                "nodeback, of theirs",
+                cells(|of| median(ours.iter().zip(theirs).map(|(a, b)| of(a) / of(b)))),
+            );
+            tables.push(table);
         }
     }
+    tables
 }
 
 fn run(process: &mut Process, event: &[u8], times: u32) -> Round {
@@ -73,23 +77,27 @@ fn run(process: &mut Process, event: &[u8], times: u32) -> Round {
     }
 }
 
-fn row(name: &str, median: impl Fn(fn(&Round) -> f64) -> f64) {
-    println!(
-        "| {name} | {:.2} | {:.2} | {:.2} | {:.2} |",
-        median(|round| round.throughput),
-        median(|round| round.p50),
-        median(|round| round.p99),
-        median(|round| round.cpu),
-    );
+fn cells(median: impl Fn(fn(&Round) -> f64) -> f64) -> [String; 4] {
+    let measures: [fn(&Round) -> f64; 4] = [
+        |round| round.throughput,
+        |round| round.p50,
+        |round| round.p99,
+        |round| round.cpu,
+    ];
+    measures.map(|measure| format!("{:.2}", median(measure)))
 }
 
 /// Whether the 100,000th invocation of a process takes what the 1,000th took, and how much memory it has by then.
-pub(crate) fn drift() {
+pub(crate) fn drift() -> Table {
     let event = event(100);
     let mut process = Process::start(Kind::Stub, ourselves("value@one"));
-    println!(
-        "\n| of one process | wall, µs | processor, µs | page faults | peak memory, MB |\n| --- | --- | --- | --- | --- |"
-    );
+    let columns = [
+        "wall, µs",
+        "processor, µs",
+        "page faults",
+        "peak memory, MB",
+    ];
+    let mut table = Table::new("one process", &columns);
     let mut done = 0;
     for until in [1_000, 10_000, 50_000, 100_000] {
         let last = 1_000;
@@ -98,12 +106,15 @@ pub(crate) fn drift() {
         }
         let (sample, _) = process.invoke(&event, last);
         done = until;
-        println!(
-            "| the last thousand of {until} | {:.1} | {:.1} | {:.2} | {:.2} |",
-            sample.wall,
-            sample.cpu,
-            sample.faults,
-            process.memory()
+        table.row(
+            format!("the last thousand of {until}"),
+            [
+                format!("{:.1}", sample.wall),
+                format!("{:.1}", sample.cpu),
+                format!("{:.2}", sample.faults),
+                format!("{:.2}", process.memory()),
+            ],
         );
     }
+    table
 }

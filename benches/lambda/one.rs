@@ -5,13 +5,16 @@ use super::{
     candidates::{self, Candidate},
     order::event,
     process::{Process, Sample},
+    table::Table,
 };
 
 const SIZES: [(&str, usize, u32); 2] = [("100 B", 100, 600), ("100 kB", 100_000, 60)];
 
-pub(crate) fn bench(rounds: usize) {
+pub(crate) fn bench(rounds: usize) -> Vec<Table> {
     let candidates = candidates::present();
-    let mut goals = Vec::new();
+    let mut tables = Vec::new();
+    let mut goals = Table::new("goal", &["at most", "now", ""]);
+    let mut processes_table = Table::new("process", &["peak memory, MB", "connections"]);
     for kind in Kind::ALL {
         if kind == Kind::Emulator && !candidates::has_emulator() {
             continue;
@@ -38,24 +41,22 @@ pub(crate) fn bench(rounds: usize) {
                 }
             }
             invocations += times as usize * (rounds + 1);
-            println!("\n{size} on {}\n", kind.name());
-            table(&candidates, &samples);
-            goals.extend(compared(kind, size, &candidates, &samples));
+            tables.push(table(kind, size, &candidates, &samples));
+            compare(kind, size, &candidates, &samples, &mut goals);
         }
-        println!();
         for (candidate, process) in candidates.iter().zip(&processes) {
-            let (name, memory) = (candidate.name, process.memory());
             let made = process.api.connections();
-            let made = made.map_or(String::new(), |made| {
-                format!(", {made} connections for {invocations} invocations")
-            });
-            println!("{name}: peak memory {memory:.1} MB{made}");
+            processes_table.row(
+                format!("{} on {}", candidate.name, kind.name()),
+                [
+                    format!("{:.1}", process.memory()),
+                    made.map_or(String::new(), |made| format!("{made} for {invocations}")),
+                ],
+            );
         }
     }
-    println!("\n| goal | at most | now | |\n| --- | --- | --- | --- |");
-    for line in goals {
-        println!("{line}");
-    }
+    tables.extend([processes_table, goals]);
+    tables
 }
 
 /// Forwards and backwards, so that none comes always after the same one.
@@ -84,37 +85,44 @@ fn ratio(ours: &[Sample], theirs: &[Sample], of: fn(&Sample) -> f64) -> f64 {
     )
 }
 
-fn table(candidates: &[Candidate], samples: &[Vec<Sample>]) {
-    println!(
-        "| | wall, µs | of lambda_runtime | processor, µs | of lambda_runtime | page faults |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- |");
+fn table(kind: Kind, size: &str, candidates: &[Candidate], samples: &[Vec<Sample>]) -> Table {
+    let columns = [
+        "wall, µs",
+        "of lambda_runtime",
+        "processor, µs",
+        "of lambda_runtime's",
+        "page faults",
+    ];
+    let mut table = Table::new(format!("{size} on {}", kind.name()), &columns).plotted(2);
     for (candidate, ours) in candidates.iter().zip(samples) {
         let base = position(candidates, candidate.of).and_then(|at| samples.get(at));
         let base = base.unwrap_or(ours);
-        println!(
-            "| {} | {:.0} | {:.2} | {:.0} | {:.2} | {:.1} |",
+        table.row(
             candidate.name,
-            median(ours.iter().map(|sample| sample.wall)),
-            ratio(ours, base, |sample| sample.wall),
-            median(ours.iter().map(|sample| sample.cpu)),
-            ratio(ours, base, |sample| sample.cpu),
-            median(ours.iter().map(|sample| sample.faults)),
+            [
+                format!("{:.0}", median(ours.iter().map(|sample| sample.wall))),
+                format!("{:.2}", ratio(ours, base, |sample| sample.wall)),
+                format!("{:.0}", median(ours.iter().map(|sample| sample.cpu))),
+                format!("{:.2}", ratio(ours, base, |sample| sample.cpu)),
+                format!("{:.1}", median(ours.iter().map(|sample| sample.faults))),
+            ],
         );
     }
+    table
 }
 
 fn position(candidates: &[Candidate], name: &str) -> Option<usize> {
     candidates.iter().position(|one| one.name == name)
 }
 
-/// The goals, as rows of a table.
-fn compared(
+/// Adds what has become of the goals.
+fn compare(
     kind: Kind,
     size: &str,
     candidates: &[Candidate],
     samples: &[Vec<Sample>],
-) -> Vec<String> {
+    goals_table: &mut Table,
+) {
     let small = size == "100 B";
     let wall: fn(&Sample) -> f64 = |sample| sample.wall;
     let cpu: fn(&Sample) -> f64 = |sample| sample.cpu;
@@ -129,7 +137,6 @@ fn compared(
         ("processor", bytes, one, cpu, f64::NAN, 0.05),
     ];
     let of = |name| samples.get(position(candidates, name)?);
-    let mut rows = Vec::new();
     for (what, ours, theirs, measure, at_100_b, at_100_kb) in goals {
         let most = if small { at_100_b } else { at_100_kb };
         let (Some(us), Some(them), false) = (of(ours), of(theirs), most.is_nan()) else {
@@ -141,10 +148,9 @@ fn compared(
         } else {
             "not reached"
         };
-        rows.push(format!(
-            "| {size} on {}, {what}: {ours}, of {theirs} | {most} | {now:.2} | {reached} |",
-            kind.name()
-        ));
+        goals_table.row(
+            format!("{size} on {}, {what}: {ours}, of {theirs}", kind.name()),
+            [most.to_string(), format!("{now:.2}"), reached.to_owned()],
+        );
     }
-    rows
 }

@@ -5,6 +5,7 @@ use super::{
     candidates::{self, Candidate},
     one::{in_turn, median},
     process::Process,
+    table::Table,
 };
 use std::{path::Path, process::Command};
 
@@ -17,7 +18,7 @@ const PROGRAMS: [(&str, &str); 3] = [
 
 type Start = Box<dyn Fn() -> Command>;
 
-pub(crate) fn bench(rounds: usize) {
+pub(crate) fn bench(rounds: usize) -> Table {
     let mut starts: Vec<(&str, Start)> = Vec::new();
     for (name, file) in PROGRAMS {
         let path =
@@ -49,20 +50,30 @@ pub(crate) fn bench(rounds: usize) {
             measured.2.push(process.memory());
         }
     }
-    println!(
-        "\n| | to the first poll, ms | of the first | the first invocation, ms | peak after 300 of 100 B, MB | of the first |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- |");
+    let mut table = Table::new(
+        "start",
+        &[
+            "to the first poll, ms",
+            "of nodeback's",
+            "first invocation, ms",
+            "peak after 300 of 100 B, MB",
+            "of nodeback's peak",
+        ],
+    )
+    .plotted(0);
     let first = measured.first().cloned().unwrap_or_default();
     for ((name, _), (start, invocation, memory)) in starts.iter().zip(&measured) {
         let ratio = |ours: &[f64], base: &[f64]| median(ours.iter().zip(base).map(|(a, b)| a / b));
-        println!(
-            "| {name} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} |",
-            median(start.iter().copied()),
-            ratio(start, &first.0),
-            median(invocation.iter().copied()),
-            median(memory.iter().copied()),
-            ratio(memory, &first.2),
+        table.row(
+            *name,
+            [
+                format!("{:.2}", median(start.iter().copied())),
+                format!("{:.2}", ratio(start, &first.0)),
+                format!("{:.2}", median(invocation.iter().copied())),
+                format!("{:.2}", median(memory.iter().copied())),
+                format!("{:.2}", ratio(memory, &first.2)),
+            ],
         );
     }
+    table
 }

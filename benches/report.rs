@@ -1,0 +1,335 @@
+//! Makes one page of what the benchmarks have measured: `cargo bench --bench report`, or `benches/report.sh`, which runs
+//! them all before. The page is `target/nodeback-benches.html`; the plots of `README.md` and its tables between
+//! `<!-- table: .. -->` and `<!-- end -->` are written anew.
+
+#[path = "support/table.rs"]
+mod table;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use nodeback::Value;
+use plotters::prelude::*;
+use std::{fs, path::Path, process::Command};
+use table::Table;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The groups of `completion` and `scale`, and the one that their ratios are against.
+const GROUPS: [(&str, &str); 9] = [
+    ("signalled before the await", "tokio oneshot"),
+    ("signalled after the first poll", "tokio oneshot"),
+    ("signalled from a spawned task", "tokio oneshot"),
+    ("signalled from a thread", "tokio oneshot"),
+    ("with 1 clone", "by hand"),
+    ("with 2 clones", "by hand"),
+    ("with 8 clones", "by hand"),
+    ("never called", "tokio oneshot"),
+    ("duplicate", "nodeback"),
+];
+
+/// The benchmarks that keep tables.
+const TABLES: [&str; 4] = ["lambda-one", "lambda-start", "lambda-many", "lambda-drift"];
+
+/// What README claims, and the cells that it rests on: the title of a table, a row and a column.
+const CLAIMS: [(&str, [&str; 3]); 4] = [
+    (
+        "0.58 to 0.67",
+        ["signalled before the await", "nodeback", "of tokio oneshot"],
+    ),
+    (
+        "0.58 to 0.67",
+        [
+            "signalled after the first poll",
+            "nodeback",
+            "of tokio oneshot",
+        ],
+    ),
+    (
+        "0.23 of the real Node client's",
+        [
+            "100 B on a blocking Runtime API",
+            "nodeback, one thread",
+            "of Node's wall",
+        ],
+    ),
+    (
+        "starts in 1.7 ms",
+        ["start", "`hello` on nodeback", "to the first poll, ms"],
+    ),
+];
+
+fn main() {
+    // `cargo test` runs benchmarks too, without this.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return;
+    }
+    let mut tables = criterion_tables();
+    tables.extend(instructions());
+    tables.extend(TABLES.into_iter().filter_map(table::published).flatten());
+    for file in ["completion", "scale"] {
+        let plotted: Vec<_> = tables
+            .iter()
+            .filter(|table| table.title.starts_with("signalled ") == (file == "completion"))
+            .filter(|table| file == "completion" || table.title == "callbacks outstanding")
+            .filter(|table| !table.title.contains("thread"))
+            .collect();
+        let svg = bars(&plotted);
+        fs::write(format!("{ROOT}/{file}.svg"), svg).expect("the plot can be written");
+    }
+    let readme = fs::read_to_string(format!("{ROOT}/README.md")).expect("README.md");
+    fs::write(format!("{ROOT}/README.md"), with_tables(&readme, &tables)).expect("README.md");
+    let page = Path::new(ROOT).join("../target/nodeback-benches.html");
+    fs::write(&page, self::page(&tables)).expect("the page can be written");
+    println!("{}", page.display());
+}
+
+/// Nanoseconds, by name, of the latest run of criterion. Some benchmarks have a size below their name.
+fn medians(group: &str, size: &str) -> Vec<(String, f64)> {
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| format!("{ROOT}/../target"));
+    let Ok(entries) = fs::read_dir(Path::new(&target).join("criterion").join(group)) else {
+        return vec![];
+    };
+    let mut medians: Vec<_> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let text = fs::read(entry.path().join(size).join("new/estimates.json")).ok()?;
+            let estimates: Value = serde_json::from_slice(&text).ok()?;
+            let median = estimates["median"]["point_estimate"].as_f64()?;
+            Some((entry.file_name().to_string_lossy().into_owned(), median))
+        })
+        .collect();
+    medians.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+    medians
+}
+
+fn criterion_tables() -> Vec<Table> {
+    let mut tables = Vec::new();
+    for (group, base) in GROUPS {
+        let medians = medians(group, "");
+        let Some((_, of)) = medians.iter().find(|(name, _)| name == base) else {
+            continue;
+        };
+        let ratio = format!("of {base}");
+        let mut table = Table::new(group, &["ns", &ratio]).plotted(0);
+        for (name, median) in &medians {
+            table.row(
+                name,
+                [format!("{median:.0}"), format!("{:.2}", median / of)],
+            );
+        }
+        tables.push(table);
+    }
+    for size in ["100 B", "100 kB"] {
+        let medians = medians("invoke", size);
+        let Some((_, of)) = medians.iter().find(|(name, _)| name == "by hand") else {
+            continue;
+        };
+        let mut table = Table::new(format!("in process, {size}"), &["ns", "of by hand"]).plotted(0);
+        for (name, median) in &medians {
+            table.row(
+                name,
+                [format!("{median:.0}"), format!("{:.2}", median / of)],
+            );
+        }
+        tables.push(table);
+    }
+    let mut each: Vec<_> = medians("callbacks outstanding", "")
+        .into_iter()
+        .filter_map(|(name, ns)| {
+            let count: f64 = name.split(' ').nth(1)?.parse().ok()?;
+            Some((count, ns / count))
+        })
+        .collect();
+    each.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    if !each.is_empty() {
+        let mut table = Table::new("callbacks outstanding", &["ns each"]).plotted(0);
+        for (count, ns) in each {
+            table.row(count.to_string(), [format!("{ns:.0}")]);
+        }
+        tables.push(table);
+    }
+    tables
+}
+
+/// The table that CI compares with.
+fn instructions() -> Option<Table> {
+    let text = fs::read_to_string(format!("{ROOT}/instructions.txt")).ok()?;
+    let mut table = Table::new("action", &["instructions"]);
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, count) = line.rsplit_once(char::is_whitespace)?;
+        table.row(name.trim(), [count.to_owned()]);
+    }
+    Some(table)
+}
+
+/// The README with each of its marked tables replaced by the one of the latest run, if there is one.
+fn with_tables(readme: &str, tables: &[Table]) -> String {
+    const END: &str = "<!-- end -->";
+    let mut parts = readme.split("<!-- table: ");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (title, rest) = part.split_once(" -->").expect("the end of a mark");
+        let (old, rest) = rest.split_once(END).expect("the end of a table");
+        let table = tables.iter().find(|table| table.title == title);
+        let table = table.map_or(old.to_owned(), |table| format!("\n\n{table}\n"));
+        whole.push_str(&format!("<!-- table: {title} -->{table}{END}{rest}"));
+    }
+    whole
+}
+
+/// Horizontal bars, a row for each, of the plotted column of each table.
+fn bars(tables: &[&Table]) -> String {
+    const WIDTH: u32 = 760;
+    const NAMES: i32 = 330;
+    let mut bars = Vec::new();
+    for table in tables {
+        let Some(column) = table.plotted else {
+            continue;
+        };
+        for (name, cells) in &table.rows {
+            let value = cells.get(column).and_then(|cell| cell.parse::<f64>().ok());
+            let name = if tables.len() > 1 {
+                format!("{}: {name}", table.title.trim_start_matches("signalled "))
+            } else {
+                name.clone()
+            };
+            bars.extend(value.map(|value| (name, value)));
+        }
+    }
+    let most = bars
+        .iter()
+        .map(|(_, value)| *value)
+        .fold(f64::MIN_POSITIVE, f64::max);
+    let height = 24 * u32::try_from(bars.len()).unwrap_or(0) + 16;
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+        area.fill(&WHITE).expect("in memory");
+        for (at, (name, value)) in bars.iter().enumerate() {
+            let y = 8 + 24 * i32::try_from(at).unwrap_or(0);
+            let ours = name.contains("nodeback") || tables.len() == 1 && !name.contains("lambda");
+            let color = if ours {
+                RGBColor(194, 65, 12)
+            } else {
+                RGBColor(148, 163, 184)
+            };
+            let length = (value / most * f64::from(WIDTH as i32 - NAMES - 80)) as i32;
+            let text = |text: &str, x: i32, anchor| {
+                use plotters::style::text_anchor::{HPos, Pos, VPos};
+                let pos = if anchor { HPos::Right } else { HPos::Left };
+                let style = ("sans-serif", 13).into_font().color(&BLACK);
+                let style = style.pos(Pos::new(pos, VPos::Center));
+                area.draw(&Text::new(text.to_owned(), (x, y + 9), style))
+                    .expect("in memory");
+            };
+            text(name, NAMES - 8, true);
+            let corners = [(NAMES, y), (NAMES + length.max(1), y + 18)];
+            area.draw(&Rectangle::new(corners, color.filled()))
+                .expect("in memory");
+            text(&value.to_string(), NAMES + length + 6, false);
+        }
+        area.present().expect("in memory");
+    }
+    svg
+}
+
+/// What the figures were measured on.
+fn machine() -> Vec<(&'static str, String)> {
+    let first_line = |program: &str, option: &str| {
+        let output = Command::new(program).arg(option).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().next().map(String::from)
+    };
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+    let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let unknown = || "unknown".to_owned();
+    vec![
+        (
+            "Processor",
+            cpu.map_or_else(unknown, |cpu| {
+                cpu.trim_start_matches([' ', '\t', ':']).into()
+            }),
+        ),
+        ("Cores", cores.to_string()),
+        (
+            "Load",
+            load.split(' ').take(3).collect::<Vec<_>>().join(" "),
+        ),
+        ("Kernel", first_line("uname", "-sr").unwrap_or_else(unknown)),
+        (
+            "Rust",
+            first_line("rustc", "--version").unwrap_or_else(unknown),
+        ),
+        (
+            "Node",
+            first_line("node", "--version").unwrap_or_else(unknown),
+        ),
+    ]
+}
+
+fn page(tables: &[Table]) -> String {
+    let readme = fs::read_to_string(format!("{ROOT}/../README.md")).expect("README.md");
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "What nodeback costs" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { "What nodeback costs" }
+                h2 { "The machine" }
+                table { @for (name, value) in machine() { tr { th scope="row" { (name) } td { (value) } } } }
+                h2 { "What README claims" }
+                table {
+                    tr { th { "claim" } th { "row" } th { "column" } th { "this run" } }
+                    @for (claim, [title, row, column]) in CLAIMS {
+                        @let known = readme.contains(claim);
+                        tr {
+                            td { (claim) @if !known { strong { " (README does not say so)" } } }
+                            td { (title) ": " (row) }
+                            td { (column) }
+                            td { (cell(tables, title, row, column)) }
+                        }
+                    }
+                }
+                @for table in tables { (section(table)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn cell<'a>(tables: &'a [Table], title: &str, row: &str, column: &str) -> &'a str {
+    let table = tables.iter().find(|table| table.title == title);
+    table
+        .and_then(|table| table.cell(row, column))
+        .unwrap_or("not measured")
+}
+
+fn section(table: &Table) -> Markup {
+    html! {
+        h2 { (table.title) }
+        @if table.plotted.is_some() { figure { (PreEscaped(bars(&[table]))) } }
+        table {
+            tr { th {} @for column in &table.columns { th { (column) } } }
+            @for (name, cells) in &table.rows {
+                tr { th scope="row" { (name) } @for cell in cells { td { (cell) } } }
+            }
+        }
+    }
+}
+
+const STYLE: &str = "
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; display: block; overflow-x: auto }
+th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8884 }
+td { font-variant-numeric: tabular-nums }
+th { font-weight: 500 }
+figure { margin: 0 0 1rem; overflow-x: auto }
+";
