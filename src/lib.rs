@@ -284,6 +284,10 @@ pub mod semantics {}
 #[doc = include_str!("docs/testing.md")]
 pub mod testing {}
 
+#[cfg(feature = "parity")]
+#[doc = include_str!("docs/capture.md")]
+pub mod capture {}
+
 #[doc = include_str!("docs/deploying.md")]
 pub mod deploying {}
 

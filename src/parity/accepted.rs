@@ -112,7 +112,7 @@ fn is_named(event: &str, name: &str) -> bool {
 }
 
 /// Whether a JSON pointer is the one of a pattern, or below it. `*` stands for any segment.
-fn is_within(path: &str, pattern: &str) -> bool {
+pub(super) fn is_within(path: &str, pattern: &str) -> bool {
     // The report shows the root so.
     let pattern = if pattern == "/" { "" } else { pattern };
     let mut segments = path.split('/');

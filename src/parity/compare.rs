@@ -257,6 +257,7 @@ mod tests {
             pending: vec![],
             ended: None,
             duration: Duration::ZERO,
+            unknown: vec![],
         }
     }
 

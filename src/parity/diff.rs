@@ -268,6 +268,7 @@ mod tests {
             pending: vec![],
             ended: None,
             duration: Duration::ZERO,
+            unknown: vec![],
         }
     }
 

@@ -1,5 +1,6 @@
 //! The events of a comparison: single files, files of JSON lines, and folders of both.
 
+use super::captured::Captured;
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::{
@@ -18,6 +19,8 @@ pub(super) const RECORDING: &str = ".recorded.json";
 pub(super) struct NamedEvent {
     pub(super) name: String,
     pub(super) body: Bytes,
+    /// What the deployed original did with it, if that was captured.
+    pub(super) captured: Option<Captured>,
 }
 
 /// Reads all events that the paths name, in the order of their names within each folder.
@@ -72,16 +75,31 @@ fn read_file(file: &Path, events: &mut Vec<NamedEvent>) -> Result<()> {
         } else {
             text
         };
-        events.push(NamedEvent { name, body });
+        events.push(NamedEvent {
+            name,
+            body,
+            captured: None,
+        });
         return Ok(());
     }
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         let line = line.trim_ascii();
         if !line.is_empty() {
-            let body = text.slice_ref(line);
+            let (name, line) = (format!("{name}:{number}"), text.slice_ref(line));
+            let (body, captured) = match Captured::parse(&line) {
+                Some(Ok((body, captured))) => (body, Some(captured)),
+                Some(Err(mistake)) => {
+                    return Err(Error::ours(
+                        "Runtime.NoEvents",
+                        format!("{name}: {mistake}"),
+                    ));
+                }
+                None => (line, None),
+            };
             events.push(NamedEvent {
-                name: format!("{name}:{number}"),
+                name,
                 body,
+                captured,
             });
         }
     }

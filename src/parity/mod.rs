@@ -1,4 +1,5 @@
 mod accepted;
+mod captured;
 mod client;
 mod command;
 mod compare;
@@ -151,14 +152,23 @@ impl Comparison {
         if let (Some(recorder), Some(_)) = (requests, &original) {
             recorder.reach().await?;
         }
-        let place = match self.mode {
-            Mode::Record | Mode::Recorded => Place::of(&self.events)?,
-            Mode::Live | Mode::Fresh => Place::default(),
+        // What was captured needs no recording, unless its requests are compared.
+        let needs_recording = match self.mode {
+            Mode::Live | Mode::Fresh => false,
+            Mode::Record => true,
+            Mode::Recorded => {
+                requests.is_some() || events.iter().any(|event| event.captured.is_none())
+            }
+        };
+        let place = if needs_recording {
+            Place::of(&self.events)?
+        } else {
+            Place::default()
         };
         let mut recording = match self.mode {
             Mode::Record => Recording::of(&Original::folder(&self.original)),
-            Mode::Recorded => Recording::read(&place.file)?,
-            Mode::Live | Mode::Fresh => Recording::default(),
+            Mode::Recorded if needs_recording => Recording::read(&place.file)?,
+            Mode::Live | Mode::Fresh | Mode::Recorded => Recording::default(),
         };
         let mut report = ParityReport::of(&self.original);
         let count = events.len();
@@ -183,7 +193,10 @@ impl Comparison {
                         recorder.begin(recording.requests(&place, &event)?).await?;
                     }
                     let seen;
-                    (context, seen) = recording.find(&place, &event, context)?;
+                    (context, seen) = match &event.captured {
+                        Some(captured) => captured.seen(context),
+                        None => recording.find(&place, &event, context)?,
+                    };
                     seen
                 }
             };
@@ -204,7 +217,8 @@ impl Comparison {
             recording.write(&place.file)?;
         }
         let source = Original::folder(&self.original);
-        report.is_outdated = self.mode == Mode::Recorded && recording.is_older_than(&source);
+        report.is_outdated =
+            self.mode == Mode::Recorded && needs_recording && recording.is_older_than(&source);
         report.unneeded = accepted.unneeded();
         Ok(report)
     }

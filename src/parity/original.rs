@@ -158,6 +158,7 @@ impl OriginalProcess {
             pending,
             ended,
             duration,
+            unknown: vec![],
         }
     }
 

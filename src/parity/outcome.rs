@@ -25,6 +25,8 @@ pub(super) struct Seen {
     /// How the process ended, if it did.
     pub(super) ended: Option<String>,
     pub(super) duration: Duration,
+    /// The paths at which it is not known what the invocation did.
+    pub(super) unknown: Vec<String>,
 }
 
 /// The members of an error's JSON that are compared.

@@ -42,6 +42,7 @@ pub(super) async fn invoke(
         pending: vec![],
         ended: None,
         duration,
+        unknown: vec![],
     }
 }
 

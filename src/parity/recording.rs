@@ -58,15 +58,48 @@ enum Outcome {
     Nothing,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+/// What the original was told in its context.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+pub(super) struct Told {
     function_name: String,
     aws_request_id: String,
     invoked_function_arn: String,
+    #[serde(alias = "memoryLimitInMB")]
     memory_limit_in_mb: String,
     log_group_name: String,
     log_stream_name: String,
+    /// These are only in what was captured: a recording is made with a context that has no others than the port's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    function_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_context: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<Value>,
+}
+
+impl Told {
+    /// Tells a port the same.
+    pub(super) fn tell(&self, context: ContextBuilder) -> ContextBuilder {
+        let mut context = context
+            .function_name(self.function_name.clone())
+            .aws_request_id(self.aws_request_id.clone())
+            .invoked_function_arn(self.invoked_function_arn.clone())
+            .memory_limit_in_mb(self.memory_limit_in_mb.clone())
+            .log_group_name(self.log_group_name.clone())
+            .log_stream_name(self.log_stream_name.clone());
+        if let Some(version) = &self.function_version {
+            context = context.function_version(version.clone());
+        }
+        if let Some(client_context) = &self.client_context {
+            context = context.client_context(client_context.clone());
+        }
+        // A redacted one is a text.
+        if let Some(Ok(identity)) = self.identity.clone().map(serde_json::from_value) {
+            context = context.identity(identity);
+        }
+        context
+    }
 }
 
 impl Recording {
@@ -95,6 +128,9 @@ impl Recording {
                 memory_limit_in_mb: context.memory_limit_in_mb.clone(),
                 log_group_name: context.log_group_name.clone(),
                 log_stream_name: context.log_stream_name.clone(),
+                function_version: None,
+                client_context: None,
+                identity: None,
             },
             outcome: match &seen.answer {
                 Answer::Response(body) => {
@@ -162,14 +198,6 @@ impl Recording {
         context: ContextBuilder,
     ) -> Result<(ContextBuilder, Seen)> {
         let recorded = self.event(place, event)?;
-        let told = &recorded.context;
-        let context = context
-            .function_name(told.function_name.clone())
-            .aws_request_id(told.aws_request_id.clone())
-            .invoked_function_arn(told.invoked_function_arn.clone())
-            .memory_limit_in_mb(told.memory_limit_in_mb.clone())
-            .log_group_name(told.log_group_name.clone())
-            .log_stream_name(told.log_stream_name.clone());
         let seen = Seen {
             answer: match &recorded.outcome {
                 Outcome::Response(text) => Answer::Response(text.clone().into()),
@@ -180,8 +208,9 @@ impl Recording {
             pending: recorded.deferred_by.clone(),
             ended: recorded.ended.clone(),
             duration: Duration::ZERO,
+            unknown: vec![],
         };
-        Ok((context, seen))
+        Ok((recorded.context.tell(context), seen))
     }
 }
 

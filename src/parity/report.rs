@@ -1,7 +1,7 @@
 //! The report of a comparison, as text.
 
 use super::{
-    accepted::Accepted,
+    accepted::{Accepted, is_within},
     compare,
     compare::Difference,
     diff::{Row, SideBySide},
@@ -81,7 +81,15 @@ impl Compared {
         accepted: &mut Accepted,
     ) -> Self {
         let mut reasons = Vec::new();
-        let mut differences = compare::differences(original, port, |path| accepted.ignores(path));
+        let is_unknown = |path: &str| {
+            original
+                .unknown
+                .iter()
+                .any(|unknown| is_within(path, unknown))
+        };
+        let mut differences = compare::differences(original, port, |path| {
+            accepted.ignores(path) || is_unknown(path)
+        });
         if let Some(sent) = sent {
             differences.extend(requests::differences(sent, &|path| accepted.ignores(path)));
         }
@@ -262,6 +270,7 @@ pub(super) mod tests {
             pending: vec![],
             ended: None,
             duration: Duration::from_micros(1500),
+            unknown: vec![],
         }
     }
 

@@ -293,6 +293,7 @@ mod tests {
             pending: vec![HOSTILE.into()],
             ended: Some(HOSTILE.into()),
             duration: Duration::from_millis(3),
+            unknown: vec![],
         }
     }
 
