@@ -5,6 +5,8 @@
 
 #[path = "parity/bounds.rs"]
 mod bounds;
+#[path = "parity/logs.rs"]
+mod logs;
 #[path = "parity/ported.rs"]
 mod ported;
 #[path = "parity/requests.rs"]

@@ -104,7 +104,7 @@ Routes, each of which may be given several times:
 
 Compare with the original function on AWS's Node client{PARITY}:
   {program} --against FILE.EXPORT [--root FOLDER] [--fresh | --record | --recorded] [--requests]
-      [--report FILE] EVENTS ...
+      [--logs] [--report FILE] EVENTS ...
 
 Exit codes:
   0    every invocation succeeded, or the server was stopped

@@ -1,6 +1,8 @@
 //! The lines of an invocation, in the shape that Node's runtime writes them.
 
 mod json;
+#[cfg(feature = "parity")]
+pub(crate) mod lines;
 #[cfg(feature = "local")]
 pub(crate) mod platform;
 mod settings;
@@ -167,6 +169,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             Format::Text => text::line(&now(), &invocation, level, event),
             Format::Json => json::line(&now(), &invocation, level, event),
         };
+        #[cfg(feature = "parity")]
+        lines::add(&invocation.request_id, event.metadata().target(), &line);
         write(&invocation.request_id, line, |line| {
             text::painted(line, level, self.0.colour)
         });

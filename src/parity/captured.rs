@@ -78,6 +78,7 @@ impl Captured {
             ended: None,
             duration: Duration::ZERO,
             unknown: unknown.chain(["deferred".into()]).collect(),
+            log: None,
         };
         (self.told.tell(context), seen)
     }

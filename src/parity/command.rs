@@ -99,7 +99,7 @@ fn failed(message: &str) -> i32 {
 
 fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
     let (mut original, mut handler, mut events, mut mode) = (None, None, Vec::new(), Mode::Live);
-    let (mut root, mut requests, mut report) = (None, false, None);
+    let (mut root, mut requests, mut logs, mut report) = (None, false, false, None);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
@@ -128,7 +128,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                     "a file for the page, such as `parity.html`",
                 )?))
             }
-            "--fresh" | "--record" | "--recorded" | "--requests" if inline.is_some() => {
+            "--fresh" | "--logs" | "--record" | "--recorded" | "--requests" if inline.is_some() => {
                 return Err(format!("`{option}` expects no value"));
             }
             "--fresh" | "--record" | "--recorded" if mode != Mode::Live => {
@@ -136,13 +136,14 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                     "unexpected argument `{option}`: expected one of --fresh, --record and --recorded"
                 ));
             }
+            "--logs" => logs = true,
             "--fresh" => mode = Mode::Fresh,
             "--record" => mode = Mode::Record,
             "--recorded" => mode = Mode::Recorded,
             "--requests" => requests = true,
             other if other.starts_with('-') => {
                 return Err(format!(
-                    "unexpected argument `{other}`: expected --against, --root, --handler, --fresh, --record, --recorded, --requests, --report or events"
+                    "unexpected argument `{other}`: expected --against, --root, --handler, --logs, --fresh, --record, --recorded, --requests, --report or events"
                 ));
             }
             _ => events.push(PathBuf::from(argument)),
@@ -156,6 +157,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                 events,
                 mode,
                 requests: None,
+                logs,
             },
             handler,
             requests,
@@ -195,6 +197,7 @@ mod tests {
                 "--handler",
                 "b",
                 "--requests",
+                "--logs",
                 "--root=a",
                 "c.json",
                 "--report=r.html",
@@ -209,7 +212,7 @@ mod tests {
                 ["events", "c.json"].map(PathBuf::from)
             );
             assert_eq!(against.handler.as_deref(), Some("b"));
-            assert!(against.requests);
+            assert!(against.requests && against.comparison.logs);
             assert_eq!(against.report.as_deref(), Some(Path::new("r.html")));
         }
     }

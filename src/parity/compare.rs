@@ -2,6 +2,7 @@
 
 use super::{
     excerpt::{Excerpt, shown, shown_pair},
+    log,
     outcome::{Answer, Seen},
 };
 use serde::{
@@ -14,8 +15,8 @@ use std::{cmp::Ordering, collections::HashMap, fmt};
 /// A difference: where it is, and what each side has there.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Difference {
-    /// A JSON pointer into the response or the error, or `outcome` or `deferred`, or the place in a request, such as
-    /// `requests/2/body`.
+    /// A JSON pointer into the response or the error, or `outcome`, `deferred` or `log/2`, or the place in a
+    /// request, such as `requests/2/body`.
     pub(super) path: String,
     pub(super) original: Excerpt,
     pub(super) port: Excerpt,
@@ -45,6 +46,11 @@ pub(super) fn differences(
     }
     if differences.list.is_empty() && original.deferred != port.deferred {
         differences.add("deferred", deferral(original), deferral(port));
+    }
+    if let (Some(original), Some(port)) = (&original.log, &port.log) {
+        log::differences(original, port, |path, original, port| {
+            differences.texts(path, original, port);
+        });
     }
     differences.list
 }
@@ -258,6 +264,7 @@ mod tests {
             ended: None,
             duration: Duration::ZERO,
             unknown: vec![],
+            log: None,
         }
     }
 

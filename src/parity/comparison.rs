@@ -48,6 +48,8 @@ pub struct Comparison {
     pub(super) events: Vec<PathBuf>,
     pub(super) mode: Mode,
     pub(super) requests: Option<RequestRecorder>,
+    /// Whether the lines of the log are compared.
+    pub(super) logs: bool,
 }
 
 impl Comparison {
@@ -65,6 +67,7 @@ impl Comparison {
             events: vec![events.into()],
             mode: Mode::Live,
             requests: None,
+            logs: false,
         }
     }
 
@@ -128,6 +131,17 @@ impl Comparison {
     /// ```
     pub fn requests(mut self, recorder: &RequestRecorder) -> Self {
         self.requests = Some(recorder.clone());
+        self
+    }
+
+    /// Compares the lines of the log, too: see [the page](super#the-log).
+    ///
+    /// ```
+    /// # use nodeback::parity::Comparison;
+    /// let comparison = Comparison::new("../legacy/index.handler", "events").logs();
+    /// ```
+    pub fn logs(mut self) -> Self {
+        self.logs = true;
         self
     }
 

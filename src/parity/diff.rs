@@ -269,6 +269,7 @@ mod tests {
             ended: None,
             duration: Duration::ZERO,
             unknown: vec![],
+            log: None,
         }
     }
 

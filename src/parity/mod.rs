@@ -10,6 +10,7 @@ mod excerpt;
 mod group;
 mod html;
 mod lines;
+mod log;
 mod original;
 mod original_side;
 mod outcome;
@@ -17,6 +18,7 @@ mod package;
 mod place;
 mod port;
 mod pretty;
+mod printed;
 mod recording;
 mod report;
 mod requests;
@@ -200,7 +202,10 @@ impl Comparison {
                     seen
                 }
             };
-            let port = port::invoke(function, event.body, context, timeout).await;
+            if self.logs && node.log.is_none() && event.captured.is_none() {
+                return Err(recording::without_log(&place.file));
+            }
+            let port = port::invoke(function, event.body, context, timeout, self.logs).await;
             let sent = match requests {
                 Some(recorder) => Some(recorder.end().await?),
                 None => None,

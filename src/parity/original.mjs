@@ -1,11 +1,12 @@
 // Runs a function on AWS's Node runtime client, whose HTTP module, which needs a C++ compiler, is replaced by the one
-// below. Arguments: the client's dist/index.mjs, the folder of the function, and its handler setting.
+// below. Arguments: the client's dist/index.mjs, the folder of the function, its handler setting, and the line that ends what is
+// printed before each event, if there is one.
 import http from 'node:http';
 import Module from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
-const [, , client, folder, handler] = process.argv;
+const [, , client, folder, handler, mark] = process.argv;
 const [hostname, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
 const invocations = '/2018-06-01/runtime/invocation/';
 // The function may replace them.
@@ -13,6 +14,7 @@ const { get, Agent } = http;
 const { exit, nextTick } = process;
 const { setImmediate } = globalThis;
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+const print = mark && process.stdout.write.bind(process.stdout);
 
 // The native module posts synchronously, so that what a function posts is out when it calls `process.exit`. A worker posts
 // while this thread waits for it.
@@ -74,6 +76,8 @@ const native = {
     next: () => new Promise((resolve) => {
         pending = [];
         listeners = 0;
+        // What the function printed may not end a line.
+        if (mark) print(`\n${mark}\n`);
         // Whoever compares is gone.
         const gone = () => exit(0);
         const request = get({ hostname, port, agent, path: `${invocations}next` }, (response) => {

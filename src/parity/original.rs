@@ -3,8 +3,10 @@
 use super::{
     client::NodeClient,
     group::Group,
+    log,
     outcome::{Answer, Seen, without_trace},
     package::Original,
+    printed::{self, End, Lines},
     runtime_api::{Event, Posted, RuntimeApi},
 };
 use crate::{
@@ -12,26 +14,17 @@ use crate::{
     error::{Error, Result},
 };
 use bytes::Bytes;
-use parking_lot::Mutex;
 use std::{
-    collections::VecDeque,
     process::Stdio,
-    sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{
-    io::{AsyncRead, AsyncReadExt},
-    process::Command,
-};
+use tokio::{process::Command, sync::mpsc};
 
 /// The time that the process has to load the function, as on Lambda.
 const START: Duration = Duration::from_secs(10);
 
 /// The time in which a process that has posted has to poll again, or to end.
 const NEXT: Duration = Duration::from_secs(2);
-
-/// How many bytes of the process's output are kept: the last ones.
-const LOG: usize = 16 * 1024;
 
 /// What both sides are told of an invocation.
 #[derive(Clone, Debug)]
@@ -50,16 +43,19 @@ pub(super) struct Environment(pub(super) Vec<(&'static str, String)>);
 pub(super) struct OriginalProcess {
     api: RuntimeApi,
     process: Group,
-    log: Arc<Mutex<VecDeque<u8>>>,
+    /// What it prints for each event, if that is asked for.
+    lines: Option<mpsc::UnboundedReceiver<Lines>>,
 }
 
 impl OriginalProcess {
-    /// Starts the process, and waits until it polls for its first event.
+    /// Starts the process, and waits until it polls for its first event. `logs` asks for the lines of each invocation.
     pub(super) async fn start(
         client: &NodeClient,
         original: &Original,
         environment: &Environment,
+        logs: bool,
     ) -> Result<Self> {
+        let mark = logs.then(|| format!("nodeback {}", uuid::Uuid::new_v4()));
         let failed = |message: String| Error::ours("Runtime.OriginalDidNotStart", message);
         let mut api = RuntimeApi::start()
             .await
@@ -70,6 +66,7 @@ impl OriginalProcess {
             .arg(&client.entry)
             .arg(&original.root)
             .arg(&original.handler)
+            .args(&mark)
             .current_dir(&original.root)
             .envs(environment.0.iter().map(|(name, value)| (name, value)))
             .env("_HANDLER", &original.handler)
@@ -80,12 +77,19 @@ impl OriginalProcess {
             .stderr(Stdio::piped());
         let mut process =
             Group::spawn(&mut command).map_err(|error| failed(format!("node: {error}")))?;
-        let log = Arc::new(Mutex::new(VecDeque::new()));
-        if let Some(stdout) = process.leader.stdout.take() {
-            tokio::spawn(keep_the_end(stdout, Arc::clone(&log)));
-        }
+        let end = End::default();
+        let mut lines = match (process.leader.stdout.take(), mark) {
+            (Some(stdout), Some(mark)) => {
+                Some(printed::read_between(stdout, &end, mark, log::is_compared))
+            }
+            (Some(stdout), None) => {
+                printed::read(stdout, &end);
+                None
+            }
+            (None, _) => None,
+        };
         if let Some(stderr) = process.leader.stderr.take() {
-            tokio::spawn(keep_the_end(stderr, Arc::clone(&log)));
+            printed::read(stderr, &end);
         }
         let started = tokio::select! {
             polled = api.polled_or_posted() => polled.map_err(|posted| {
@@ -94,21 +98,20 @@ impl OriginalProcess {
             ended = process.wait() => Err(ended.map_or_else(|error| error.to_string(), |status| status.to_string())),
             () = tokio::time::sleep(START) => Err(format!("it did not load within {} s", START.as_secs())),
         };
-        let process = OriginalProcess { api, process, log };
-        match started {
-            Ok(()) => Ok(process),
-            Err(why) => Err(failed(format!(
+        if let Err(why) = started {
+            return Err(failed(format!(
                 "{}: {why}\n{}",
                 original.handler,
-                process.log()
-            ))),
+                end.text()
+            )));
         }
-    }
-
-    /// What the process printed last.
-    pub(super) fn log(&self) -> String {
-        let log: Vec<u8> = self.log.lock().iter().copied().collect();
-        String::from_utf8_lossy(&log).trim().to_owned()
+        // What it printed while it was loaded is of no invocation.
+        next(&mut lines).await;
+        Ok(OriginalProcess {
+            api,
+            process,
+            lines,
+        })
     }
 
     /// Sends an event, and waits for what is seen of its invocation. Where the process has ended since, or did not answer in
@@ -152,6 +155,9 @@ impl OriginalProcess {
             Some(Posted { pending, body, .. }) => (Answer::Response(body), pending),
             None => (Answer::Nothing, vec![]),
         };
+        let is_error = matches!(answer, Answer::Error(_));
+        let lines = next(&mut self.lines).await;
+        let log = lines.map(|lines| log::of_original(&lines.lines, lines.more, is_error));
         Seen {
             answer,
             deferred: !pending.is_empty(),
@@ -159,6 +165,7 @@ impl OriginalProcess {
             ended,
             duration,
             unknown: vec![],
+            log,
         }
     }
 
@@ -185,16 +192,9 @@ async fn ended(process: &mut Group) {
     let _ = process.wait().await;
 }
 
-/// Reads what a process prints, so that it never waits for a reader, and keeps the end of it.
-async fn keep_the_end(mut stream: impl AsyncRead + Unpin, log: Arc<Mutex<VecDeque<u8>>>) {
-    let mut buffer = vec![0; 8 * 1024];
-    while let Ok(read) = stream.read(&mut buffer).await {
-        if read == 0 {
-            return;
-        }
-        let mut log = log.lock();
-        log.extend(buffer.iter().take(read));
-        let excess = log.len().saturating_sub(LOG);
-        log.drain(..excess);
-    }
+/// The lines up to the next mark, which the process printed before it polled, or up to its end.
+async fn next(lines: &mut Option<mpsc::UnboundedReceiver<Lines>>) -> Option<Lines> {
+    // A process that it has started may keep the stream open.
+    let next = tokio::time::timeout(NEXT, lines.as_mut()?.recv()).await;
+    Some(next.ok().flatten().unwrap_or_default())
 }

@@ -21,6 +21,8 @@ pub(super) struct OriginalSide {
     original: Original,
     pub(super) process: Option<OriginalProcess>,
     requests: Option<RequestRecorder>,
+    /// Whether the lines of its log are asked for.
+    logs: bool,
 }
 
 impl OriginalSide {
@@ -34,6 +36,7 @@ impl OriginalSide {
             client: NodeClient::find_or_install().await?,
             process: None,
             requests: comparison.requests.clone(),
+            logs: comparison.logs,
         }))
     }
 
@@ -46,7 +49,8 @@ impl OriginalSide {
                 if let Some(recorder) = &self.requests {
                     environment.0.extend(recorder.environment_of_original());
                 }
-                let started = OriginalProcess::start(&self.client, &self.original, &environment);
+                let started =
+                    OriginalProcess::start(&self.client, &self.original, &environment, self.logs);
                 Ok(none.insert(started.await?))
             }
         }

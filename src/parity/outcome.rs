@@ -27,6 +27,8 @@ pub(super) struct Seen {
     pub(super) duration: Duration,
     /// The paths at which it is not known what the invocation did.
     pub(super) unknown: Vec<String>,
+    /// The lines of the log, if they are known.
+    pub(super) log: Option<Vec<String>>,
 }
 
 /// The members of an error's JSON that are compared.

@@ -1,23 +1,35 @@
 //! The port, in this process.
 
-use super::outcome::{Answer, Seen, without_trace};
+use super::{
+    log,
+    outcome::{Answer, Seen, without_trace},
+};
 use crate::{
     error::{Error, Result},
     invocation::{ContextBuilder, Function, Sink},
+    log::lines,
 };
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 use tracing::Span;
 
-/// Runs one invocation, and returns what is seen of it.
+/// Runs one invocation, and returns what is seen of it. `logs` asks for its lines.
 pub(super) async fn invoke(
     function: &Function,
     event: Bytes,
     context: ContextBuilder,
     timeout: Duration,
+    logs: bool,
 ) -> Seen {
     let begin = Instant::now();
-    let driven = function.drive(Ok(event), context, Keep { begin }).await;
+    let request_id = context.members().aws_request_id.clone();
+    let driven = function.drive(Ok(event), context, Keep { begin });
+    let (driven, log) = if logs {
+        let (driven, kept) = lines::kept(&request_id, Box::pin(driven)).await;
+        (driven, Some(log::of_port(&kept)))
+    } else {
+        (driven.await, None)
+    };
     let (answer, duration) = match driven.sent {
         Some((Ok(body), duration)) => (Answer::Response(body), duration),
         // The original's process ends, or is killed, without a response.
@@ -43,6 +55,7 @@ pub(super) async fn invoke(
         ended: None,
         duration,
         unknown: vec![],
+        log,
     }
 }
 

@@ -47,6 +47,9 @@ struct Recorded {
     /// None if they were not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requests: Option<Vec<Exchange>>,
+    /// The lines of the log, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -142,6 +145,7 @@ impl Recording {
             deferred_by: seen.pending.clone(),
             ended: seen.ended.clone(),
             requests: None,
+            log: seen.log.clone(),
         });
     }
 
@@ -209,9 +213,15 @@ impl Recording {
             ended: recorded.ended.clone(),
             duration: Duration::ZERO,
             unknown: vec![],
+            log: recorded.log.clone(),
         };
         Ok((recorded.context.tell(context), seen))
     }
+}
+
+/// The log was not asked for when the original was recorded.
+pub(super) fn without_log(file: &Path) -> Error {
+    unusable(file, "it was recorded without `--logs`")
 }
 
 fn unusable(file: &Path, why: &str) -> Error {

@@ -271,6 +271,7 @@ pub(super) mod tests {
             ended: None,
             duration: Duration::from_micros(1500),
             unknown: vec![],
+            log: None,
         }
     }
 

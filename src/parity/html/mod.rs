@@ -294,6 +294,7 @@ mod tests {
             ended: Some(HOSTILE.into()),
             duration: Duration::from_millis(3),
             unknown: vec![],
+            log: None,
         }
     }
 
