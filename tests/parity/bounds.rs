@@ -167,7 +167,10 @@ async fn a_comparison_that_is_interrupted_or_killed_leaves_nothing_behind() {
     for signal in ["INT", "TERM", "KILL"] {
         let test = format!("family-{signal}");
         let (mut family, events) = Family::expected(&test, "hang", false).await;
-        let mut comparison = Command::new(std::env::current_exe().unwrap())
+        // What runs in the background of a shell ignores SIGINT, and would hand that down.
+        let mut comparison = Command::new("env")
+            .arg("--default-signal=INT")
+            .arg(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "bounds::to_be_interrupted"])
             .env("EVENTS", &events.0)
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "600")
