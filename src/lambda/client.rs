@@ -136,7 +136,7 @@ impl Client {
                 Some(connection) => connection,
                 None => Connection::open(&self.endpoint).await?,
             };
-            if connection.ready().await.is_err() && !is_new {
+            if !is_new && !connection.is_ready().await {
                 continue;
             }
             let response = connection.sender.try_send_request(request);
@@ -179,23 +179,28 @@ impl Connection {
         })
     }
 
-    /// Waits until it can take a request, or is closed.
-    async fn ready(&mut self) -> hyper::Result<()> {
-        let Connection { sender, driver } = self;
-        drive(driver, poll_fn(|cx| sender.poll_ready(cx))).await
+    /// Whether it can take a request at once. It cannot if it is closed, nor if it still sends the request before, which was
+    /// replied to before its end: whoever has replied may never read the rest.
+    async fn is_ready(&mut self) -> bool {
+        poll_fn(|cx| {
+            let mut polled = self.sender.poll_ready(cx);
+            if polled.is_pending() {
+                // Its end is the sender's, too.
+                let _ = self.driver.poll_unpin(cx);
+                polled = self.sender.poll_ready(cx);
+            }
+            Poll::Ready(matches!(polled, Poll::Ready(Ok(()))))
+        })
+        .await
     }
 
-    async fn drive<T>(&mut self, reply: impl Future<Output = T>) -> T {
-        drive(&mut self.driver, reply).await
-    }
-}
-
-/// Waits for a future that the connection has to be driven for.
-async fn drive<T>(driver: &mut Driver, future: impl Future<Output = T>) -> T {
-    match future::select(pin!(future), driver).await {
-        Either::Left((ended, _)) => ended,
-        // The connection has ended, and the future says why.
-        Either::Right((_, future)) => future.await,
+    /// Waits for a future that the connection has to be driven for.
+    async fn drive<T>(&mut self, future: impl Future<Output = T>) -> T {
+        match future::select(pin!(future), &mut self.driver).await {
+            Either::Left((ended, _)) => ended,
+            // The connection has ended, and the future says why.
+            Either::Right((_, future)) => future.await,
+        }
     }
 }
 
@@ -213,14 +218,14 @@ impl Reply {
             connection: Some(connection),
             idle,
         };
-        reply.keep_connection();
+        if reply.body.is_end_stream() {
+            reply.keep_connection();
+        }
         reply
     }
 
     fn keep_connection(&mut self) {
-        if self.body.is_end_stream() {
-            self.idle.lock().extend(self.connection.take());
-        }
+        self.idle.lock().extend(self.connection.take());
     }
 }
 
@@ -239,7 +244,10 @@ impl HttpBody for Reply {
             let _ = connection.driver.poll_unpin(cx);
             polled = Pin::new(&mut reply.body).poll_frame(cx);
         }
-        reply.keep_connection();
+        // Only a body whose length is known is known to be at its end with its last frame.
+        if matches!(polled, Poll::Ready(None)) || reply.body.is_end_stream() {
+            reply.keep_connection();
+        }
         polled
     }
 
@@ -272,11 +280,7 @@ mod tests {
         for _ in 0..connections {
             let (mut stream, _) = listener.accept().await.unwrap();
             for _ in 0..each {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    head.push(stream.read_u8().await.unwrap());
-                }
-                heads.push(String::from_utf8(head).unwrap());
+                heads.push(head(&mut stream).await);
                 let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
                 stream.write_all(reply).await.unwrap();
             }
@@ -284,6 +288,15 @@ mod tests {
             closed.notify_one();
         }
         heads
+    }
+
+    /// Reads the head of a request.
+    async fn head(stream: &mut TcpStream) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        String::from_utf8(head).unwrap()
     }
 
     async fn get(client: &Client, path: &str) -> Result<Bytes, BoxError> {
@@ -330,6 +343,58 @@ mod tests {
             time::sleep(Duration::from_secs(1)).await;
         }
         assert_eq!(served.await.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_after_a_reply_whose_length_was_not_known() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = Client::new(format!("http://{address}").parse().unwrap());
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            for _ in 0..2 {
+                head(&mut stream).await;
+                let reply =
+                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+                stream.write_all(reply).await.unwrap();
+            }
+        });
+        for _ in 0..2 {
+            assert_eq!(get(&client, "/a").await.unwrap(), "ok");
+            assert_eq!(client.idle.lock().len(), 1);
+        }
+        served.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_request_is_not_sent_to_its_end_is_replaced() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = Client::new(format!("http://{address}").parse().unwrap());
+        let served = tokio::spawn(async move {
+            let mut streams = Vec::new();
+            for status in ["413 Payload Too Large", "200 OK"] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                head(&mut stream).await;
+                let reply = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
+                stream.write_all(reply.as_bytes()).await.unwrap();
+                // It reads no more, and closes nothing.
+                streams.push(stream);
+            }
+            streams
+        });
+        // More than the buffers of a connection hold.
+        let body = full(Bytes::from(vec![0; 32 * 1024 * 1024]));
+        let request = client.request(Method::POST, "/response", body).unwrap();
+        let reply = client.call(request).await.unwrap();
+        assert_eq!(reply.status(), http::StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(reply.into_body().collect().await.unwrap().to_bytes(), "ok");
+        let next = time::timeout(Duration::from_secs(60), get(&client, "/next"));
+        let next = next
+            .await
+            .expect("it waits for the connection that nobody reads");
+        assert_eq!(next.unwrap(), "ok");
+        served.await.unwrap();
     }
 
     #[tokio::test]
