@@ -167,8 +167,9 @@ impl Comparison {
         } else {
             Place::default()
         };
+        let root = Original::root_of(&self.original, self.root.as_deref());
         let mut recording = match self.mode {
-            Mode::Record => Recording::of(&Original::folder(&self.original)),
+            Mode::Record => Recording::of(&root),
             Mode::Recorded if needs_recording => Recording::read(&place.file)?,
             Mode::Live | Mode::Fresh | Mode::Recorded => Recording::default(),
         };
@@ -221,9 +222,8 @@ impl Comparison {
         if self.mode == Mode::Record {
             recording.write(&place.file)?;
         }
-        let source = Original::folder(&self.original);
         report.is_outdated =
-            self.mode == Mode::Recorded && needs_recording && recording.is_older_than(&source);
+            self.mode == Mode::Recorded && needs_recording && recording.is_older_than(&root);
         report.unneeded = accepted.unneeded();
         Ok(report)
     }

@@ -14,10 +14,21 @@ pub(super) struct Original {
 
 impl Original {
     /// The folder of a file and an export.
-    pub(super) fn folder(text: &str) -> PathBuf {
+    fn folder(text: &str) -> PathBuf {
         match Path::new(text).parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.into(),
             _ => ".".into(),
+        }
+    }
+
+    /// The root of the package of a file and an export, unless that is given. Neither needs to be here.
+    pub(super) fn root_of(text: &str, root: Option<&Path>) -> PathBuf {
+        match (root, Self::folder(text)) {
+            (Some(root), _) => root.into(),
+            (None, folder) => match folder.canonicalize() {
+                Ok(folder) => nearest_package(&folder).into(),
+                Err(_) => folder,
+            },
         }
     }
 
@@ -41,15 +52,12 @@ impl Original {
                 file.display()
             )));
         }
-        let real = |path: &Path| {
+        let real = |path: &Path, what: &str| {
             let real = path.canonicalize();
-            real.map_err(|error| no_original(format!("{}: {error}", path.display())))
+            real.map_err(|error| no_original(format!("{what} `{}`: {error}", path.display())))
         };
-        let folder = real(&folder)?;
-        let root = match root {
-            Some(root) => real(root)?,
-            None => nearest_package(&folder).to_owned(),
-        };
+        let root = real(&Self::root_of(text, root), "the root of the package")?;
+        let folder = real(&folder, "the folder")?;
         let Ok(within) = folder.strip_prefix(&root) else {
             return Err(no_original(format!(
                 "`{text}` is not in the folder {}, which was given as the root of its package",
@@ -129,10 +137,17 @@ mod tests {
             let original = Original::parse(&text, root.as_deref()).unwrap();
             assert_eq!(original.root, top.join(expected.0), "{text}");
             assert_eq!(original.handler, expected.1, "{text}");
+            assert_eq!(Original::root_of(&text, root.as_deref()), original.root);
         }
         let text = top.join("app/index.handler").display().to_string();
         let elsewhere = Original::parse(&text, Some(&top.join("app/orders"))).unwrap_err();
         assert!(elsewhere.message().contains("is not in the folder"));
+        let nowhere = Original::parse(&text, Some(Path::new("nowhere"))).unwrap_err();
+        assert!(
+            nowhere
+                .message()
+                .starts_with("the root of the package `nowhere`: ")
+        );
         fs::remove_dir_all(top).unwrap();
     }
 

@@ -13,6 +13,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
+    fmt::{self, Display},
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -106,10 +107,10 @@ impl Told {
 }
 
 impl Recording {
-    /// Begins a recording of an original as it is now.
-    pub(super) fn of(original: &Path) -> Self {
+    /// Begins a recording of an original, in a package with this root, as it is now.
+    pub(super) fn of(root: &Path) -> Self {
         Recording {
-            sources: sources(original),
+            sources: sources(root),
             events: Vec::new(),
         }
     }
@@ -123,7 +124,7 @@ impl Recording {
     ) {
         self.events.push(Recorded {
             event: within(&place.folder, &event.name),
-            hash: hash([&*event.body]),
+            hash: Hash::of(&event.body),
             context: Told {
                 function_name: context.function_name.clone(),
                 aws_request_id: context.aws_request_id.clone(),
@@ -176,8 +177,8 @@ impl Recording {
     }
 
     /// Whether the original has changed since, if it is here at all.
-    pub(super) fn is_older_than(&self, original: &Path) -> bool {
-        original.is_dir() && self.sources != sources(original)
+    pub(super) fn is_older_than(&self, root: &Path) -> bool {
+        root.is_dir() && self.sources != sources(root)
     }
 
     fn event(&self, place: &Place, event: &NamedEvent) -> Result<&Recorded> {
@@ -185,7 +186,7 @@ impl Recording {
         let Some(recorded) = self.events.iter().find(|recorded| recorded.event == name) else {
             return Err(unusable(&place.file, &format!("it has no event `{name}`")));
         };
-        if recorded.hash != hash([&*event.body]) {
+        if recorded.hash != Hash::of(&event.body) {
             return Err(unusable(
                 &place.file,
                 &format!("the event `{name}` has changed since it was recorded"),
@@ -243,29 +244,44 @@ fn within(folder: &Path, event: &str) -> String {
 fn sources(folder: &Path) -> String {
     let mut files = Vec::new();
     collect(folder, &mut files);
-    let read = |file: PathBuf| {
-        Some((
-            within(folder, &file.to_string_lossy()),
-            fs::read(&file).ok()?,
-        ))
-    };
-    let files: Vec<_> = files.into_iter().filter_map(read).collect();
-    hash(
-        files
-            .iter()
-            .flat_map(|(name, text)| [name.as_bytes(), text]),
-    )
+    let mut hash = Hash::default();
+    for file in files {
+        // One after the other, since all of them may be large.
+        if let Ok(text) = fs::read(&file) {
+            hash.add(within(folder, &file.to_string_lossy()).as_bytes());
+            hash.add(&text);
+        }
+    }
+    hash.to_string()
 }
 
 /// FNV-1a, which is the same in every release.
-fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for part in parts {
-        for byte in part.iter().chain(&[0]) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+struct Hash(u64);
+
+impl Default for Hash {
+    fn default() -> Self {
+        Hash(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hash {
+    fn of(text: &[u8]) -> String {
+        let mut hash = Hash::default();
+        hash.add(text);
+        hash.to_string()
+    }
+
+    fn add(&mut self, text: &[u8]) {
+        for byte in text.iter().chain(&[0]) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
         }
     }
-    format!("{hash:016x}")
+}
+
+impl Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -292,5 +308,45 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         } else if path.is_file() && ["js", "mjs", "cjs", "ts", "json"].contains(&&*extension) {
             files.push(path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::{super::package::Original, *};
+
+    #[test]
+    fn a_recording_is_older_than_any_file_of_the_package_that_has_changed() {
+        let top = std::env::temp_dir().join(format!("nodeback-sources-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&top);
+        for file in [
+            "package.json",
+            "dist/src/index.js",
+            "dist/lib/total.js",
+            "node_modules/a/index.js",
+            "events/a.json",
+            "events/parity.recorded.json",
+        ] {
+            let file = top.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "{}").unwrap();
+        }
+        let text = top.join("dist/src/index.handler").display().to_string();
+        let root = Original::root_of(&text, None);
+        for (file, matters) in [
+            ("dist/src/index.js", true),
+            ("dist/lib/total.js", true),
+            ("package.json", true),
+            ("node_modules/a/index.js", false),
+            ("events/parity.recorded.json", false),
+        ] {
+            let recording = Recording::of(&root);
+            assert!(!recording.is_older_than(&root));
+            fs::write(top.join(file), format!("changed {file}")).unwrap();
+            assert_eq!(recording.is_older_than(&root), matters, "{file}");
+        }
+        fs::remove_dir_all(top).unwrap();
     }
 }
