@@ -3,7 +3,10 @@
 use super::{compare::Difference, events::ACCEPTED};
 use crate::error::{Error, Result};
 use serde::Deserialize;
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The file: members that are never compared, and differences that are accepted for a reason.
 #[derive(Debug, Default, Deserialize)]
@@ -40,68 +43,106 @@ impl Entry {
 /// What is accepted, and which of it was needed.
 #[derive(Debug, Default)]
 pub(super) struct Accepted {
-    settings: Settings,
-    /// One for each entry.
-    needed: Vec<bool>,
+    ignore: Vec<String>,
+    entries: Vec<Used>,
+}
+
+/// An entry, and what came of it.
+#[derive(Debug)]
+struct Used {
+    entry: Entry,
+    /// Whether a difference was accepted by it.
+    is_needed: bool,
+    /// Whether there has to be one: its event was compared, or the whole folder is.
+    is_expected: bool,
 }
 
 impl Accepted {
-    /// Reads the files in the folders among these paths.
+    /// Reads the files in these folders, and in the folders of these files.
     pub(super) fn read(paths: &[PathBuf]) -> Result<Self> {
-        let mut settings = Settings::default();
-        for file in paths
+        let mut accepted = Accepted::default();
+        let mut folders: Vec<(&Path, bool)> = paths
             .iter()
-            .map(|path| path.join(ACCEPTED))
-            .filter(|file| file.is_file())
-        {
-            let mistake = |error: String| {
-                let expected = r#"expected {"ignore": ["/headers/date"], "accepted": [{"event", "path", "port", "reason"}]}, where only "port" may be left out"#;
-                Error::ours(
-                    "Runtime.InvalidParityFile",
-                    format!("{}: {error}: {expected}", file.display()),
-                )
-            };
-            let text = fs::read(&file).map_err(|error| mistake(error.to_string()))?;
-            let read: Settings =
-                serde_json::from_slice(&text).map_err(|error| mistake(error.to_string()))?;
-            settings.ignore.extend(read.ignore);
-            settings.accepted.extend(read.accepted);
+            .map(|path| match path.is_dir() {
+                true => (path.as_path(), true),
+                false => (path.parent().unwrap_or(Path::new("")), false),
+            })
+            .collect();
+        // The folder itself before the same folder of a file.
+        folders.sort_by_key(|(_, is_whole)| !is_whole);
+        let mut read: Vec<&Path> = Vec::new();
+        for (folder, is_whole) in folders {
+            let file = folder.join(ACCEPTED);
+            if !read.contains(&folder) && file.is_file() {
+                read.push(folder);
+                accepted.add(self::read(&file)?, is_whole);
+            }
         }
-        let needed = vec![false; settings.accepted.len()];
-        Ok(Accepted { settings, needed })
+        Ok(accepted)
+    }
+
+    fn add(&mut self, settings: Settings, is_expected: bool) {
+        self.ignore.extend(settings.ignore);
+        self.entries
+            .extend(settings.accepted.into_iter().map(|entry| Used {
+                entry,
+                is_needed: false,
+                is_expected,
+            }));
+    }
+
+    /// Takes notice that an event is compared.
+    pub(super) fn begin(&mut self, event: &str) {
+        for used in &mut self.entries {
+            used.is_expected |= is_named(event, &used.entry.event);
+        }
     }
 
     /// Whether what is at a path is not compared at all.
     pub(super) fn ignores(&self, path: &str) -> bool {
-        let mut patterns = self.settings.ignore.iter();
+        let mut patterns = self.ignore.iter();
         patterns.any(|pattern| is_within(path, pattern))
     }
 
     /// The reason for which a difference of an event is accepted.
     pub(super) fn reason(&mut self, event: &str, difference: &Difference) -> Option<String> {
-        let mut entries = self.settings.accepted.iter().zip(&mut self.needed);
-        let (entry, needed) = entries.find(|(entry, _)| entry.covers(event, difference))?;
-        *needed = true;
-        Some(entry.reason.clone())
+        let mut entries = self.entries.iter_mut();
+        let used = entries.find(|used| used.entry.covers(event, difference))?;
+        used.is_needed = true;
+        Some(used.entry.reason.clone())
     }
 
     /// The entries that no difference needed.
     pub(super) fn unneeded(&self) -> Vec<String> {
-        let entries = self.settings.accepted.iter().zip(&self.needed);
-        let unneeded = entries.filter(|(_, needed)| !**needed);
+        let unneeded = self
+            .entries
+            .iter()
+            .filter(|used| used.is_expected && !used.is_needed);
         unneeded
-            .map(|(entry, _)| format!("{} {}: {}", entry.event, entry.path, entry.reason))
+            .map(|Used { entry, .. }| format!("{} {}: {}", entry.event, entry.path, entry.reason))
             .collect()
     }
+}
+
+fn read(file: &Path) -> Result<Settings> {
+    let mistake = |error: String| {
+        let expected = r#"expected {"ignore": ["/headers/date"], "accepted": [{"event", "path", "port", "reason"}]}, where only "port" may be left out"#;
+        Error::ours(
+            "Runtime.InvalidParityFile",
+            format!("{}: {error}: {expected}", file.display()),
+        )
+    };
+    let text = fs::read(file).map_err(|error| mistake(error.to_string()))?;
+    serde_json::from_slice(&text).map_err(|error| mistake(error.to_string()))
 }
 
 #[cfg(test)]
 impl Accepted {
     /// Reads the text of a file.
     pub(super) fn of(text: &str) -> serde_json::Result<Self> {
-        let settings: Settings = serde_json::from_str(text)?;
-        let needed = vec![false; settings.accepted.len()];
-        Ok(Accepted { settings, needed })
+        let mut accepted = Accepted::default();
+        accepted.add(serde_json::from_str(text)?, true);
+        Ok(accepted)
     }
 }
 
@@ -124,6 +165,8 @@ pub(super) fn is_within(path: &str, pattern: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::{super::excerpt::shown, *};
 
     #[test]
@@ -178,5 +221,30 @@ mod tests {
         ] {
             assert_eq!(is_named(event, name), named, "{event} {name}");
         }
+    }
+
+    /// One event of a folder is compared alone while its difference is looked for.
+    #[test]
+    fn the_file_of_a_folder_is_that_of_each_event_in_it() {
+        let folder = std::env::temp_dir().join(format!("nodeback-accepted-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let text = r#"{"ignore": ["/date"], "accepted": [
+            {"event": "a.json", "path": "/a", "reason": "one"}, {"event": "b.json", "path": "/b", "reason": "two"}]}"#;
+        fs::write(folder.join(ACCEPTED), text).unwrap();
+        let event = folder.join("a.json");
+        fs::write(&event, "{}").unwrap();
+        for (paths, expected) in [
+            (vec![event.clone()], vec!["a.json /a: one"]),
+            (
+                vec![event.clone(), folder.clone()],
+                vec!["a.json /a: one", "b.json /b: two"],
+            ),
+        ] {
+            let mut accepted = Accepted::read(&paths).unwrap();
+            accepted.begin(&event.display().to_string());
+            assert!(accepted.ignores("/date"));
+            assert_eq!(accepted.unneeded(), expected);
+        }
+        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -80,6 +80,7 @@ impl Compared {
         sent: Option<&Sent>,
         accepted: &mut Accepted,
     ) -> Self {
+        accepted.begin(&name);
         let mut reasons = Vec::new();
         let is_unknown = |path: &str| {
             original
