@@ -261,7 +261,7 @@ async fn accepted_differences_need_a_reason_and_a_difference() {
             "b.json accepted",
             "accepted: ours is shorter",
             "2 events: 1 same, 1 accepted",
-            "accepted, but no event differs so any more: a.json /hello: nothing differs there",
+            "parity.json accepts a difference that no longer occurs: a.json /hello: nothing differs there",
         ]
     );
 }
@@ -274,7 +274,12 @@ async fn an_original_that_cannot_be_loaded_says_why() {
         .await
         .unwrap_err();
     assert_eq!(error.error_type(), "Runtime.OriginalDidNotStart");
+    let root = fs::canonicalize("parity").unwrap();
+    let shown = format!("broken.handler in the folder {}: ", root.display());
+    assert!(error.message().starts_with(&shown), "{error}");
     assert!(error.message().contains("while it is loaded"), "{error}");
+    // What it prints does not control the terminal.
+    assert!(error.message().contains("red \\u{1b}[31m"), "{error}");
     let error = compared(named, "originals.missing", &events)
         .await
         .unwrap_err();

@@ -132,9 +132,9 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                 return Err(format!("`{option}` expects no value"));
             }
             "--fresh" | "--record" | "--recorded" if mode != Mode::Live => {
-                return Err(format!(
-                    "unexpected argument `{option}`: expected one of --fresh, --record and --recorded"
-                ));
+                return Err(
+                    "expected at most one of `--fresh`, `--record` and `--recorded`".into(),
+                );
             }
             "--logs" => logs = true,
             "--fresh" => mode = Mode::Fresh,
@@ -240,7 +240,7 @@ mod tests {
             ),
             (
                 &["--against", "a.b", "c", "--record", "--fresh"],
-                "expected one of --fresh",
+                "expected at most one of `--fresh`",
             ),
             (
                 &["--against", "a.b", "c", "--recorded=x"],

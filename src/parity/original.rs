@@ -2,6 +2,7 @@
 
 use super::{
     client::NodeClient,
+    excerpt::beginning,
     group::Group,
     log,
     outcome::{Answer, Seen, without_trace},
@@ -25,6 +26,9 @@ const START: Duration = Duration::from_secs(10);
 
 /// The time in which a process that has posted has to poll again, or to end.
 const NEXT: Duration = Duration::from_secs(2);
+
+/// How many characters are shown of the error of an original that does not start.
+const REASON: usize = 4096;
 
 /// What both sides are told of an invocation.
 #[derive(Clone, Debug)]
@@ -93,15 +97,16 @@ impl OriginalProcess {
         }
         let started = tokio::select! {
             polled = api.polled_or_posted() => polled.map_err(|posted| {
-                String::from_utf8_lossy(&posted.body).into_owned()
+                beginning(&String::from_utf8_lossy(&posted.body), REASON)
             }),
             ended = process.wait() => Err(ended.map_or_else(|error| error.to_string(), |status| status.to_string())),
             () = tokio::time::sleep(START) => Err(format!("it did not load within {} s", START.as_secs())),
         };
         if let Err(why) = started {
             return Err(failed(format!(
-                "{}: {why}\n{}",
+                "{} in the folder {}: {why}\n{}",
                 original.handler,
+                original.root.display(),
                 end.text()
             )));
         }

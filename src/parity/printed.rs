@@ -1,5 +1,6 @@
 //! What a process prints: the end of it, and its lines between the marks that `original.mjs` prints before each event.
 
+use super::excerpt::visible;
 use crate::log::lines::{LINE, LINES};
 use parking_lot::Mutex;
 use std::{collections::VecDeque, sync::Arc};
@@ -16,9 +17,19 @@ const END: usize = 16 * 1024;
 pub(super) struct End(Arc<Mutex<VecDeque<u8>>>);
 
 impl End {
+    /// The text, as it can be shown on a terminal.
     pub(super) fn text(&self) -> String {
         let end: Vec<u8> = self.0.lock().iter().copied().collect();
-        String::from_utf8_lossy(&end).trim().to_owned()
+        let end = String::from_utf8_lossy(&end);
+        let mut shown = String::new();
+        for character in end.trim().chars() {
+            match character {
+                '\n' | '\t' => shown.push(character),
+                '\r' => {}
+                other => shown.push_str(&visible(other.encode_utf8(&mut [0; 4]))),
+            }
+        }
+        shown
     }
 
     fn add(&self, read: &[u8]) {

@@ -205,7 +205,7 @@ impl ParityReport {
         for entry in &self.unneeded {
             let _ = write!(
                 text,
-                "\naccepted, but no event differs so any more: {entry}"
+                "\nparity.json accepts a difference that no longer occurs: {entry}"
             );
         }
         for remark in self.remarks() {
