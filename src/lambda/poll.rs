@@ -20,6 +20,9 @@ use std::{
 const OUTAGE: Duration = Duration::from_secs(30);
 const NEVER_THERE: Duration = Duration::from_secs(3);
 
+/// How long the body of a rejection may take.
+const BODY: Duration = Duration::from_secs(5);
+
 /// The path of the next event.
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 
@@ -103,9 +106,13 @@ async fn poll(client: &Client, context: &ContextBuilder) -> Polled {
         },
         StatusCode::NO_CONTENT => Polled::None,
         status => {
-            let why = match post::read_reply(reply).await {
-                Ok((status, body)) => post::rejection(status, &body),
-                Err(error) => format!("the Runtime API answered {status}, then: {error}"),
+            let why = match client.within(BODY, post::read_reply(reply)).await {
+                Some(Ok((status, body))) => post::rejection(status, &body),
+                Some(Err(error)) => format!("the Runtime API answered {status}, then: {error}"),
+                None => format!(
+                    "the Runtime API answered {status}, and the rest did not come within {} s",
+                    BODY.as_secs()
+                ),
             };
             if is_transient(status) {
                 Polled::Failed(why)
@@ -113,5 +120,33 @@ async fn poll(client: &Client, context: &ContextBuilder) -> Polled {
                 Polled::Stop(why)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rejection_whose_body_never_comes_is_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let head = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\n";
+            stream.write_all(head).await.unwrap();
+            // Until the client closes the connection.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        });
+        let client = Client::new(format!("http://{address}").parse().unwrap());
+        match poll(&client, &crate::Context::builder()).await {
+            Polled::Stop(why) => assert!(why.ends_with("did not come within 5 s"), "{why}"),
+            _ => panic!("a 403 stops the function"),
+        }
+        served.await.unwrap();
     }
 }
