@@ -7,8 +7,6 @@
 mod bounds;
 #[path = "parity/logs.rs"]
 mod logs;
-#[path = "parity/ported.rs"]
-mod ported;
 #[path = "parity/requests.rs"]
 mod requests;
 

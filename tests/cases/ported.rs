@@ -1,20 +1,46 @@
-//! The functions of `examples/ported`, over their events. `tests/parity/ported.rs` compares them with Node.
+//! The functions of `examples/ported`, over their events: as recorded, and on Node.
+
+use nodeback::parity::{compare, compare_recorded, record};
 
 macro_rules! functions {
-    ($($path:literal $name:ident)+) => {$(
-        #[path = $path]
-        #[allow(dead_code, reason = "its main")]
-        mod $name;
+    ($($path:literal $name:ident)+) => {
+        $(
+            #[path = $path]
+            #[allow(dead_code, reason = "its main")]
+            mod $name;
+        )+
 
-        #[tokio::test]
-        async fn $name() {
-            let files = concat!("../examples/ported/", stringify!($name));
-            let (original, events) = (format!("{files}.handler"), format!("{files}.jsonl"));
-            let report = nodeback::parity::compare_recorded($name::handler, original, events).await;
-            let report = report.unwrap();
-            assert!(report.is_same(), "{report}");
-        }
-    )+};
+        mod recorded {$(
+            #[tokio::test]
+            async fn $name() {
+                let (original, events) = super::files(stringify!($name));
+                let report = super::compare_recorded(super::$name::handler, original, events).await;
+                let report = report.unwrap();
+                assert!(report.is_same(), "{report}");
+            }
+        )+}
+
+        /// With `RECORD` in the environment, what Node does is recorded.
+        mod on_node {$(
+            #[tokio::test]
+            #[ignore = "needs node and npm"]
+            async fn $name() {
+                let (original, events) = super::files(stringify!($name));
+                let report = match std::env::var_os("RECORD") {
+                    Some(_) => super::record(super::$name::handler, original, events).await,
+                    None => super::compare(super::$name::handler, original, events).await,
+                };
+                let report = report.unwrap();
+                assert!(report.is_same(), "{report}");
+            }
+        )+}
+    };
+}
+
+/// The original and the events of an example.
+fn files(name: &str) -> (String, String) {
+    let files = format!("../examples/ported/{name}");
+    (format!("{files}.handler"), format!("{files}.jsonl"))
 }
 
 functions! {
