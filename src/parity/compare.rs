@@ -260,22 +260,9 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use serde_json::json;
-    use std::time::Duration;
-
-    fn seen(answer: Answer) -> Seen {
-        Seen {
-            answer,
-            deferred: false,
-            pending: vec![],
-            ended: None,
-            duration: Duration::ZERO,
-            unknown: vec![],
-            log: None,
-        }
-    }
 
     fn response(text: &'static str) -> Seen {
-        seen(Answer::Response(Bytes::from_static(text.as_bytes())))
+        Seen::from(Answer::Response(Bytes::from_static(text.as_bytes())))
     }
 
     fn told(original: &Seen, port: &Seen) -> Vec<String> {
@@ -318,7 +305,7 @@ mod tests {
     #[test]
     fn errors_outcomes_and_deferral_are_compared() {
         let error = |message: &str| {
-            seen(Answer::Error(
+            Seen::from(Answer::Error(
                 json!({ "errorType": "Error", "errorMessage": message }),
             ))
         };
@@ -330,7 +317,7 @@ mod tests {
             told(&error("a"), &response("1")),
             [r#"outcome: error {"errorType":"Error","errorMessage":"a"} | response 1"#]
         );
-        assert!(told(&seen(Answer::Nothing), &seen(Answer::Nothing)).is_empty());
+        assert!(told(&Seen::from(Answer::Nothing), &Seen::from(Answer::Nothing)).is_empty());
         let deferred = Seen {
             deferred: true,
             pending: vec!["Timeout".into()],
@@ -362,7 +349,7 @@ mod tests {
 
     #[test]
     fn many_differences_are_bounded() {
-        let many = |n: u32| seen(Answer::Error(json!(vec![n; 5000])));
+        let many = |n: u32| Seen::from(Answer::Error(json!(vec![n; 5000])));
         assert_eq!(
             differences(&many(1), &many(2), |_| false).len(),
             DIFFERENCES + 1

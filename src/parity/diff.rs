@@ -54,7 +54,7 @@ pub(super) struct Line {
 }
 
 impl SideBySide {
-    /// Compares the outcomes of both sides. There are no rows if they are equal.
+    /// Compares the outcomes of both sides. Returns no rows if they are equal.
     pub(super) fn of(original: &Seen, port: &Seen) -> Self {
         let of = |original: &str, port: &str| SideBySide::of_texts(original, port);
         let (original, port) = (text(&original.answer), text(&port.answer));
@@ -210,7 +210,7 @@ pub(super) struct Part {
     pub(super) is_changed: bool,
 }
 
-/// Splits two excerpts into parts that are equal and words that are not. Where they are in their texts is no difference.
+/// Splits two excerpts into parts that are equal and words that are not. Their positions in the texts are not compared.
 pub(super) fn changed_words(original: &Excerpt, port: &Excerpt) -> (Vec<Part>, Vec<Part>) {
     let (mut originals, mut ports) = (Vec::new(), Vec::new());
     let diff = TextDiff::from_unicode_words(&original.text, &port.text);
@@ -259,22 +259,9 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use serde_json::json;
-    use std::time::Duration;
-
-    fn seen(answer: Answer) -> Seen {
-        Seen {
-            answer,
-            deferred: false,
-            pending: vec![],
-            ended: None,
-            duration: Duration::ZERO,
-            unknown: vec![],
-            log: None,
-        }
-    }
 
     fn response(text: String) -> Seen {
-        seen(Answer::Response(Bytes::from(text)))
+        Seen::from(Answer::Response(Bytes::from(text)))
     }
 
     /// Each row as text: `3=3 a`, `3-a | 4-b`, `..`.
@@ -345,9 +332,9 @@ mod tests {
 
     #[test]
     fn outcomes_of_each_kind_are_beside_each_other() {
-        let error = seen(Answer::Error(json!({ "errorMessage": "a" })));
+        let error = Seen::from(Answer::Error(json!({ "errorMessage": "a" })));
         assert_eq!(
-            rows(&error, &seen(Answer::Nothing)),
+            rows(&error, &Seen::from(Answer::Nothing)),
             ["1-{ | ", "2-  \"errorMessage\": \"a\" | ", "3-} | "]
         );
         assert_eq!(

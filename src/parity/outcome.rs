@@ -31,6 +31,22 @@ pub(super) struct Seen {
     pub(super) log: Option<Vec<String>>,
 }
 
+/// An outcome at once, of which nothing else is known.
+#[cfg(test)]
+impl From<Answer> for Seen {
+    fn from(answer: Answer) -> Self {
+        Seen {
+            answer,
+            deferred: false,
+            pending: vec![],
+            ended: None,
+            duration: Duration::ZERO,
+            unknown: vec![],
+            log: None,
+        }
+    }
+}
+
 /// The members of an error's JSON that are compared.
 pub(super) fn without_trace(body: &[u8]) -> Value {
     match serde_json::from_slice(body) {

@@ -288,13 +288,10 @@ mod tests {
 
     fn seen(answer: Answer) -> Seen {
         Seen {
-            answer,
-            deferred: false,
             pending: vec![HOSTILE.into()],
             ended: Some(HOSTILE.into()),
             duration: Duration::from_millis(3),
-            unknown: vec![],
-            log: None,
+            ..answer.into()
         }
     }
 
