@@ -4,7 +4,7 @@ use super::{
     backoff::Backoff,
     client::{Client, full},
     event::PolledEvent,
-    post::{self, describe, is_transient},
+    post::{self, API, describe, is_transient},
     stopped,
 };
 use crate::{error::Result, invocation::ContextBuilder};
@@ -22,9 +22,6 @@ const NEVER_THERE: Duration = Duration::from_secs(3);
 
 /// How long the body of a rejection may take.
 const BODY: Duration = Duration::from_secs(5);
-
-/// The path of the next event.
-const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 
 /// Whether it has ever replied.
 #[derive(Debug, Default)]
@@ -89,7 +86,8 @@ impl Poller {
 }
 
 async fn poll(client: &Client, context: &ContextBuilder) -> Polled {
-    let request = client.request(Method::GET, NEXT, full(Bytes::new()));
+    let path = format!("{API}/invocation/next");
+    let request = client.request(Method::GET, &path, full(Bytes::new()));
     // It is held until there is an event, so it has no time limit.
     let reply = match request {
         Ok(request) => client.call(request).await,
