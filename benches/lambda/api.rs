@@ -91,8 +91,26 @@ impl Api {
     }
 }
 
-/// The deadline that every event gets: far away.
-pub(crate) fn deadline() -> u128 {
+/// The reply to a poll, with an event whose deadline is far away.
+pub(crate) fn event_reply(request_id: &str, event: &[u8]) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    (now.expect("after 1970") + Duration::from_secs(900)).as_millis()
+    let deadline = (now.expect("after 1970") + Duration::from_secs(900)).as_millis();
+    let mut reply = format!(
+        "HTTP/1.1 200 OK\r\n\
+         Content-Type: application/json\r\n\
+         Lambda-Runtime-Aws-Request-Id: {request_id}\r\n\
+         Lambda-Runtime-Deadline-Ms: {deadline}\r\n\
+         Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-west-1:123456789012:function:echo\r\n\
+         Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1\r\n\
+         Date: Wed, 25 Nov 2026 01:00:00 GMT\r\n\
+         Content-Length: {}\r\n\r\n",
+        event.len()
+    )
+    .into_bytes();
+    reply.extend_from_slice(event);
+    reply
 }
+
+/// The reply to a response that is taken.
+pub(crate) const TAKEN: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n\
+                                  Content-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";

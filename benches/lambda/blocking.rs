@@ -101,9 +101,7 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             let at = path.rsplit(['-', '/']).nth(1);
             let at = at.and_then(|at| at.parse().ok()).expect("a request id");
             shared.take(at, &request.body, path);
-            b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n\
-              Content-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
-                .to_vec()
+            super::api::TAKEN.to_vec()
         };
         writer.write_all(&reply)?;
     }
@@ -117,19 +115,8 @@ impl Shared {
             self.more.wait(&mut work);
         }
         let at = work.handed_out.len();
-        let mut reply = format!(
-            "HTTP/1.1 200 OK\r\n\
-             Content-Type: application/json\r\n\
-             Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-{at:012}\r\n\
-             Lambda-Runtime-Deadline-Ms: {}\r\n\
-             Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-west-1:123456789012:function:echo\r\n\
-             Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1\r\n\
-             Content-Length: {}\r\n\r\n",
-            super::api::deadline(),
-            work.event.len()
-        )
-        .into_bytes();
-        reply.extend_from_slice(&work.event);
+        let request_id = format!("8476a536-e9f4-11e8-9739-{at:012}");
+        let reply = super::api::event_reply(&request_id, &work.event);
         work.handed_out.push(Instant::now());
         reply
     }

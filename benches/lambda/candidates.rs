@@ -84,7 +84,7 @@ fn missing(name: &str) -> Option<&'static str> {
     };
     match name {
         NODE if !live("native-node/complete").exists() => Some("run tests/live/node.sh native"),
-        NODE if !runs(Command::new("node").arg("--version")) => Some("there is no node"),
+        NODE if !runs(Command::new("node").arg("--version")) => Some("Node.js is not installed"),
         NODE_4 if !live("current-node/complete").exists() => Some("run tests/live/node.sh current"),
         PYTHON
             if !runs(

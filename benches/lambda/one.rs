@@ -14,7 +14,7 @@ pub(crate) fn bench(rounds: usize) -> Vec<Table> {
     let candidates = candidates::present();
     let mut tables = Vec::new();
     let mut goals = Table::new("goal", &["at most", "now", ""]);
-    let mut processes_table = Table::new("process", &["peak memory, MB", "connections"]);
+    let mut memory = Table::new("process", &["peak memory, MB", "connections"]);
     for kind in Kind::ALL {
         if kind == Kind::Emulator && !candidates::has_emulator() {
             continue;
@@ -46,7 +46,7 @@ pub(crate) fn bench(rounds: usize) -> Vec<Table> {
         }
         for (candidate, process) in candidates.iter().zip(&processes) {
             let made = process.api.connections();
-            processes_table.row(
+            memory.row(
                 format!("{} on {}", candidate.name, kind.name()),
                 [
                     format!("{:.1}", process.memory()),
@@ -55,7 +55,7 @@ pub(crate) fn bench(rounds: usize) -> Vec<Table> {
             );
         }
     }
-    tables.extend([processes_table, goals]);
+    tables.extend([memory, goals]);
     tables
 }
 
@@ -121,7 +121,7 @@ fn compare(
     size: &str,
     candidates: &[Candidate],
     samples: &[Vec<Sample>],
-    goals_table: &mut Table,
+    table: &mut Table,
 ) {
     let small = size == "100 B";
     let wall: fn(&Sample) -> f64 = |sample| sample.wall;
@@ -148,7 +148,7 @@ fn compare(
         } else {
             "not reached"
         };
-        goals_table.row(
+        table.row(
             format!("{size} on {}, {what}: {ours}, of {theirs}", kind.name()),
             [most.to_string(), format!("{now:.2}"), reached.to_owned()],
         );

@@ -1,4 +1,4 @@
-//! A function's process on a Runtime API, and what the system says of it.
+//! A function's process on a Runtime API, and the resources that it uses.
 
 use super::api::{Api, Kind, Ran};
 use std::{
@@ -79,7 +79,7 @@ impl Process {
         (sample, ran)
     }
 
-    /// The most that was resident so far, in MB, where the system tells.
+    /// Returns the peak resident memory in MB, or NaN if the system does not report it.
     pub(crate) fn memory(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id()));
         let status = status.unwrap_or_default();
@@ -106,7 +106,7 @@ impl Drop for Process {
     }
 }
 
-/// What a process has taken so far: not a number where the system does not tell.
+/// What a process has used so far: NaN if the system does not report it.
 struct Spent {
     /// Microseconds.
     cpu: f64,

@@ -34,7 +34,7 @@ pub(crate) fn bench(rounds: usize) -> Table {
     for candidate in candidates::present().into_iter().filter(greets) {
         starts.push((candidate.name, Box::new(move || candidate.command())));
     }
-    // What `hello` greets is in its response, with the request id: it is no shorter than the event.
+    // `hello` responds with the name and the request id, so the response is at least as long as the event.
     let small = format!(r#"{{"name":"{}"}}"#, "A".repeat(88)).into_bytes();
     let mut measured = vec![(Vec::new(), Vec::new(), Vec::new()); starts.len()];
     for round in 0..rounds {

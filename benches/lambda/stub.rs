@@ -1,7 +1,7 @@
 //! A Runtime API that does as little as it can, so that it is not what is measured: raw HTTP on one
 //! thread for all, replies that are made beforehand.
 
-use super::api::{LONG, deadline};
+use super::api::{LONG, TAKEN, event_reply};
 use std::{
     net::SocketAddr,
     sync::{
@@ -109,23 +109,10 @@ impl Stub {
     /// How long the process takes for so many of these: from the first reply to the poll after the
     /// last answer.
     pub(crate) fn invoke(&self, event: &[u8], times: u32) -> Duration {
-        let deadline = deadline();
-        let len = event.len();
-        let mut reply = format!(
-            "HTTP/1.1 200 OK\r\n\
-             Content-Type: application/json\r\n\
-             Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n\
-             Lambda-Runtime-Deadline-Ms: {deadline}\r\n\
-             Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-west-1:123456789012:function:echo\r\n\
-             Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1\r\n\
-             Date: Wed, 25 Nov 2026 01:00:00 GMT\r\n\
-             Content-Length: {len}\r\n\r\n"
-        )
-        .into_bytes();
-        reply.extend_from_slice(event);
+        let reply = event_reply("8476a536-e9f4-11e8-9739-2dfe598c3fcd", event);
         let batch = Batch {
             reply,
-            len,
+            len: event.len(),
             left: times,
             since: None,
         };
@@ -149,9 +136,7 @@ async fn serve(mut stream: TcpStream, work: Arc<Mutex<Work>>) {
             // Python puts spaces into it.
             let echoed = expected.is_some_and(|len| request.body >= len);
             assert!(request.is_response && echoed, "no echo: {request:?}");
-            let taken = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n\
-                          Content-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
-            stream.write_all(taken).await
+            stream.write_all(TAKEN).await
         };
         if written.is_err() {
             return;
