@@ -198,7 +198,7 @@ impl Connection {
     async fn drive<T>(&mut self, future: impl Future<Output = T>) -> T {
         match future::select(pin!(future), &mut self.driver).await {
             Either::Left((ended, _)) => ended,
-            // The connection has ended, and the future says why.
+            // The connection has ended, so the future resolves now, with the reason if it failed.
             Either::Right((_, future)) => future.await,
         }
     }

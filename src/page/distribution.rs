@@ -9,7 +9,7 @@ pub(crate) struct Distribution {
 }
 
 impl Distribution {
-    /// Returns none if there is no finite time.
+    /// Returns `None` if none of the times is finite.
     pub(crate) fn of(millis: impl IntoIterator<Item = f64>) -> Option<Self> {
         let finite = millis.into_iter().filter(|millis| millis.is_finite());
         let mut sorted: Vec<f64> = finite.collect();

@@ -7,7 +7,7 @@ pub(crate) use self::{distribution::Distribution, plot::histograms};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// What a page may load or run: nothing but the styles that it has itself. A text that were not escaped could do no harm.
+/// What a page may load or run: nothing but the styles that it has itself. A text that is not escaped by mistake could not run a script.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 

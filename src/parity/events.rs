@@ -52,7 +52,7 @@ fn is_event(file: &Path) -> bool {
     matches!(extension, Some("json" | "jsonl" | "ndjson")) && !is_settings(file)
 }
 
-/// Whether a file is one of ours beside the events.
+/// Whether a file beside the events is one that a comparison reads or writes itself.
 pub(super) fn is_settings(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     name == ACCEPTED || name.ends_with(RECORDING)

@@ -90,8 +90,8 @@ fn start(original: &str, port: &str, before: usize) -> usize {
         .map_or(same, |nth| earlier.nth_back(nth).map_or(0, |(at, _)| at))
 }
 
-/// Returns the text from a byte on, up to a number of characters. Where a part is left out, it says where the excerpt
-/// begins and how long the text is.
+/// Returns at most `limit` characters of a text, from the byte `start`. If a part is left out, the note says where the
+/// excerpt begins and how long the text is.
 fn window(text: &str, start: usize, limit: usize) -> Excerpt {
     let rest = text.get(start..).unwrap_or_default();
     let end = rest.char_indices().nth(limit).map(|(end, _)| end);

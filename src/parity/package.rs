@@ -114,7 +114,7 @@ mod tests {
         ];
         let top = folder("root", &files);
         for (text, root, expected) in [
-            // What is above the repository is no part of it.
+            // Folders above the repository do not belong to the package.
             ("app/index.handler", None, ("app", "index.handler")),
             (
                 "app/orders/dist/src/index.handler",

@@ -83,7 +83,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Tells a port the same.
+    /// Returns the context for the port, with what the original's context had.
     pub(super) fn tell(&self, context: ContextBuilder) -> ContextBuilder {
         let mut context = context
             .function_name(self.function_name.clone())

@@ -47,7 +47,7 @@ impl Terminal {
     /// Prints a line where the bar is, which moves on.
     pub(super) fn line(&self, line: &dyn Display) {
         self.bar.suspend(|| {
-            // What nobody reads is no reason to fail.
+            // The comparison goes on if its output cannot be written, such as to a closed pipe.
             let _ = writeln!(io::stdout(), "{line}");
         });
     }

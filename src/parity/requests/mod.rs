@@ -57,7 +57,7 @@ impl RequestRecorder {
     ///
     /// # Errors
     ///
-    /// If `server` is no such URL, or the recorder cannot listen. Whether the server can be reached is seen when a
+    /// If `server` is not such a URL, or the recorder cannot listen. A server that cannot be reached is reported when a
     /// comparison starts.
     pub fn start(server: &str) -> Result<Self> {
         let wrong = || {
