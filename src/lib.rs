@@ -231,8 +231,9 @@ pub use http::{HttpService, http_service};
 #[cfg(feature = "lambda")]
 pub use invocation::InvocationService;
 pub use invocation::{
-    CognitoIdentity, Context, ContextBuilder, ContextMembers, Handler, NeverCalled, Outcome, Task,
-    TaskOutput, UnfinishedTask, invoke, set_immediate, set_timeout, spawn, spawn_then,
+    CognitoIdentity, Context, ContextBuilder, ContextMembers, Handler, NeverCalled, Outcome,
+    StreamingHandler, Task, TaskOutput, UnfinishedTask, invoke, set_immediate, set_timeout, spawn,
+    spawn_then, streamify_response,
 };
 #[cfg(feature = "lambda")]
 pub use lambda::{HandlerService, service};
@@ -244,6 +245,7 @@ pub use local::LocalRoutes;
 pub use run::run;
 pub use runtime::{Runtime, exports};
 pub use serde_json::{Value, json, value::RawValue};
+pub use stream::{HttpResponseStream, IntoChunk, ResponseStream, StreamedResponse};
 
 mod clock;
 mod completion;
@@ -270,6 +272,7 @@ mod panic_place;
 pub mod parity;
 mod run;
 mod runtime;
+mod stream;
 mod text;
 
 #[doc = include_str!("docs/porting.md")]

@@ -30,12 +30,15 @@ pub enum CallSite {
     /// None: nobody waits any more, since the [`Completion`](crate::Completion) was dropped
     /// or the invocation ended without the callback (a timeout, a panic).
     Closed,
+    /// None: the [`ResponseStream`](crate::ResponseStream) was shut down as an `AsyncWrite`, or closed as a `Sink`.
+    Shutdown,
 }
 
 /// Locations that represent the variants without a call, so that a call site is stored as one pointer.
 static RETURNED: &Location<'static> = Location::caller();
 static DROPPED: &Location<'static> = Location::caller();
 static CLOSED: &Location<'static> = Location::caller();
+static SHUTDOWN: &Location<'static> = Location::caller();
 
 impl CallSite {
     #[inline]
@@ -45,6 +48,7 @@ impl CallSite {
             CallSite::Returned => RETURNED,
             CallSite::Dropped => DROPPED,
             CallSite::Closed => CLOSED,
+            CallSite::Shutdown => SHUTDOWN,
         }
     }
 
@@ -55,6 +59,7 @@ impl CallSite {
             l if ptr::eq(l, RETURNED) => CallSite::Returned,
             l if ptr::eq(l, DROPPED) => CallSite::Dropped,
             l if ptr::eq(l, CLOSED) => CallSite::Closed,
+            l if ptr::eq(l, SHUTDOWN) => CallSite::Shutdown,
             location => CallSite::Call { location },
         }
     }
@@ -67,6 +72,7 @@ impl fmt::Display for CallSite {
             CallSite::Returned => f.write_str("the handler's return"),
             CallSite::Dropped => f.write_str("the drop of the last handle"),
             CallSite::Closed => f.write_str("the end of its invocation"),
+            CallSite::Shutdown => f.write_str("the shutdown of its writer"),
         }
     }
 }
@@ -97,6 +103,11 @@ impl Origin {
     #[track_caller]
     pub(crate) fn clone_here() -> Self {
         Origin(Location::caller())
+    }
+
+    #[inline]
+    pub(crate) fn is_first(self) -> bool {
+        ptr::eq(self.0, FIRST)
     }
 
     #[inline]

@@ -84,7 +84,7 @@ impl<R: Send + 'static> Callback<R> {
     }
 
     #[inline(always)]
-    pub(super) fn signal(self, outcome: Result<Option<R>>, call_site: CallSite) {
+    pub(crate) fn signal(self, outcome: Result<Option<R>>, call_site: CallSite) {
         match self.target {
             // The only handle that is left takes a way of its own. It is not where there is a
             // `literal`, which holds another one.
@@ -248,6 +248,15 @@ impl<R: Send + 'static> Callback<R> {
         }
         self.signal(result.map(Some), CallSite::Returned);
     }
+
+    /// Has it signal the end of a response stream: never deferred, and under the stream's name where it is never called.
+    pub(crate) fn of_stream(mut self) -> Self {
+        if let Target::Invocation { responder, .. } = &mut self.target {
+            responder.at_once = true;
+            responder.ends_a_stream();
+        }
+        self
+    }
 }
 
 /// A callback that signals an invocation. `encode` makes JSON of its results.
@@ -277,7 +286,7 @@ fn signal_beside<R: Send + 'static>(
 
 #[inline(always)]
 #[track_caller]
-pub(super) fn at() -> CallSite {
+pub(crate) fn at() -> CallSite {
     CallSite::Call {
         location: Location::caller(),
     }

@@ -22,7 +22,7 @@ mod tracker;
 pub use call_site::CallSite;
 pub(crate) use call_site::Origin;
 pub use callback::{Callback, callback};
-pub(crate) use callback::{into_callback, unused};
+pub(crate) use callback::{at, into_callback, unused};
 pub use future::{Completion, TimedOut};
 pub(crate) use notice::before_notices;
 pub use promisify::{callbackify, promisify};

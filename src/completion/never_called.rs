@@ -36,11 +36,29 @@ impl DroppedHandle {
         self.error_of(&format!("its last handle, {origin}, was dropped"))
     }
 
+    /// The same of the handles of a response stream.
+    pub(super) fn error_of_stream(&self) -> Error {
+        let origin = match self.origin {
+            origin if origin.is_first() => "the stream itself".into(),
+            origin => origin.to_string(),
+        };
+        let by = self.by();
+        let message = format!(
+            "the response stream was never ended: its last handle, {origin}, was dropped{by}"
+        );
+        Error::never_called(message).with_type("Runtime.StreamNotEnded")
+    }
+
     /// The same of the callback of a wrapper, which has no handles to name.
     pub(super) fn error_of(&self, what: &str) -> Error {
+        let by = self.by();
+        Error::never_called(format!("the callback was never called: {what}{by}"))
+    }
+
+    fn by(&self) -> String {
         let by = if self.by_panic { " by a panic" } else { "" };
         let thread = self.thread.name();
         let thread = thread.map_or(String::new(), |name| format!(" on thread `{name}`"));
-        Error::never_called(format!("the callback was never called: {what}{by}{thread}"))
+        format!("{by}{thread}")
     }
 }

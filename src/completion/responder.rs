@@ -34,6 +34,8 @@ pub(crate) struct InvocationShared {
     pub(crate) tracker: CompletionTracker,
     /// Node's `callbackWaitsForEmptyEventLoop`.
     waits: AtomicBool,
+    /// Whether the response is a stream, which its handles end.
+    streams: AtomicBool,
     /// Of the invocation, for what is logged from any thread.
     span: Span,
     /// The callback that was dropped last.
@@ -46,9 +48,12 @@ impl Attached<Signal> for InvocationShared {
         // name is the callback that was dropped before them.
         let dropped = origin.is_context().then(|| self.dropped.lock().take());
         let dropped = dropped.flatten();
+        // ORDERING: Relaxed, since the last drop comes after all that the handles have done.
+        let streams = self.streams.load(Ordering::Relaxed);
         Signal::NeverCalled(match dropped {
-            Some(LastDrop::Handle(handle)) => handle.error(),
             Some(LastDrop::Notice(error)) => error,
+            Some(LastDrop::Handle(handle)) if streams => handle.error_of_stream(),
+            Some(LastDrop::Handle(handle)) => handle.error(),
             None => DroppedHandle::here(origin).error(),
         })
     }
@@ -70,6 +75,7 @@ impl Responder {
         let (mut signaller, waiter) = slot(InvocationShared {
             tracker: CompletionTracker::default(),
             waits: AtomicBool::new(true),
+            streams: AtomicBool::new(false),
             span,
             dropped: Mutex::new(None),
         });
@@ -112,6 +118,13 @@ impl Responder {
         std::ptr::from_ref(&self.signaller.0.first).cast()
     }
 
+    /// The response is a stream.
+    pub(super) fn ends_a_stream(&self) {
+        // ORDERING: as in `never_called`, nothing is published.
+        let flag = &self.signaller.0.attached.streams;
+        flag.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn another(&self) -> Self {
         self.clone_as(self.signaller.1, self.at_once)
     }
@@ -145,13 +158,11 @@ impl Responder {
 
     /// Node's `callbackWaitsForEmptyEventLoop`.
     pub(crate) fn waits(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release below, so that a signal on one thread follows a
-        // setting that another thread made before it passed the callback on.
-        self.signaller.0.attached.waits.load(Ordering::Acquire)
+        self.signaller.0.attached.waits()
     }
 
     pub(crate) fn set_waits(&self, waits: bool) {
-        // ORDERING: Release pairs with the Acquire above.
+        // ORDERING: Release pairs with the Acquire in `waits`.
         let flag = &self.signaller.0.attached.waits;
         flag.store(waits, Ordering::Release);
     }
@@ -165,6 +176,13 @@ impl Responder {
 }
 
 impl InvocationShared {
+    /// Node's `callbackWaitsForEmptyEventLoop`.
+    pub(crate) fn waits(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release in `set_waits`, so that a signal on one thread follows a
+        // setting that another thread made before it passed the callback on.
+        self.waits.load(Ordering::Acquire)
+    }
+
     pub(crate) fn reject(&self, first: CallSite, duplicate: CallSite, caller_is_told: bool) {
         let reject = || self.tracker.reject(first, duplicate, caller_is_told);
         self.span.in_scope(reject);

@@ -1,5 +1,7 @@
 //! A function's result as an HTTP response.
 
+#[cfg(feature = "local")]
+use crate::stream::{DEFAULT_CONTENT_TYPE, Head};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -45,6 +47,38 @@ pub(crate) fn of(result: &Bytes) -> Result<Response<Bytes>, String> {
     let headers = response.headers_mut();
     set_headers(headers, &result)?;
     append_cookies(headers, &result)?;
+    Ok(response)
+}
+
+/// The response that the head of a stream asks for: its metadata, or else its content type.
+///
+/// # Errors
+///
+/// What is wrong with the metadata.
+#[cfg(feature = "local")]
+pub(crate) fn of_stream(head: &Head) -> Result<Response<()>, String> {
+    let mut response = Response::new(());
+    let Some(metadata) = &head.metadata else {
+        // It was checked when it was set.
+        if let Ok(content_type) = HeaderValue::from_str(&head.content_type) {
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, content_type);
+        }
+        return Ok(response);
+    };
+    let metadata: Map<String, Value> = serde_json::from_slice(metadata)
+        .map_err(|error| format!("the metadata of a stream: expected an object: {error}"))?;
+    if let Some(status) = metadata.get("statusCode") {
+        *response.status_mut() = status_of(status)?;
+    }
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(DEFAULT_CONTENT_TYPE),
+    );
+    set_headers(headers, &metadata)?;
+    append_cookies(headers, &metadata)?;
     Ok(response)
 }
 

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     completion::{Callback, Origin, Responder, into_callback},
     error::{Error, IntoError},
+    stream::Pipe,
 };
 use bytes::Bytes;
 use futures::FutureExt;
@@ -346,6 +347,12 @@ impl Context {
         let future = Box::pin(future.map(|output| output.into_failure()));
         let keep = Some(&self.responder);
         self.invocation.add(name, future, keep)
+    }
+
+    /// Makes the response a stream, with a pipe of so many bytes.
+    pub(super) fn open_stream(&self, high_water_mark: usize) -> Arc<Pipe> {
+        let stream = &self.invocation.stream;
+        Arc::clone(stream.get_or_init(|| Pipe::new(high_water_mark)))
     }
 
     pub(super) fn callback<R: Serialize + Send + 'static>(&self) -> Callback<R> {

@@ -70,6 +70,13 @@ impl Invocation {
         queue.iter().count() > queue.deferring
     }
 
+    /// Whether a streaming handler still runs, or work of `wait_until`, or anything if all is waited for.
+    pub(super) fn is_busy(&self, all: bool) -> bool {
+        let queue = self.queue.lock();
+        let waiting = queue.iter().count() > queue.deferring;
+        queue.handler.is_some() || waiting || (all && !queue.is_empty())
+    }
+
     /// Gives up the polling of the loop, if it is empty: whoever spawns then has it polled.
     pub(super) fn stop_polling_if_empty(&self) -> Left {
         self.queue.lock().stop_polling_if_empty()

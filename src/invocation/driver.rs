@@ -2,8 +2,15 @@
 //! follow that.
 
 use super::{
-    context::Context, context_builder::ContextBuilder, function::Function, running::Running,
-    sink::Sink, state::AnsweredBy, unfinished::UnfinishedTask, watchdog::watch,
+    context::Context,
+    context_builder::ContextBuilder,
+    function::Function,
+    running::Running,
+    sending::{Sending, sent},
+    sink::Sink,
+    state::AnsweredBy,
+    unfinished::UnfinishedTask,
+    watchdog::watch,
 };
 #[cfg(feature = "lambda")]
 use super::{handler::Work, settings::InvocationSettings, state::Invocation};
@@ -45,19 +52,24 @@ impl Function {
     ) -> Driven<S::Sent> {
         let (context, waiter) = context.start();
         let _watched = watch(&context.invocation, &sink);
+        let sending = Sending::new(&context.invocation);
         #[cfg(feature = "lambda")]
         if let (Ok(event), Some(layers)) = (&event, &self.layers) {
             let invocation = Arc::clone(&context.invocation);
             let run = {
                 let (function, sink) = (self.clone(), sink.clone());
-                async move |event| function.run(Ok(event), context, waiter, sink).await
+                let sending = Arc::clone(&sending);
+                async move |event| {
+                    let run = function.run(Ok(event), context, waiter, sink, &sending);
+                    run.await
+                }
             };
             return match layers.around(&invocation, event.clone(), run).await {
                 Ok(driven) => driven,
-                Err(error) => failed_by_a_layer(&invocation, error, sink).await,
+                Err(error) => failed_by_a_layer(&invocation, error, sink, &sending).await,
             };
         }
-        self.run(event, context, waiter, sink).await
+        self.run(event, context, waiter, sink, &sending).await
     }
 
     async fn run<S: Sink>(
@@ -66,10 +78,11 @@ impl Function {
         context: Context,
         waiter: InvocationWaiter,
         sink: S,
+        sending: &Sending<S::Sent>,
     ) -> Driven<S::Sent> {
         let enter = |context| (self.enter)(event?, context);
         let running = Running::start(context, waiter, self.settings, enter);
-        drive_on(running, sink).await
+        drive_on(running, sink, sending).await
     }
 }
 
@@ -82,15 +95,27 @@ pub(crate) async fn drive_parsed<S: Sink>(
     sink: S,
 ) -> Driven<S::Sent> {
     let (context, waiter) = context.start();
-    drive_on(Running::start(context, waiter, settings, enter), sink).await
+    let sending = Sending::new(&context.invocation);
+    let running = Running::start(context, waiter, settings, enter);
+    drive_on(running, sink, &sending).await
 }
 
-async fn drive_on<S: Sink>(mut running: Running, sink: S) -> Driven<S::Sent> {
+async fn drive_on<S: Sink>(
+    mut running: Running,
+    sink: S,
+    sending: &Sending<S::Sent>,
+) -> Driven<S::Sent> {
+    sending.start(&sink);
     let outcome = running.outcome().await;
-    let (mut sent, mut unfinished_tasks) = (None, vec![]);
+    let (mut has_sent, mut unfinished_tasks) = (None, vec![]);
     if running.claim_answer() {
-        let send = sink.send(outcome, &running.invocation.span);
-        sent = Some(running.beside(send).await);
+        has_sent = match sending.finish(outcome) {
+            Ok(task) => running.beside(sent(task)).await,
+            Err(outcome) => {
+                let send = sink.send(outcome, &running.invocation.span);
+                Some(running.beside(send).await)
+            }
+        };
         unfinished_tasks = running.finish().await;
     } else if let Err(error) = outcome {
         running.invocation.span.in_scope(|| {
@@ -99,7 +124,7 @@ async fn drive_on<S: Sink>(mut running: Running, sink: S) -> Driven<S::Sent> {
     }
     let (duplicate_signals, duplicate_signal_count) = running.duplicates();
     Driven {
-        sent,
+        sent: has_sent,
         by_watchdog: running.invocation.is_answered_by(AnsweredBy::Watchdog),
         deferred: running.was_deferred,
         duplicate_signals,
@@ -114,13 +139,17 @@ async fn failed_by_a_layer<S: Sink>(
     invocation: &Invocation,
     error: Error,
     sink: S,
+    sending: &Sending<S::Sent>,
 ) -> Driven<S::Sent> {
-    let mut sent = None;
+    let mut has_sent = None;
     if invocation.claim_answer(AnsweredBy::Layer).is_some() {
-        sent = Some(sink.send(Err(error), &invocation.span).await);
+        has_sent = match sending.finish::<Bytes>(Err(error)) {
+            Ok(task) => sent(task).await,
+            Err(outcome) => Some(sink.send(outcome, &invocation.span).await),
+        };
     }
     Driven {
-        sent,
+        sent: has_sent,
         by_watchdog: invocation.is_answered_by(AnsweredBy::Watchdog),
         deferred: false,
         duplicate_signals: vec![],

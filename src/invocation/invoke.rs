@@ -10,6 +10,7 @@ use crate::{
     completion::DuplicateSignal,
     error::{Error, Result},
     guard::guarded,
+    stream::{StreamReader, StreamedResponse},
 };
 use bytes::Bytes;
 use serde::Serialize;
@@ -47,6 +48,9 @@ pub struct Outcome {
     pub duplicate_signals: Vec<DuplicateSignal>,
     /// How many of them there were in all.
     pub duplicate_signal_count: usize,
+    /// What a handler of [`streamify_response`](crate::streamify_response()) has written, be it a success or a failure. Its
+    /// `result` is null, or the error.
+    pub stream: Option<StreamedResponse>,
     /// The tasks that were still running when the environment would have polled for the next event.
     pub unfinished_tasks: Vec<UnfinishedTask>,
 }
@@ -102,8 +106,13 @@ pub(crate) async fn in_process(
         .drive(Ok(event), context.to_builder(), InProcess)
         .await;
     let parse = |body: Bytes| Ok(serde_json::from_slice(&body)?);
+    let (result, stream) = match driven.sent {
+        Some(Returned::Stream(streamed, ended)) => (ended.map(|()| Value::Null), Some(streamed)),
+        sent => (whole(sent).and_then(parse), None),
+    };
     Outcome {
-        result: sent(driven.sent).and_then(parse),
+        result,
+        stream,
         deferred: driven.deferred,
         duplicate_signals: driven.duplicate_signals,
         duplicate_signal_count: driven.duplicate_signal_count,
@@ -118,7 +127,7 @@ pub(crate) async fn raw(
     context: ContextBuilder,
 ) -> Result<Bytes> {
     let driven = function.drive(Ok(event), context, InProcess).await;
-    sent(driven.sent)
+    whole(driven.sent)
 }
 
 /// Runs one invocation of a handler of a known type.
@@ -131,7 +140,14 @@ pub(crate) async fn parsed<M, H: Handler<M>>(
 ) -> Result<Bytes> {
     let enter = |context| enter(handler, event, context);
     let driven = driver::drive_parsed(enter, settings, context, InProcess).await;
-    sent(driven.sent)
+    whole(driven.sent)
+}
+
+/// What is given back.
+enum Returned {
+    Whole(Result<Bytes>),
+    /// A stream, and how it ended.
+    Stream(StreamedResponse, Result<()>),
 }
 
 /// Gives the outcome back to whoever runs the invocation.
@@ -139,7 +155,7 @@ pub(crate) async fn parsed<M, H: Handler<M>>(
 struct InProcess;
 
 impl Sink for InProcess {
-    type Sent = Result<Bytes>;
+    type Sent = Returned;
     /// Whoever awaits the outcome is on the very thread that is blocked.
     const WATCHED: bool = false;
 
@@ -147,20 +163,33 @@ impl Sink for InProcess {
         if let Err(error) = &outcome {
             span.in_scope(|| error.log());
         }
-        outcome
+        Returned::Whole(outcome)
+    }
+
+    async fn stream(self, stream: StreamReader, span: Span) -> Self::Sent {
+        let (streamed, ended) = StreamedResponse::read(&stream).await;
+        if let Err(error) = &ended {
+            span.in_scope(|| error.log());
+        }
+        Returned::Stream(streamed, ended)
     }
 
     async fn send_for_blocked(self, _: Error) {}
+
+    async fn ended_for_blocked(self, _: Error, _: impl Future<Output = ()> + Send) {}
 }
 
-/// What an invocation that nothing watches over has come to.
-fn sent(sent: Option<Result<Bytes>>) -> Result<Bytes> {
-    sent.unwrap_or_else(|| {
-        Err(Error::ours(
+/// What an invocation that nothing watches over has come to. All of a stream is one response, as where it is called by
+/// `Invoke`.
+fn whole(sent: Option<Returned>) -> Result<Bytes> {
+    match sent {
+        Some(Returned::Whole(outcome)) => outcome,
+        Some(Returned::Stream(streamed, ended)) => ended.map(|()| streamed.raw()),
+        None => Err(Error::ours(
             "Runtime.ExitError",
             "the invocation was given up",
-        ))
-    })
+        )),
+    }
 }
 
 impl Outcome {
@@ -170,6 +199,7 @@ impl Outcome {
             deferred: false,
             duplicate_signals: vec![],
             duplicate_signal_count: 0,
+            stream: None,
             unfinished_tasks: vec![],
         }
     }

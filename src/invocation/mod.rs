@@ -24,6 +24,7 @@ mod members;
 mod queue;
 mod rest;
 mod running;
+mod sending;
 mod settings;
 mod sink;
 mod spawn;
@@ -37,7 +38,7 @@ pub use context::Context;
 pub use context_builder::ContextBuilder;
 pub use current::{set_immediate, set_timeout, spawn, spawn_then};
 pub(crate) use function::{Function, Functions};
-pub use handler::Handler;
+pub use handler::{Handler, StreamingHandler, streamify_response};
 #[cfg(feature = "parity")]
 pub use handler::{Picked, Picker};
 #[cfg(feature = "lambda")]

@@ -226,6 +226,11 @@ impl Running {
         };
         match outcome {
             Err(error) => Some(Err(error)),
+            Ok(Some(_)) if self.invocation.stream.get().is_some() => Some(Err(Error::ours(
+                "Runtime.InvalidStreamingOperation",
+                "a result was given to `context.succeed` or `context.done`: expected a streaming \
+                 handler to write to its stream",
+            ))),
             Ok(body) => {
                 let body = body.unwrap_or(NULL);
                 if !waits || self.invocation.may_respond() {
@@ -258,16 +263,24 @@ impl Running {
         .await
     }
 
-    /// Waits for the work of `wait_until`, and returns what goes on after that.
+    /// Waits for the work of `wait_until`, and after a stream for all that the next event waits for. Returns what goes on
+    /// after that.
     pub(super) async fn finish(&self) -> Vec<UnfinishedTask> {
         if self.left == Left::Nothing {
             return vec![];
         }
+        let streams = self.invocation.stream.get().is_some();
+        // The end of a stream waits for nothing. What is waited for is the next event, as in Node.
+        let all = streams && self.waiter.slot.attached.waits();
+        let is_busy = || match streams {
+            true => self.invocation.is_busy(all),
+            false => self.invocation.is_waiting(),
+        };
         let ended = poll_fn(|cx| {
-            if self.invocation.is_waiting() {
+            if is_busy() {
                 let _: Turn<Infallible> = self.invocation.turn(cx, || None);
             }
-            if self.invocation.is_waiting() {
+            if is_busy() {
                 Poll::Pending
             } else {
                 Poll::Ready(())
@@ -277,7 +290,9 @@ impl Running {
             .await
             .is_none()
         {
-            let aborted = self.invocation.stop(|name| !name.defers_the_response());
+            let aborted = self
+                .invocation
+                .stop(|name| streams || !name.defers_the_response());
             self.invocation.span.in_scope(|| {
                 for name in aborted {
                     tracing::warn!("aborted at the deadline: the {name}");

@@ -5,9 +5,10 @@ use super::{
     members::ContextMembers,
     queue::{Left, Queue},
 };
+use crate::stream::Pipe;
 use parking_lot::Mutex;
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU8, Ordering},
 };
 use tokio::{runtime::Handle, time::Instant};
@@ -26,6 +27,8 @@ pub(crate) struct Invocation {
     pub(super) of_nobody: bool,
     /// Its event loop: see `event_loop.rs`.
     pub(super) queue: Mutex<Queue>,
+    /// The response, where it is a stream.
+    pub(super) stream: OnceLock<Arc<Pipe>>,
     answered: AtomicU8,
 }
 
@@ -72,6 +75,7 @@ impl Invocation {
             runtime: Handle::try_current().ok(),
             of_nobody,
             queue: Mutex::new(queue),
+            stream: OnceLock::new(),
             answered: AtomicU8::new(AnsweredBy::Nobody as u8),
         })
     }

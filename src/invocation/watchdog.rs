@@ -87,7 +87,14 @@ pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
                 tracing::warn!("aborted at the deadline: the handler, which blocks its thread");
             });
         });
-        Some(sink.send_for_blocked(error).instrument(span).boxed())
+        let Some(stream) = invocation.stream.get().filter(|stream| stream.has_reader()) else {
+            return Some(sink.send_for_blocked(error).instrument(span).boxed());
+        };
+        let stream = Arc::clone(stream);
+        // Nobody reads it if the client is gone.
+        drop(stream.finish(Err(timed_out(invocation.request_id(), allowed))));
+        let late = async move { sink.ended_for_blocked(error, stream.closed()).await };
+        Some(late.instrument(span).boxed())
     };
     Watch(Some(WATCHDOG.watch(end, Box::new(alarm))))
 }

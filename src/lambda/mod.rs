@@ -8,6 +8,7 @@ mod poll;
 mod post;
 mod service;
 mod snapstart;
+mod stream;
 mod worker;
 
 pub use service::{HandlerService, service};

@@ -20,7 +20,8 @@ use std::time::Duration;
 
 pub(super) const API: &str = "/2018-06-01/runtime";
 
-const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
+pub(super) const ERROR_TYPE: HeaderName =
+    HeaderName::from_static("lambda-runtime-function-error-type");
 const XRAY_CAUSE: HeaderName = HeaderName::from_static("lambda-runtime-function-xray-error-cause");
 
 impl PostAddress {
@@ -82,15 +83,15 @@ fn headers(error: Option<&Error>) -> HeaderMap {
     headers
 }
 
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
 }
 
 /// How long one attempt may take, and all of them.
-const ATTEMPT: Duration = Duration::from_secs(5);
-const ATTEMPTS: Duration = Duration::from_secs(10);
+pub(super) const ATTEMPT: Duration = Duration::from_secs(5);
+pub(super) const ATTEMPTS: Duration = Duration::from_secs(10);
 
 struct NotTaken {
     why: String,
@@ -186,7 +187,7 @@ const HEADER_LIMIT: usize = 8 * 1024;
 const NAME_LIMIT: usize = 256;
 
 /// A name as a header can hold it.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let visible = |c: char| {
         if c.is_ascii_graphic() || c == ' ' {
             c

@@ -4,16 +4,18 @@ use super::{
     client::Client,
     event::{PolledEvent, PostAddress},
     poll::Poller,
+    post::ATTEMPT,
 };
 use crate::{
     error::{Error, Result},
     guard::{Panic, guarded},
     invocation::{ContextBuilder, Function, Sink},
+    stream::StreamReader,
 };
 use bytes::Bytes;
 use futures::FutureExt;
 use std::{panic::AssertUnwindSafe, sync::Arc};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{runtime::Handle, sync::mpsc, time};
 use tracing::{Instrument, Span};
 
 /// A polling loop. Clone it once for each concurrent invocation.
@@ -55,6 +57,12 @@ impl Worker {
                 }
             }
         });
+    }
+
+    /// Has another worker go on, where this one hangs.
+    fn replace(mut self) {
+        self.client = Arc::new(self.client.another());
+        self.spawn();
     }
 
     async fn run_one(&self) -> Result<Next> {
@@ -103,21 +111,28 @@ impl Sink for Post {
         post.instrument(span.clone()).await
     }
 
+    async fn stream(self, stream: StreamReader, span: Span) -> Result<()> {
+        let post = self.address.stream(&self.worker.client, stream, &span);
+        post.instrument(span.clone()).await
+    }
+
     async fn send_for_blocked(self, error: Error) {
-        let Post {
-            mut worker,
-            address,
-        } = self;
+        let Post { worker, address } = self;
         // A subscriber that panics keeps nobody from being told.
         let _ = guarded(|| error.log());
         // Each runtime has a client of its own.
         let posted = address.post(&worker.client.another(), Err(error)).await;
         match posted {
-            Ok(()) => {
-                worker.client = Arc::new(worker.client.another());
-                worker.spawn();
-            }
+            Ok(()) => worker.replace(),
             Err(error) => drop(worker.exit.send(error)),
         }
+    }
+
+    async fn ended_for_blocked(self, error: Error, closed: impl Future<Output = ()> + Send) {
+        // It is sent where the connection is driven by another thread than the blocked one. Otherwise Lambda ends it.
+        if time::timeout(ATTEMPT, closed).await.is_err() {
+            let _ = guarded(|| error.log());
+        }
+        self.worker.replace();
     }
 }

@@ -1,10 +1,10 @@
-//! The Invoke API: `Invoke`, and `InvokeAsync`, which AWS has deprecated.
+//! The Invoke API: `Invoke`, `InvokeWithResponseStream`, and `InvokeAsync`, which AWS has deprecated.
 
 use super::{
     asynchronous::Asynchronous,
     configuration::new_id,
     function_name::FunctionName,
-    invoke::{Server, start},
+    invoke::{ReplyTo, Server, start},
     invoke_request::{self, InvocationType, InvokeHeaders},
     limits::{EVENT_INVOCATION, INVOKE_ASYNC},
     refusal::{Refusal, respond},
@@ -35,10 +35,30 @@ pub(super) struct Qualifier {
 
 /// `Invoke`.
 pub(super) async fn invoke(
+    state: State<Arc<Server>>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<Qualifier>, QueryRejection>,
+    request: Request<Body>,
+) -> Response<Body> {
+    call(state, path, query, request, false).await
+}
+
+/// `InvokeWithResponseStream`.
+pub(super) async fn invoke_with_response_stream(
+    state: State<Arc<Server>>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<Qualifier>, QueryRejection>,
+    request: Request<Body>,
+) -> Response<Body> {
+    call(state, path, query, request, true).await
+}
+
+async fn call(
     State(server): State<Arc<Server>>,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<Qualifier>, QueryRejection>,
     request: Request<Body>,
+    streams: bool,
 ) -> Response<Body> {
     let named = path
         .map_err(|error| error.to_string())
@@ -56,7 +76,7 @@ pub(super) async fn invoke(
         Err(refusal) => return refusal.respond(&new_id()),
     };
     let request_id = call.request_id.clone();
-    match call.accept(&server, &parts.headers, body).await {
+    match call.accept(&server, &parts.headers, body, streams).await {
         Ok(response) => response,
         Err(refusal) => refusal.respond(&request_id),
     }
@@ -123,6 +143,7 @@ impl<'a> Call<'a> {
         server: &Arc<Server>,
         headers: &HeaderMap,
         body: Body,
+        streams: bool,
     ) -> Result<Response<Body>, Refusal> {
         let InvokeHeaders {
             invocation_type,
@@ -132,6 +153,11 @@ impl<'a> Call<'a> {
             xray_trace_id,
         } = InvokeHeaders::parse(headers)?;
         let is_event = invocation_type == InvocationType::Event;
+        if is_event && streams {
+            return Err(Refusal::parameter(
+                "Invocation type `Event`: expected RequestResponse or DryRun for InvokeWithResponseStream",
+            ));
+        }
         let limit = is_event.then_some(EVENT_INVOCATION);
         let event = invoke_request::event(body, &server.limits, limit).await?;
         server.has_room()?;
@@ -157,7 +183,10 @@ impl<'a> Call<'a> {
             self.request_id,
             self.context,
             event,
-            callback,
+            ReplyTo {
+                callback,
+                takes_streams: streams,
+            },
         );
         let outcome = completion
             .await
@@ -169,7 +198,10 @@ impl<'a> Call<'a> {
                     error.to_string(),
                 )
             })?;
-        Ok(outcome.respond(&request_id, version, tail.as_ref()))
+        Ok(match streams {
+            true => outcome.stream(&request_id, version, tail),
+            false => outcome.respond(&request_id, version, tail.as_ref()),
+        })
     }
 
     fn start_asynchronous(self, server: &Arc<Server>, event: Bytes) {

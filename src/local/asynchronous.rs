@@ -1,7 +1,7 @@
 //! Asynchronous invocations, which nobody waits for: run once, or retried as AWS retries them.
 
 use super::{
-    invoke::{self, Server},
+    invoke::{self, ReplyTo, Server},
     output::write,
 };
 use crate::{
@@ -82,10 +82,13 @@ impl Asynchronous {
             self.request_id.clone(),
             self.context.clone(),
             self.event.clone(),
-            callback,
+            ReplyTo {
+                callback,
+                takes_streams: false,
+            },
         );
         run.await;
-        completion.await?.unwrap_or_default().0
+        completion.await?.unwrap_or_default().whole()
     }
 
     /// The record of an invocation that failed each time, as AWS sends it.

@@ -9,7 +9,7 @@ use super::{
     limits::EVENT_LIMIT,
     refusal::{Refusal, set},
 };
-use crate::http::{UrlRequest, bad_gateway, response_of};
+use crate::http::{UrlRequest, bad_gateway, response_of, streamed_response_of};
 use axum::{
     body::Body,
     extract::State,
@@ -92,17 +92,22 @@ pub(super) async fn respond(
     let context = context.optional(|members| members.xray_trace_id = trace_id);
     let span = context.span();
     let outcome = invoke::outcome(&server, function, &request_id, context, event.into()).await;
-    let mut response = match outcome.map(|body| response_of(&body)) {
-        Ok(Ok(response)) => response,
-        Ok(Err(why)) => {
-            span.in_scope(|| tracing::error!("the result is no HTTP response: {why}"));
-            bad_gateway()
+    let response = match outcome {
+        Ok(invoke::Response::Whole(body)) => {
+            response_of(&body).map(|response| response.map(Body::from))
+        }
+        Ok(invoke::Response::Stream(stream)) => {
+            streamed_response_of(&stream.head).map(|response| response.map(|()| stream.into_body()))
         }
         // It is in the log.
-        Err(_) => bad_gateway(),
+        Err(_) => Ok(bad_gateway().map(Body::from)),
     };
+    let mut response = response.unwrap_or_else(|why| {
+        span.in_scope(|| tracing::error!("the result is no HTTP response: {why}"));
+        bad_gateway().map(Body::from)
+    });
     set(response.headers_mut(), "x-amzn-requestid", &request_id);
-    response.map(Body::from)
+    response
 }
 
 /// The name of a function that nobody named.

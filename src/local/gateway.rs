@@ -10,7 +10,7 @@ use super::{
     refusal::{Refused, set},
     routes::Unmatched,
 };
-use crate::http::{Gateway, GatewayRequest, bad_request};
+use crate::http::{Gateway, GatewayRequest, bad_request, streamed_response_of};
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -76,7 +76,17 @@ pub(super) async fn respond(
     }
     let outcome = invoke::outcome(&server, function, &request_id, context, event.into()).await;
     let response = match outcome {
-        Ok(result) => span.in_scope(|| usable(&request, &result)),
+        Ok(invoke::Response::Whole(result)) => span.in_scope(|| usable(&request, &result)),
+        Ok(invoke::Response::Stream(stream)) => match streamed_response_of(&stream.head) {
+            Ok(response) => {
+                let response = response.map(|()| stream.into_body());
+                return finish_streamed(gateway, response, &request_id);
+            }
+            Err(why) => {
+                span.in_scope(|| tracing::error!("the result is no HTTP response: {why}"));
+                gateway.failed()
+            }
+        },
         // The failure is in the log.
         Err(_) => gateway.failed(),
     };
@@ -114,7 +124,14 @@ fn refuse(
 }
 
 fn finish(gateway: Gateway, response: Response<Bytes>, request_id: &str) -> Response<Body> {
-    let mut response = response.map(Body::from);
+    finish_streamed(gateway, response.map(Body::from), request_id)
+}
+
+fn finish_streamed(
+    gateway: Gateway,
+    mut response: Response<Body>,
+    request_id: &str,
+) -> Response<Body> {
     set(
         response.headers_mut(),
         gateway.request_id_header(),

@@ -2,26 +2,32 @@
 
 use super::{
     configuration::{FunctionConfiguration, LocalSettings},
+    event_stream,
     host::OwnHosts,
     limits::{Limits, RESPONSE_LIMIT},
     origin::OriginCheck,
     refusal::{Refusal, respond, set},
     routes::Routes,
+    stream::{LocalStream, complete, whole},
 };
 use crate::{
     completion::{Callback, callback},
     error::{Error, Result},
     invocation::{ContextBuilder, Function, Functions, Sink},
     log,
+    stream::StreamReader,
 };
 use axum::{
     body::Body,
-    http::{Response, StatusCode},
+    http::{self, StatusCode},
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
-use std::{future::Future, sync::Arc};
-use tokio::{runtime::Handle, time::Instant};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Span;
 
@@ -55,7 +61,7 @@ pub(super) fn start(
     request_id: String,
     context: ContextBuilder,
     event: Bytes,
-    callback: Callback<LocalOutcome>,
+    reply_to: ReplyTo,
 ) {
     let run = run(
         Arc::clone(server),
@@ -63,9 +69,17 @@ pub(super) fn start(
         request_id,
         context,
         event,
-        callback,
+        reply_to,
     );
     server.invocations.spawn_on(run, &server.runtime);
+}
+
+/// Who waits for an outcome.
+#[derive(Clone)]
+pub(super) struct ReplyTo {
+    pub(super) callback: Callback<LocalOutcome>,
+    /// Whether that takes a response as it is written. Otherwise all of a stream is one response.
+    pub(super) takes_streams: bool,
 }
 
 /// Runs one invocation, whose outcome goes to the callback.
@@ -75,28 +89,29 @@ pub(super) fn run(
     request_id: String,
     context: ContextBuilder,
     event: Bytes,
-    callback: Callback<LocalOutcome>,
+    reply_to: ReplyTo,
 ) -> impl Future<Output = ()> + Send {
     log::platform::start(&request_id, &context.members().function_version);
     let reply = Reply {
         server,
         started: Instant::now(),
         request_id,
-        callback,
+        reply_to,
     };
     async move {
         function.drive(Ok(event), context, reply).await;
     }
 }
 
-/// Runs one invocation, and waits for its outcome. It does not end when the client goes.
+/// Runs one invocation, and waits for its outcome, or for the beginning of a stream. It does not end when the client
+/// goes.
 pub(super) async fn outcome(
     server: &Arc<Server>,
     function: Function,
     request_id: &str,
     context: ContextBuilder,
     event: Bytes,
-) -> Result<Bytes> {
+) -> Result<Response> {
     let (callback, completion) = callback();
     start(
         server,
@@ -104,9 +119,24 @@ pub(super) async fn outcome(
         request_id.to_owned(),
         context,
         event,
-        callback,
+        ReplyTo {
+            callback,
+            takes_streams: true,
+        },
     );
-    completion.await?.unwrap_or_default().0
+    match completion.await?.unwrap_or_default() {
+        LocalOutcome::Whole(outcome) => Ok(Response::Whole(outcome?)),
+        LocalOutcome::Stream(mut stream) => match stream.failed_at_once() {
+            Some(error) => Err(error),
+            None => Ok(Response::Stream(stream)),
+        },
+    }
+}
+
+/// A response to an HTTP request.
+pub(super) enum Response {
+    Whole(Bytes),
+    Stream(Box<LocalStream>),
 }
 
 /// Responds to the client that waits, if one does.
@@ -115,7 +145,7 @@ struct Reply {
     server: Arc<Server>,
     started: Instant,
     request_id: String,
-    callback: Callback<LocalOutcome>,
+    reply_to: ReplyTo,
 }
 
 impl Sink for Reply {
@@ -126,29 +156,63 @@ impl Sink for Reply {
         span.in_scope(|| self.respond(outcome.and_then(within_limit)));
     }
 
+    async fn stream(self, stream: StreamReader, span: Span) {
+        if !self.reply_to.takes_streams {
+            let outcome = whole(&stream).await;
+            span.in_scope(|| self.respond(outcome));
+            return;
+        }
+        let closed = stream.closed();
+        let report = {
+            let this = self.clone();
+            Box::new(move |error: Option<&Error>| span.in_scope(|| this.report(error)))
+        };
+        let stream = LocalStream::begin(stream, report).await;
+        // Whoever waits may have gone, and the stream with it.
+        let begun = LocalOutcome::Stream(Box::new(stream));
+        drop(self.reply_to.callback.try_settle(Ok::<_, Error>(begun)));
+        closed.await;
+    }
+
     async fn send_for_blocked(self, error: Error) {
         self.respond(Err(error));
+    }
+
+    async fn ended_for_blocked(self, error: Error, closed: impl Future<Output = ()> + Send) {
+        if timeout(UNSENT, closed).await.is_ok() {
+            return;
+        }
+        // If the response has not begun by now, it is the error alone.
+        if !self.reply_to.callback.is_signalled() {
+            self.respond(Err(error));
+        }
     }
 }
 
 impl Reply {
     fn respond(self, outcome: Result<Bytes>) {
-        if let Err(error) = &outcome {
+        self.report(outcome.as_ref().err());
+        let outcome = LocalOutcome::Whole(outcome);
+        // Nobody waits for that of an asynchronous call, or when the client has gone.
+        let _ = self.reply_to.callback.try_settle(Ok::<_, Error>(outcome));
+    }
+
+    fn report(&self, error: Option<&Error>) {
+        if let Some(error) = error {
             error.log();
         }
         let report = log::platform::Report {
             request_id: &self.request_id,
             took: self.started.elapsed(),
             memory: self.server.configuration.memory(),
-            error: outcome.as_ref().err(),
+            error,
         };
         report.write();
-        // Nobody waits for that of an asynchronous call, or when the client has gone.
-        let _ = self
-            .callback
-            .try_settle(Ok::<_, Error>(LocalOutcome(outcome)));
     }
 }
+
+/// How long the end of a stream may stay unsent where its handler blocks a thread.
+const UNSENT: Duration = Duration::from_secs(1);
 
 /// How many invocations AWS has of an account at a time, unless it is asked for more.
 const CONCURRENCY: usize = 1_000;
@@ -205,23 +269,39 @@ fn within_limit(body: Bytes) -> Result<Bytes> {
 }
 
 /// What a call is answered with.
-pub(super) struct LocalOutcome(pub(super) Result<Bytes>);
+pub(super) enum LocalOutcome {
+    Whole(Result<Bytes>),
+    Stream(Box<LocalStream>),
+}
 
 impl Default for LocalOutcome {
     fn default() -> Self {
-        LocalOutcome(Ok(Bytes::from_static(b"null")))
+        LocalOutcome::Whole(Ok(Bytes::from_static(b"null")))
     }
 }
 
 impl LocalOutcome {
+    /// The outcome as one response, for a call that takes no stream.
+    pub(super) fn whole(self) -> Result<Bytes> {
+        match self {
+            LocalOutcome::Whole(outcome) => outcome,
+            LocalOutcome::Stream(_) => Err(Error::ours(
+                "Runtime.ExitError",
+                "a stream came where none was asked for",
+            )),
+        }
+    }
+
+    /// The response of `Invoke`.
     pub(super) fn respond(
         self,
         request_id: &str,
         version: &str,
         tail: Option<&log::Tail>,
-    ) -> Response<Body> {
-        let failed = self.0.is_err();
-        let body = self.0.unwrap_or_else(|error| error.to_json().into());
+    ) -> http::Response<Body> {
+        let outcome = self.whole();
+        let failed = outcome.is_err();
+        let body = outcome.unwrap_or_else(|error| error.to_json().into());
         let mut response = respond(StatusCode::OK, request_id, body);
         let headers = response.headers_mut();
         set(headers, "x-amz-executed-version", version);
@@ -231,6 +311,29 @@ impl LocalOutcome {
         if let Some(tail) = tail {
             set(headers, "x-amz-log-result", &BASE64.encode(tail.text()));
         }
+        response
+    }
+
+    /// The response of `InvokeWithResponseStream`.
+    pub(super) fn stream(
+        self,
+        request_id: &str,
+        version: &str,
+        tail: Option<log::Tail>,
+    ) -> http::Response<Body> {
+        let body = match self {
+            LocalOutcome::Stream(stream) => stream.into_events(tail),
+            LocalOutcome::Whole(outcome) => {
+                let chunk = outcome.as_ref().map(event_stream::payload_chunk);
+                let end = complete(outcome.as_ref().err(), tail.as_ref());
+                Body::from([chunk.unwrap_or_default(), end].concat())
+            }
+        };
+        let mut response = http::Response::new(body);
+        let headers = response.headers_mut();
+        set(headers, "content-type", event_stream::CONTENT_TYPE);
+        set(headers, "x-amzn-requestid", request_id);
+        set(headers, "x-amz-executed-version", version);
         response
     }
 }

@@ -28,6 +28,9 @@ pub(super) const INVOKE_ASYNC: PayloadLimit = PayloadLimit {
 /// How much Lambda takes for a response: AWS's error message names 100 bytes more than for an event.
 pub(super) const RESPONSE_LIMIT: usize = EVENT_LIMIT + 100;
 
+/// How much Lambda takes for a response that is streamed.
+pub(super) const STREAM_LIMIT: usize = 200 * 1024 * 1024;
+
 /// How much of a larger one is read and thrown away, so that a client that is still sending gets
 /// to read why it is refused.
 pub(super) const DRAINED: usize = 8 * EVENT_LIMIT;

@@ -6,6 +6,7 @@ mod command;
 mod configuration;
 mod connection;
 mod event;
+mod event_stream;
 mod function_name;
 mod function_url;
 mod gateway;
@@ -22,6 +23,7 @@ mod router;
 mod routes;
 mod run;
 mod source;
+mod stream;
 
 #[cfg(feature = "parity")]
 pub(crate) use configuration::FunctionConfiguration;

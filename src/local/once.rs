@@ -10,10 +10,11 @@ use crate::{
     error::{Error, Result},
     invocation::{Functions, Sink},
     log,
+    stream::StreamReader,
 };
 use bytes::Bytes;
-use std::{env, io, process, sync::Arc};
-use tokio::time::Instant;
+use std::{env, future::Future, io, process, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
 use tracing::Span;
 
 /// Runs one invocation for each event, one after the other, and returns the exit code.
@@ -84,6 +85,9 @@ fn read(program: &str, sources: &[Source]) -> Option<Vec<Bytes>> {
     (events.len() == sources.len()).then_some(events)
 }
 
+/// How long the end of a stream may stay unsent where its handler blocks a thread.
+const UNSENT: Duration = Duration::from_secs(1);
+
 /// Prints the outcome, and makes an exit code of it. A failure stands on its own, and so is not logged
 /// too.
 #[derive(Clone)]
@@ -105,32 +109,61 @@ impl Sink for Print {
         outcome.is_ok()
     }
 
+    /// Prints the chunks as they come, and nothing between them.
+    async fn stream(self, stream: StreamReader, _: Span) -> bool {
+        let ended = loop {
+            match stream.chunk().await {
+                Some(Ok(chunk)) => write(&mut io::stdout(), &chunk),
+                Some(Err(error)) => break Err(error),
+                None => break Ok(()),
+            }
+        };
+        self.report(ended.as_ref().err());
+        ended.is_ok()
+    }
+
     async fn send_for_blocked(self, error: Error) {
         self.print(&Err(error));
+        self.give_up();
+    }
+
+    async fn ended_for_blocked(self, error: Error, closed: impl Future<Output = ()> + Send) {
+        if timeout(UNSENT, closed).await.is_err() {
+            self.report(Some(&error));
+        }
+        self.give_up();
+    }
+}
+
+impl Print {
+    /// Ends the process, whose handler blocks its thread.
+    fn give_up(&self) {
         if self.left > 0 {
             let left = self.left;
             tracing::error!("the handler blocks its thread: {left} more events were not invoked");
         }
         process::exit(1);
     }
-}
 
-impl Print {
     fn print(&self, outcome: &Result<Bytes>) {
+        self.report(outcome.as_ref().err());
+        if let Ok(body) = outcome {
+            write(&mut io::stdout(), &[body, b"\n".as_slice()].concat());
+        }
+    }
+
+    fn report(&self, error: Option<&Error>) {
         let report = log::platform::Report {
             request_id: &self.request_id,
             took: self.started.elapsed(),
             memory: &self.memory,
-            error: outcome.as_ref().err(),
+            error,
         };
         // Before the outcome, so that a failure is the end of what is on stderr.
         report.write_alone();
-        match outcome {
-            Ok(body) => write(&mut io::stdout(), &[body, b"\n".as_slice()].concat()),
-            Err(error) => {
-                let error = log::shown_json(error.to_json());
-                write(&mut io::stderr(), format!("{error}\n").as_bytes());
-            }
+        if let Some(error) = error {
+            let error = log::shown_json(error.to_json());
+            write(&mut io::stderr(), format!("{error}\n").as_bytes());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is served: the Invoke API, and function URLs.
 
 use super::{
-    api::{invoke, invoke_async},
+    api::{invoke, invoke_async, invoke_with_response_stream},
     configuration::{LocalSettings, new_id},
     connection, function_url, gateway,
     host::OwnHosts,
@@ -15,7 +15,7 @@ use crate::{
 };
 use axum::{
     Router,
-    body::Body,
+    body::{Body, HttpBody},
     extract::{DefaultBodyLimit, State},
     http::{Request, Response, StatusCode},
     middleware::{self, Next},
@@ -109,6 +109,10 @@ fn app(server: Arc<Server>) -> Router {
     const INVOKE_ASYNC: &str = "/2014-11-13/functions/{name}/invoke-async";
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
+        .route(
+            "/2021-11-15/functions/{name}/response-streaming-invocations",
+            post(invoke_with_response_stream),
+        )
         .route(INVOKE_ASYNC, post(invoke_async))
         .route(&format!("{INVOKE_ASYNC}/"), post(invoke_async))
         .method_not_allowed_fallback(move || {
@@ -156,7 +160,7 @@ async fn guard(
             response
         }
     };
-    if has_no_content(response.status()) {
+    if has_no_content(response.status()) && response.body().size_hint().exact().is_some() {
         // axum gives a body of a known size a `Content-Length`, even one of 0.
         *response.body_mut() = Body::from_stream(stream::empty::<io::Result<Bytes>>());
     }

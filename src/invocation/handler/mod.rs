@@ -3,6 +3,9 @@
 #[cfg(feature = "parity")]
 mod picked;
 mod shapes;
+mod streaming;
+
+pub use streaming::{StreamingHandler, streamify_response};
 
 #[cfg(feature = "parity")]
 pub use picked::{Picked, Picker};
@@ -41,7 +44,8 @@ use std::{fmt, sync::Arc};
     async fn(E, Context) -> Result<R, Err>
     fn(E, Context) -> Result<R, Err>
     fn(E, Context)
-where the last parameter may be left out of those that return a result: `async fn(E)`, `fn(E)`",
+where the last parameter may be left out of those that return a result: `async fn(E)`, `fn(E)`;
+or `streamify_response` of `async fn(E, ResponseStream, Context) -> Result<(), Err>`",
     note = "`E` is `DeserializeOwned + Send`, `R` is `Serialize + Send`, `Err` is what `nodeback::IntoError` accepts; a future has to be `Send`; a closure has to name the types of its parameters",
     note = "an `async move |..|` closure that uses what it captured is no `Fn`: write `move |..| {{ let state = state.clone(); async move {{ .. }} }}`"
 )]

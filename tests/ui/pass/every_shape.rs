@@ -1,4 +1,6 @@
-use nodeback::{Bytes, Callback, Context, Error, Handler, RawValue, Value};
+use nodeback::{
+    Bytes, Callback, Context, Error, Handler, RawValue, ResponseStream, Value, streamify_response,
+};
 
 fn callback(_: Value, _: Context, _: Callback) {}
 fn callback_throw(_: Value, _: Context, _: Callback<u32>) -> Result<(), Error> {
@@ -24,6 +26,13 @@ fn context_only(_: Value, _: Context) {}
 fn raw(_: Bytes, _: Context, _: Callback<Bytes>) {}
 fn raw_value(_: Box<RawValue>, _: Context, _: Callback<Box<RawValue>>) {}
 
+async fn streams(_: Value, stream: ResponseStream, _: Context) -> Result<(), Error> {
+    stream.end().await
+}
+async fn streams_without_context(_: Value, _: ResponseStream) -> anyhow::Result<()> {
+    Ok(())
+}
+
 fn never(_: Value, _: Context, _: Callback) -> ! {
     todo!()
 }
@@ -42,6 +51,9 @@ fn main() {
     is_handler(context_only);
     is_handler(raw);
     is_handler(raw_value);
+    is_handler(streamify_response(streams));
+    is_handler(streamify_response(streams_without_context).high_water_mark(1));
+    is_handler(streamify_response(async |_: Value, stream: ResponseStream| stream.end().await));
     is_handler(never);
     is_handler(|_: Value, _: Context, _: Callback| todo!());
     is_handler(|_: Value, _: Context, _: Callback<u32>| panic!("not yet"));

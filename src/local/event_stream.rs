@@ -1,0 +1,159 @@
+//! The frames of an AWS event stream, of the two kinds that `InvokeWithResponseStream` sends.
+//!
+//! A message is the length of all of it, the length of its headers, a CRC-32 of these, the headers, the payload, and a
+//! CRC-32 of all before: <https://smithy.io/2.0/aws/amazon-eventstream.html>.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The content type of an event stream.
+pub(super) const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
+
+/// The largest payload of one message, which AWS limits to 24 MB.
+const LARGEST_PAYLOAD: usize = 1024 * 1024;
+
+/// Lengths and checksums: what is not headers and payload.
+const OVERHEAD: usize = 16;
+
+/// The type of a header whose value is a string.
+const STRING: u8 = 7;
+
+/// The messages of a chunk of the response.
+pub(super) fn payload_chunk(chunk: &Bytes) -> Bytes {
+    let mut messages = BytesMut::with_capacity(chunk.len() + 128);
+    for payload in chunk.chunks(LARGEST_PAYLOAD) {
+        put(
+            &mut messages,
+            "PayloadChunk",
+            "application/octet-stream",
+            payload,
+        );
+    }
+    messages.freeze()
+}
+
+/// The message at the end of the response, with the JSON that says how it ended.
+pub(super) fn invoke_complete(json: &str) -> Bytes {
+    let mut message = BytesMut::with_capacity(json.len() + 128);
+    put(
+        &mut message,
+        "InvokeComplete",
+        "application/json",
+        json.as_bytes(),
+    );
+    message.freeze()
+}
+
+fn put(messages: &mut BytesMut, event_type: &str, content_type: &str, payload: &[u8]) {
+    let headers = [
+        (":event-type", event_type),
+        (":content-type", content_type),
+        (":message-type", "event"),
+    ];
+    // A byte of the name's length, the type, and two of the value's length.
+    let header_length: usize = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 4)
+        .sum();
+    let mut message = BytesMut::with_capacity(OVERHEAD + header_length + payload.len());
+    message.put_u32(length(OVERHEAD + header_length + payload.len()));
+    message.put_u32(length(header_length));
+    message.put_u32(crc32fast::hash(&message));
+    for (name, value) in headers {
+        message.put_u8(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        message.put_slice(name.as_bytes());
+        message.put_u8(STRING);
+        message.put_u16(u16::try_from(value.len()).unwrap_or(u16::MAX));
+        message.put_slice(value.as_bytes());
+    }
+    message.put_slice(payload);
+    message.put_u32(crc32fast::hash(&message));
+    messages.unsplit(message);
+}
+
+/// A length, which the largest payload keeps within its 32 bits.
+fn length(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message that a decoder of its own takes apart: the headers, and the payload.
+    fn decoded(message: &[u8]) -> (Vec<(String, String)>, Vec<u8>, &[u8]) {
+        let number = |at: usize| {
+            let bytes: [u8; 4] = message[at..at + 4].try_into().unwrap();
+            u32::from_be_bytes(bytes) as usize
+        };
+        let (total, headers) = (number(0), number(4));
+        assert_eq!(number(8), crc32fast::hash(&message[..8]) as usize);
+        assert_eq!(
+            number(total - 4),
+            crc32fast::hash(&message[..total - 4]) as usize
+        );
+        let (mut rest, payload) = message[12..total - 4].split_at(headers);
+        let mut names = Vec::new();
+        while let [name_length, after @ ..] = rest {
+            let (name, after) = after.split_at(usize::from(*name_length));
+            assert_eq!(after[0], 7);
+            let length = usize::from(u16::from_be_bytes([after[1], after[2]]));
+            let (value, after) = after[3..].split_at(length);
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            names.push((text(name), text(value)));
+            rest = after;
+        }
+        (names, payload.to_vec(), &message[total..])
+    }
+
+    #[test]
+    fn a_message_is_as_smithy_specifies_it() {
+        // Of the specification: a payload of `{'foo':'bar'}`, whose header is another one; what is between is the same.
+        let message = payload_chunk(&Bytes::from_static(b"{'foo':'bar'}"));
+        let (headers, payload, rest) = decoded(&message);
+        let header = |name: &str| {
+            headers
+                .iter()
+                .find(|(other, _)| other == name)
+                .unwrap()
+                .1
+                .clone()
+        };
+        assert_eq!(header(":message-type"), "event");
+        assert_eq!(header(":event-type"), "PayloadChunk");
+        assert_eq!(header(":content-type"), "application/octet-stream");
+        assert_eq!(
+            (payload.as_slice(), rest),
+            (b"{'foo':'bar'}".as_slice(), [].as_slice())
+        );
+        // The checksum of an empty message, of Smithy's test vectors.
+        assert_eq!(crc32fast::hash(&[0, 0, 0, 0x10, 0, 0, 0, 0]), 0x05c2_48eb);
+    }
+
+    #[test]
+    fn a_large_chunk_comes_in_several_messages() {
+        let chunk: Bytes = (0..3 * LARGEST_PAYLOAD + 5)
+            .map(|n| n as u8)
+            .collect::<Vec<_>>()
+            .into();
+        let messages = payload_chunk(&chunk);
+        let (mut rest, mut payloads, mut count) = (messages.as_ref(), Vec::new(), 0);
+        while !rest.is_empty() {
+            let (_, payload, after) = decoded(rest);
+            payloads.extend(payload);
+            rest = after;
+            count += 1;
+        }
+        assert_eq!((payloads.as_slice(), count), (chunk.as_ref(), 4));
+        assert!(payload_chunk(&Bytes::new()).is_empty());
+    }
+
+    #[test]
+    fn the_last_message_is_json() {
+        let message = invoke_complete("{}");
+        let (headers, payload, rest) = decoded(&message);
+        assert_eq!(payload, b"{}");
+        assert_eq!(headers[0].1, "InvokeComplete");
+        assert_eq!(headers[1].1, "application/json");
+        assert!(rest.is_empty());
+    }
+}

@@ -1,0 +1,222 @@
+//! Responses that are streamed to a client of the local server.
+
+use super::{
+    event_stream,
+    limits::{RESPONSE_LIMIT, STREAM_LIMIT},
+};
+use crate::{
+    error::{Error, Result},
+    log::Tail,
+    stream::{Head, StreamReader},
+};
+use axum::body::{Body, HttpBody};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use bytes::{Bytes, BytesMut};
+use http_body::Frame;
+use serde_json::{Map, Value};
+use std::{
+    io, mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+/// What is done when a stream is over, with the error that it ended with.
+type AtEnd = Box<dyn FnOnce(Option<&Error>) + Send>;
+
+/// A response that is sent as the handler writes it.
+pub(super) struct LocalStream {
+    pub(super) head: Head,
+    reader: StreamReader,
+    /// What was read to see whether the response begins at all.
+    first: Option<Option<Result<Bytes>>>,
+    /// How many bytes it may still have.
+    left: usize,
+    at_end: Option<AtEnd>,
+}
+
+impl LocalStream {
+    /// Waits for the first byte, or for the end.
+    pub(super) async fn begin(reader: StreamReader, at_end: AtEnd) -> Self {
+        let head = reader.head().await;
+        let first = Some(reader.chunk().await);
+        LocalStream {
+            head,
+            reader,
+            first,
+            left: STREAM_LIMIT,
+            at_end: Some(at_end),
+        }
+    }
+
+    /// Whether it failed before the first byte, so that there is another response to send.
+    pub(super) fn failed_at_once(&mut self) -> Option<Error> {
+        match self.first.take() {
+            Some(Some(Err(error))) => {
+                self.over(Some(&error));
+                Some(error)
+            }
+            first => {
+                self.first = first;
+                None
+            }
+        }
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let read = match self.first.take() {
+            Some(read) => read,
+            None => ready!(self.reader.poll_chunk(cx)),
+        };
+        let read = match read {
+            Some(Ok(chunk)) => match self.left.checked_sub(chunk.len()) {
+                Some(left) => {
+                    self.left = left;
+                    return Poll::Ready(Some(Ok(chunk)));
+                }
+                None => {
+                    let error = too_large("a streamed response", STREAM_LIMIT);
+                    self.reader.close(error.message());
+                    Some(Err(error))
+                }
+            },
+            read => read,
+        };
+        self.over(read.as_ref().and_then(|read| read.as_ref().err()));
+        Poll::Ready(read)
+    }
+
+    fn over(&mut self, error: Option<&Error>) {
+        if let Some(at_end) = self.at_end.take() {
+            at_end(error);
+        }
+    }
+
+    /// The body of a function URL's response. Where the invocation fails, the connection breaks off, since nothing else
+    /// can be said after the first byte.
+    pub(super) fn into_body(self) -> Body {
+        Body::new(UrlBody(self))
+    }
+
+    /// The response body of `InvokeWithResponseStream`.
+    pub(super) fn into_events(self, tail: Option<Tail>) -> Body {
+        let prelude = self.head.prelude();
+        Body::new(EventBody {
+            stream: self,
+            prelude,
+            tail,
+            ended: false,
+        })
+    }
+}
+
+impl Drop for LocalStream {
+    /// The client is gone, if the stream is not over.
+    fn drop(&mut self) {
+        self.over(None);
+    }
+}
+
+struct UrlBody(LocalStream);
+
+impl HttpBody for UrlBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let read = ready!(self.0.poll_chunk(cx));
+        Poll::Ready(read.map(|read| {
+            // It is in the log.
+            read.map(Frame::data)
+                .map_err(|error| io::Error::other(error.message().to_owned()))
+        }))
+    }
+}
+
+struct EventBody {
+    stream: LocalStream,
+    prelude: Option<Bytes>,
+    tail: Option<Tail>,
+    ended: bool,
+}
+
+impl HttpBody for EventBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let this = &mut *self;
+        let (chunk, end) = match ready!(this.stream.poll_chunk(cx)) {
+            Some(Ok(chunk)) => (chunk, None),
+            Some(Err(error)) => (Bytes::new(), Some(Err(error))),
+            None => (Bytes::new(), Some(Ok(()))),
+        };
+        this.ended = end.is_some();
+        let mut frames = BytesMut::new();
+        // A failure before the first byte has no metadata.
+        if !matches!(end, Some(Err(_))) {
+            if let Some(prelude) = this.prelude.take() {
+                frames.extend_from_slice(&event_stream::payload_chunk(&prelude));
+            }
+        }
+        frames.extend_from_slice(&event_stream::payload_chunk(&chunk));
+        if let Some(end) = end {
+            frames.extend_from_slice(&complete(end.err().as_ref(), this.tail.as_ref()));
+        }
+        Poll::Ready(Some(Ok(Frame::data(frames.freeze()))))
+    }
+}
+
+/// The last message of `InvokeWithResponseStream`.
+pub(super) fn complete(error: Option<&Error>, tail: Option<&Tail>) -> Bytes {
+    let mut members = Map::new();
+    if let Some(error) = error {
+        members.insert("ErrorCode".into(), error.error_type().into());
+        members.insert("ErrorDetails".into(), error.to_json().into());
+    }
+    if let Some(tail) = tail {
+        members.insert("LogResult".into(), BASE64.encode(tail.text()).into());
+    }
+    event_stream::invoke_complete(&Value::Object(members).to_string())
+}
+
+/// All of a stream as one response, for whoever calls without a stream.
+pub(super) async fn whole(reader: &StreamReader) -> Result<Bytes> {
+    let head = reader.head().await;
+    let mut body = BytesMut::new();
+    let mut prelude = head.prelude();
+    loop {
+        let read = reader.chunk().await.transpose()?;
+        if let Some(prelude) = prelude.take() {
+            body.extend_from_slice(&prelude);
+        }
+        let Some(chunk) = read else {
+            return Ok(body.freeze());
+        };
+        if body.len() + chunk.len() > RESPONSE_LIMIT {
+            // What it holds is given back before the rest is written for nobody.
+            drop(mem::take(&mut body));
+            let error = too_large("a response that is not streamed", RESPONSE_LIMIT);
+            reader.close(error.message());
+            return Err(error);
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
+
+fn too_large(what: &str, limit: usize) -> Error {
+    Error::ours(
+        "Function.ResponseSizeTooLarge",
+        format!(
+            "Response payload exceeded maximum allowed payload size ({limit} bytes) of {what}."
+        ),
+    )
+}

@@ -1,0 +1,339 @@
+//! The chunks of a response between the handler that writes them and whoever sends them, and the outcome behind the
+//! last chunk.
+
+use super::DEFAULT_CONTENT_TYPE;
+use crate::{
+    completion::CallSite,
+    error::{Error, Result},
+};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    mem,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+use tokio::sync::{Notify, Semaphore};
+
+/// A bounded queue of chunks with one reader.
+///
+/// A byte of a chunk takes a permit of `room`, and a chunk that is larger than the whole pipe takes all of them, so that
+/// at most the high-water mark, or one chunk, is held. Writers wait for room first come, first served.
+pub(crate) struct Pipe {
+    state: Mutex<State>,
+    pub(super) room: Arc<Semaphore>,
+    high_water_mark: usize,
+    /// Given notice when the reader is gone.
+    closed: Notify,
+    /// Given notice when the outcome is known.
+    #[cfg(feature = "lambda")]
+    finished: Notify,
+}
+
+struct State {
+    head: Head,
+    /// Whether the head is final: something was written, or the stream was ended.
+    begun: bool,
+    /// The chunks that were written and not read, with the room that each of them takes.
+    chunks: VecDeque<(Bytes, u32)>,
+    /// Where the stream was ended from. Nothing is written after that.
+    ended: Option<CallSite>,
+    outcome: Outcome,
+    reader: Reader,
+    waker: Option<Waker>,
+}
+
+/// What comes after the chunks.
+enum Outcome {
+    Unknown,
+    Known(Result<()>),
+    /// The reader has it.
+    Taken,
+}
+
+enum Reader {
+    None,
+    Reading,
+    /// Nobody reads any more, for this reason.
+    Gone(String),
+}
+
+/// What is known of a response when its first byte is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) content_type: String,
+    /// The metadata of an HTTP response, as JSON.
+    pub(crate) metadata: Option<Bytes>,
+}
+
+#[cfg(any(feature = "lambda", feature = "local"))]
+impl Head {
+    /// The metadata of an HTTP response, as it is sent before the body.
+    pub(crate) fn prelude(&self) -> Option<Bytes> {
+        Some(super::prelude(self.metadata.as_ref()?))
+    }
+}
+
+impl Pipe {
+    pub(crate) fn new(high_water_mark: usize) -> Arc<Self> {
+        let high_water_mark = high_water_mark.clamp(1, LARGEST);
+        Arc::new(Pipe {
+            state: Mutex::new(State {
+                head: Head {
+                    content_type: DEFAULT_CONTENT_TYPE.into(),
+                    metadata: None,
+                },
+                begun: false,
+                chunks: VecDeque::new(),
+                ended: None,
+                outcome: Outcome::Unknown,
+                reader: Reader::None,
+                waker: None,
+            }),
+            room: Arc::new(Semaphore::new(high_water_mark)),
+            high_water_mark,
+            closed: Notify::new(),
+            #[cfg(feature = "lambda")]
+            finished: Notify::new(),
+        })
+    }
+
+    /// The room that a chunk takes.
+    pub(super) fn room_for(&self, length: usize) -> u32 {
+        u32::try_from(length.min(self.high_water_mark)).unwrap_or(u32::MAX)
+    }
+
+    /// All the room that there is.
+    pub(super) fn whole_room(&self) -> u32 {
+        self.room_for(usize::MAX)
+    }
+
+    /// Changes the head, before the first byte.
+    pub(super) fn set_head(&self, set: impl FnOnce(&mut Head)) -> Result<()> {
+        let mut state = self.state.lock();
+        if state.begun {
+            return Err(Error::ours(
+                "Runtime.InvalidStreamingOperation",
+                "Cannot set content-type, too late.",
+            ));
+        }
+        set(&mut state.head);
+        Ok(())
+    }
+
+    /// Adds a chunk, for which its writer has taken room.
+    pub(super) fn push(&self, chunk: Bytes, room: u32) -> Result<()> {
+        let mut state = self.state.lock();
+        if let Some(error) = state.rejection() {
+            return Err(error);
+        }
+        state.begun = true;
+        state.chunks.push_back((chunk, room));
+        let waker = state.waker.take();
+        drop(state);
+        wake(waker);
+        Ok(())
+    }
+
+    /// Why nothing can be written any more.
+    pub(super) fn rejection(&self) -> Error {
+        let rejection = self.state.lock().rejection();
+        // The room is closed only where there is a reason.
+        rejection.unwrap_or_else(|| closed("nobody reads it"))
+    }
+
+    /// Whether nobody reads any more.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.state.lock().reader, Reader::Gone(_))
+    }
+
+    /// The stream was ended by the handler: nothing is written from here on. What follows the chunks is set by
+    /// [`finish`](Self::finish).
+    pub(super) fn end(&self, call_site: CallSite, succeeded: bool) {
+        let mut state = self.state.lock();
+        state.ended.get_or_insert(call_site);
+        // A failure before the first byte leaves out the metadata, as in Node.
+        state.begun |= succeeded;
+        let waker = state.waker.take();
+        drop(state);
+        self.room.close();
+        wake(waker);
+    }
+
+    /// Sets what follows the chunks, unless that is known already. An error that nobody will read is given back.
+    pub(crate) fn finish(&self, outcome: Result<()>) -> Option<Error> {
+        let mut state = self.state.lock();
+        state.ended.get_or_insert(CallSite::Closed);
+        let unread = match (&state.outcome, &state.reader) {
+            (Outcome::Unknown, Reader::None | Reader::Reading) => {
+                state.begun |= outcome.is_ok();
+                state.outcome = Outcome::Known(outcome);
+                None
+            }
+            _ => outcome.err(),
+        };
+        let waker = state.waker.take();
+        drop(state);
+        self.room.close();
+        wake(waker);
+        #[cfg(feature = "lambda")]
+        self.finished.notify_waiters();
+        unread
+    }
+
+    /// The one reader of the pipe.
+    pub(crate) fn reader(self: &Arc<Self>) -> StreamReader {
+        self.state.lock().reader = Reader::Reading;
+        StreamReader(Arc::clone(self))
+    }
+
+    /// Whether somebody reads, or has read.
+    pub(crate) fn has_reader(&self) -> bool {
+        !matches!(self.state.lock().reader, Reader::None)
+    }
+
+    /// Waits until nobody reads any more.
+    pub(crate) async fn closed(&self) {
+        loop {
+            let closed = self.closed.notified();
+            if self.is_gone() {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    fn close(&self, why: &str) {
+        let mut state = self.state.lock();
+        if matches!(state.reader, Reader::Gone(_)) {
+            return;
+        }
+        state.reader = Reader::Gone(why.into());
+        let (chunks, waker) = (mem::take(&mut state.chunks), state.waker.take());
+        drop(state);
+        drop((chunks, waker));
+        self.room.close();
+        self.closed.notify_waiters();
+    }
+
+    /// Polls for the head, which is final with the first byte or the end.
+    fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Head> {
+        let mut state = self.state.lock();
+        if state.begun || !matches!(state.outcome, Outcome::Unknown) {
+            return Poll::Ready(state.head.clone());
+        }
+        let before = state.wait(cx);
+        drop(state);
+        drop(before);
+        Poll::Pending
+    }
+
+    /// Polls for the next chunk. The error of a failure comes after the last one.
+    fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let mut state = self.state.lock();
+        if let Some((chunk, room)) = state.chunks.pop_front() {
+            drop(state);
+            self.room.add_permits(room as usize);
+            return Poll::Ready(Some(Ok(chunk)));
+        }
+        match mem::replace(&mut state.outcome, Outcome::Taken) {
+            Outcome::Known(Err(error)) => Poll::Ready(Some(Err(error))),
+            Outcome::Known(Ok(())) | Outcome::Taken => Poll::Ready(None),
+            Outcome::Unknown => {
+                state.outcome = Outcome::Unknown;
+                let before = state.wait(cx);
+                drop(state);
+                drop(before);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// The largest high-water mark, which is more than Lambda lets a function stream.
+const LARGEST: usize = 256 * 1024 * 1024;
+
+impl State {
+    fn rejection(&self) -> Option<Error> {
+        if let Some(ended) = self.ended {
+            let message = format!("write after end: the stream was ended at {ended}");
+            // Node's.
+            return Some(Error::ours("Error", message).with_code("ERR_STREAM_WRITE_AFTER_END"));
+        }
+        match &self.reader {
+            Reader::Gone(why) => Some(closed(why)),
+            Reader::None | Reader::Reading => None,
+        }
+    }
+
+    /// Notes who is to be woken, and returns who was, to be dropped outside of the lock.
+    fn wait(&mut self, cx: &Context<'_>) -> Option<Waker> {
+        self.waker.replace(cx.waker().clone())
+    }
+}
+
+fn closed(why: &str) -> Error {
+    Error::ours(
+        "Runtime.StreamClosed",
+        format!("the response stream was closed: {why}"),
+    )
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// Reads a stream. When it is dropped, nobody reads any more.
+pub(crate) struct StreamReader(Arc<Pipe>);
+
+impl StreamReader {
+    /// Waits for the first byte, or for the end.
+    pub(crate) async fn head(&self) -> Head {
+        poll_fn(|cx| self.0.poll_head(cx)).await
+    }
+
+    /// Polls for the next chunk. The error of a failure comes after the last one.
+    pub(crate) fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        self.0.poll_chunk(cx)
+    }
+
+    /// Waits for the next chunk. The error of a failure comes after the last one.
+    pub(crate) async fn chunk(&self) -> Option<Result<Bytes>> {
+        poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// Waits until the outcome is known.
+    #[cfg(feature = "lambda")]
+    pub(crate) async fn finished(&self) {
+        loop {
+            let finished = self.0.finished.notified();
+            if !matches!(self.0.state.lock().outcome, Outcome::Unknown) {
+                return;
+            }
+            finished.await;
+        }
+    }
+
+    /// Waits until this, which is given away, is gone.
+    #[cfg(feature = "local")]
+    pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let pipe = Arc::clone(&self.0);
+        async move { pipe.closed().await }
+    }
+
+    /// Stops reading, for a reason that whoever writes is told.
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    pub(crate) fn close(&self, why: &str) {
+        self.0.close(why);
+    }
+}
+
+impl Drop for StreamReader {
+    fn drop(&mut self) {
+        self.0.close("the client is gone");
+    }
+}
