@@ -42,7 +42,7 @@ const TRAILERS: [&str; 2] = [
 ];
 
 /// How long the Runtime API may take for what is left of a stream that is over, and for its reply.
-const REST: Duration = Duration::from_secs(30);
+const REST: Duration = Duration::from_secs(10);
 
 /// The JSON of an error in a trailer is this long, at most.
 const TRAILER_LIMIT: usize = 32 * 1024;
@@ -146,7 +146,9 @@ async fn rest_of(stream: &StreamReader) {
 
 fn not_taken(stream: &StreamReader, why: &str, fatal: bool) -> Result<()> {
     tracing::error!("the answer was not taken: {why}");
-    stream.close(why);
+    if let Some(error) = stream.close(why) {
+        error.log();
+    }
     if fatal {
         Err(super::stopped(why))
     } else {
@@ -197,6 +199,10 @@ impl HttpBody for StreamBody {
         self.progress.begun.store(true, Ordering::SeqCst);
         Poll::Ready(Some(Ok(match read {
             Some(Ok(chunk)) => Frame::data(self.after_prelude(chunk)),
+            // Breaks the connection off, whose other end has replied to a part of the stream.
+            Some(Err(error)) if self.stream.is_gone() => {
+                return Poll::Ready(Some(Err(error.message().to_owned().into())));
+            }
             Some(Err(error)) => {
                 self.end();
                 // A subscriber that panics takes nobody's connection along.

@@ -75,7 +75,7 @@ impl LocalStream {
                 }
                 None => {
                     let error = too_large("a streamed response", STREAM_LIMIT);
-                    self.reader.close(error.message());
+                    drop(self.reader.close(error.message()));
                     Some(Err(error))
                 }
             },
@@ -112,7 +112,8 @@ impl LocalStream {
 impl Drop for LocalStream {
     /// The client is gone, if the stream is not over.
     fn drop(&mut self) {
-        self.over(None);
+        let unread = self.reader.close("the client is gone");
+        self.over(unread.as_ref());
     }
 }
 
@@ -205,7 +206,7 @@ pub(super) async fn whole(reader: &StreamReader) -> Result<Bytes> {
             // What it holds is given back before the rest is written for nobody.
             drop(mem::take(&mut body));
             let error = too_large("a response that is not streamed", RESPONSE_LIMIT);
-            reader.close(error.message());
+            drop(reader.close(error.message()));
             return Err(error);
         }
         body.extend_from_slice(&chunk);

@@ -205,17 +205,27 @@ impl Pipe {
         }
     }
 
-    fn close(&self, why: &str) {
+    /// Stops reading. The error of an invocation that has failed meanwhile is given back.
+    fn close(&self, why: &str) -> Option<Error> {
         let mut state = self.state.lock();
         if matches!(state.reader, Reader::Gone(_)) {
-            return;
+            return None;
         }
         state.reader = Reader::Gone(why.into());
+        let unread = match mem::replace(&mut state.outcome, Outcome::Taken) {
+            Outcome::Known(outcome) => outcome.err(),
+            outcome => {
+                state.outcome = outcome;
+                None
+            }
+        };
         let (chunks, waker) = (mem::take(&mut state.chunks), state.waker.take());
         drop(state);
-        drop((chunks, waker));
+        drop(chunks);
         self.room.close();
+        wake(waker);
         self.closed.notify_waiters();
+        unread
     }
 
     /// Polls for the head, which is final with the first byte or the end.
@@ -230,9 +240,12 @@ impl Pipe {
         Poll::Pending
     }
 
-    /// Polls for the next chunk. The error of a failure comes after the last one.
+    /// Polls for the next chunk. The error of a failure comes after the last one, and the reason after a stream was closed.
     fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         let mut state = self.state.lock();
+        if let Reader::Gone(why) = &state.reader {
+            return Poll::Ready(Some(Err(closed(why))));
+        }
         if let Some((chunk, room)) = state.chunks.pop_front() {
             drop(state);
             self.room.add_permits(room as usize);
@@ -318,6 +331,12 @@ impl StreamReader {
         }
     }
 
+    /// Whether it was closed.
+    #[cfg(feature = "lambda")]
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0.is_gone()
+    }
+
     /// Waits until this, which is given away, is gone.
     #[cfg(feature = "local")]
     pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
@@ -325,15 +344,16 @@ impl StreamReader {
         async move { pipe.closed().await }
     }
 
-    /// Stops reading, for a reason that whoever writes is told.
+    /// Stops reading, for a reason that whoever writes is told. The error of an invocation that has failed meanwhile is
+    /// given back.
     #[cfg(any(feature = "lambda", feature = "local"))]
-    pub(crate) fn close(&self, why: &str) {
-        self.0.close(why);
+    pub(crate) fn close(&self, why: &str) -> Option<Error> {
+        self.0.close(why)
     }
 }
 
 impl Drop for StreamReader {
     fn drop(&mut self) {
-        self.0.close("the client is gone");
+        drop(self.0.close("the client is gone"));
     }
 }

@@ -2,6 +2,7 @@
 //! under Node 20, which is recorded in `recorded.json`. With `RECORD` in the environment it is recorded anew.
 
 mod api;
+mod faults;
 mod ports;
 
 use api::{Api, Post};
@@ -11,6 +12,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write,
     fs::{self, File},
+    net::SocketAddr,
     path::Path,
     process::Stdio,
     time::Duration,
@@ -88,13 +90,13 @@ async fn function() {
     ran.unwrap();
 }
 
-fn port(api: &Api, export: &str) -> Child {
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("streaming.{export}.log"));
+fn port(api: SocketAddr, export: &str, log: &str) -> Child {
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{log}.log"));
     let log = File::create(log).unwrap();
     Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "function", "--nocapture"])
         .env("_HANDLER", export)
-        .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
+        .env("AWS_LAMBDA_RUNTIME_API", api.to_string())
         .env("AWS_LAMBDA_FUNCTION_NAME", "streaming")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -110,7 +112,7 @@ fn port(api: &Api, export: &str) -> Child {
 /// What the ports of an export do in some cases, one after the other in one process.
 async fn seen_here(export: &str, cases: Vec<String>) -> Vec<(String, Seen)> {
     let api = Api::start().await;
-    let mut process = port(&api, export);
+    let mut process = port(api.address, export, &format!("streaming.{export}"));
     let mut all = Vec::new();
     for (at, case) in cases.into_iter().enumerate() {
         api.polled(at + 1).await;

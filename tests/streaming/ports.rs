@@ -307,6 +307,10 @@ pub(crate) async fn handler(event: Event, stream: ResponseStream, context: Conte
             return stream.send_all(&mut Box::pin(chunks.into_stream())).await;
         }
         "drained" => return drained(stream).await,
+        // Of the tests of faults: it ends only where it cannot write.
+        "writes_on" => loop {
+            stream.write(vec![b'x'; 4096]).await?;
+        },
         case => return Err(error!("no case is called {case}")),
     }
     stream.end().await

@@ -1,0 +1,248 @@
+//! Streams to a Runtime API that misbehaves in the middle: what is done of each fault is in the table of
+//! `src/docs/reliability.md`.
+
+use crate::{event, port};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::{Mutex, Notify, mpsc},
+    time::timeout,
+};
+
+/// What the API does of the post of the first event, once its body has begun.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    Reset,
+    /// It replies with this status, and reads on.
+    Reply(u16),
+    /// It replies with this status, and closes the connection.
+    ReplyAndClose(u16),
+    /// It reads no more.
+    Stall,
+    /// It takes no connection at first.
+    NoConnection,
+}
+
+struct BadApi {
+    fault: Fault,
+    events: Mutex<Vec<&'static str>>,
+    /// The endpoint and the body of each post that came to its end, as they were sent.
+    posts: mpsc::UnboundedSender<(String, String)>,
+    polled: Notify,
+}
+
+async fn start(
+    fault: Fault,
+    case: &'static str,
+) -> (SocketAddr, mpsc::UnboundedReceiver<(String, String)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (posts, posted) = mpsc::unbounded_channel();
+    let api = Arc::new(BadApi {
+        fault,
+        events: Mutex::new(vec!["write_text", case]),
+        posts,
+        polled: Notify::new(),
+    });
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let api = Arc::clone(&api);
+            tokio::spawn(async move { api.serve(stream).await });
+        }
+    });
+    (address, posted)
+}
+
+impl BadApi {
+    /// Serves a connection, until it breaks.
+    async fn serve(&self, stream: TcpStream) -> Option<()> {
+        let mut stream = BufReader::new(stream);
+        loop {
+            let (path, _) = head(&mut stream).await?;
+            if path.ends_with("/next") {
+                let (id, body, allowed) = {
+                    let mut events = self.events.lock().await;
+                    let allowed = if events.len() == 2 { 2 } else { 20 };
+                    (events.len(), events.pop(), allowed)
+                };
+                let Some(case) = body else {
+                    self.polled.notified().await;
+                    return None;
+                };
+                let body = event(case);
+                let deadline = SystemTime::now() + Duration::from_secs(allowed);
+                let deadline = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis();
+                let reply = format!(
+                    "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: id-{id}\r\nlambda-runtime-deadline-ms: {deadline}\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                stream.write_all(reply.as_bytes()).await.ok()?;
+                if self.fault == Fault::NoConnection && id == 2 {
+                    // The connection is gone when the post is to be sent.
+                    stream.shutdown().await.ok()?;
+                    return None;
+                }
+                continue;
+            }
+            let first = path.contains("/id-2/");
+            if first && self.fault != Fault::NoConnection {
+                // The body has begun.
+                stream.fill_buf().await.ok()?;
+                match self.fault {
+                    Fault::Reset => {
+                        let stream = stream.into_inner();
+                        let _ = stream.set_zero_linger();
+                        return None;
+                    }
+                    Fault::ReplyAndClose(status) => {
+                        stream.write_all(&reply(status)).await.ok()?;
+                        stream.shutdown().await.ok()?;
+                        return None;
+                    }
+                    Fault::Reply(status) => stream.write_all(&reply(status)).await.ok()?,
+                    Fault::Stall => {
+                        self.polled.notified().await;
+                        return None;
+                    }
+                    Fault::NoConnection => {}
+                }
+            }
+            let body = chunked(&mut stream).await?;
+            let _ = self.posts.send((path, body));
+            stream.write_all(&reply(202)).await.ok()?;
+        }
+    }
+}
+
+fn reply(status: u16) -> Vec<u8> {
+    let body = r#"{"errorType":"Injected"}"#;
+    format!(
+        "HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Reads up to the body: the path, and the other lines.
+async fn head(stream: &mut BufReader<TcpStream>) -> Option<(String, String)> {
+    let mut lines = String::new();
+    while !lines.ends_with("\r\n\r\n") {
+        stream.read_line(&mut lines).await.ok().filter(|n| *n > 0)?;
+    }
+    let path = lines.split(' ').nth(1)?.to_owned();
+    Some((path, lines))
+}
+
+/// Reads a chunked body with its trailers.
+async fn chunked(stream: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.ok().filter(|n| *n > 0)?;
+        let length = usize::from_str_radix(line.trim(), 16).ok()?;
+        if length == 0 {
+            break;
+        }
+        let mut chunk = vec![0; length + 2];
+        stream.read_exact(&mut chunk).await.ok()?;
+        body += std::str::from_utf8(&chunk[..length]).ok()?;
+    }
+    while !body.ends_with("\r\n\r\n") && !body.ends_with("\n\r\n") {
+        let before = body.len();
+        stream.read_line(&mut body).await.ok()?;
+        if body[before..] == *"\r\n" {
+            break;
+        }
+    }
+    Some(body.trim().to_owned())
+}
+
+/// Runs the port of `case`, then that of `write_text`, and returns what was posted to its end, the log, and the code that the
+/// process ended with, if it did.
+async fn run(fault: Fault, case: &'static str) -> (Vec<(String, String)>, String, Option<i32>) {
+    let (address, mut posted) = start(fault, case).await;
+    let log = format!("fault-{case}-{fault:?}").replace(['(', ')'], "-");
+    let mut process = port(address, "handler", &log);
+    let mut posts = Vec::new();
+    let is_last = |(path, body): &(String, String)| path.contains("/id-1/") && body == "hello";
+    let code = timeout(Duration::from_secs(60), async {
+        loop {
+            tokio::select! {
+                biased;
+                post = posted.recv() => {
+                    posts.push(post.unwrap());
+                    if posts.last().is_some_and(is_last) {
+                        return None;
+                    }
+                }
+                status = process.wait() => return status.unwrap().code(),
+            }
+        }
+    });
+    let code = code.await.unwrap_or_else(|_| panic!("{fault:?} hangs"));
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{log}.log"));
+    (posts, fs::read_to_string(log).unwrap(), code)
+}
+
+#[tokio::test]
+async fn a_fault_in_the_middle_of_a_stream_ends_it_and_not_the_process() {
+    let cases = [
+        (Fault::Reset, "the answer was not taken: "),
+        // What is replied before the connection breaks may be lost with it.
+        (Fault::ReplyAndClose(413), "the answer was not taken: "),
+        (
+            Fault::Reply(413),
+            "the answer was not taken: the Runtime API answered 413 Payload Too Large (it is larger than Lambda takes): {",
+        ),
+        (
+            Fault::Reply(410),
+            "the answer was not taken: the Runtime API answered 410 Gone",
+        ),
+        (Fault::ReplyAndClose(202), "the answer was not taken: "),
+        (
+            Fault::Stall,
+            "the answer was not taken: the rest was not taken within 10 s of its end",
+        ),
+    ];
+    let runs = cases.map(async |(fault, expected)| {
+        let (posts, log, code) = run(fault, "writes_on").await;
+        assert_eq!(posts.len(), 1, "{fault:?}: {posts:?}");
+        assert_eq!(code, None, "{fault:?}");
+        assert!(log.contains(expected), "{fault:?}: {log}");
+        // The handler is told, or stopped where nothing can tell it.
+        let told = match fault {
+            Fault::Stall => "Sandbox.Timedout",
+            _ => "the response stream was closed: ",
+        };
+        assert!(log.contains(told), "{fault:?}: {log}");
+    });
+    futures::future::join_all(runs).await;
+}
+
+#[tokio::test]
+async fn a_status_500_in_the_middle_of_a_stream_ends_the_process() {
+    let (posts, log, code) = run(Fault::Reply(500), "writes_on").await;
+    assert_eq!((posts.len(), code), (0, Some(101)), "{posts:?}");
+    assert!(
+        log.contains("the Runtime API failed: the Runtime API answered 500"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_has_taken_anything_of_is_posted_again() {
+    let (posts, log, code) = run(Fault::NoConnection, "write_in_turns").await;
+    assert_eq!(code, None, "{log}");
+    let first = &posts[0];
+    assert!(
+        first.0.contains("/id-2/") && first.1 == "onetwothree",
+        "{posts:?}"
+    );
+}
