@@ -69,3 +69,7 @@ pub(super) async fn sent<T>(task: JoinHandle<T>) -> Option<T> {
         },
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/stream.rs"]
+mod tests;

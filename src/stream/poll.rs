@@ -148,3 +148,155 @@ fn to_io(error: Error) -> io::Error {
         Box::<dyn std::error::Error + Send + Sync>::from(error),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        completion::{InvocationWaiter, Origin, Responder, into_callback},
+        stream::StreamReader,
+    };
+    use futures::{FutureExt, SinkExt};
+    use std::pin::pin;
+    use tokio::io::AsyncWriteExt;
+    use tracing::Span;
+
+    /// A stream of so many bytes, its reader, and what waits for its end.
+    fn stream(high_water_mark: usize) -> (ResponseStream, StreamReader, InvocationWaiter) {
+        let (responder, waiter) = Responder::new(Span::none());
+        let callback = into_callback(responder.clone_as(Origin::first(), true), |()| {
+            Ok(Bytes::new())
+        });
+        let pipe = Pipe::new(high_water_mark);
+        let reader = pipe.reader();
+        (ResponseStream::new(pipe, callback), reader, waiter)
+    }
+
+    fn read(reader: &StreamReader) -> Option<Bytes> {
+        let read = reader.chunk().now_or_never()?;
+        read.map(|chunk| chunk.unwrap())
+    }
+
+    #[test]
+    fn a_write_waits_for_room_and_comes_in_the_order_of_the_writes() {
+        let (stream, reader, _waiter) = stream(10);
+        let clone = stream.clone();
+        for text in ["12345", "6789"] {
+            stream.write(text).now_or_never().unwrap().unwrap();
+        }
+        let (mut large, mut small) = (pin!(stream.write("abc")), pin!(clone.write("d")));
+        assert!(large.as_mut().now_or_never().is_none());
+        // There is room for it, and it is not its turn.
+        assert!(small.as_mut().now_or_never().is_none());
+        assert_eq!(read(&reader).unwrap(), "12345");
+        large.now_or_never().unwrap().unwrap();
+        small.now_or_never().unwrap().unwrap();
+        let rest: Vec<_> = std::iter::from_fn(|| read(&reader)).collect();
+        assert_eq!(rest, ["6789", "abc", "d"]);
+    }
+
+    #[test]
+    fn a_chunk_that_is_larger_than_the_mark_has_the_whole_pipe() {
+        let (stream, reader, _waiter) = stream(4);
+        stream.write("1").now_or_never().unwrap().unwrap();
+        let large = "x".repeat(100);
+        let mut write = pin!(stream.write(large.as_str()));
+        assert!(write.as_mut().now_or_never().is_none());
+        assert_eq!(read(&reader).unwrap(), "1");
+        write.now_or_never().unwrap().unwrap();
+        assert!(stream.write("2").now_or_never().is_none());
+        assert_eq!(read(&reader).unwrap(), large);
+        stream.write("2").now_or_never().unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_write_that_is_given_up_has_written_nothing_and_gives_its_room_back() {
+        let (stream, reader, _waiter) = stream(4);
+        stream.write("1234").now_or_never().unwrap().unwrap();
+        for _ in 0..100 {
+            assert!(stream.write("5").now_or_never().is_none());
+        }
+        assert_eq!(read(&reader).unwrap(), "1234");
+        stream.write("6789").now_or_never().unwrap().unwrap();
+        assert_eq!(read(&reader).unwrap(), "6789");
+        assert_eq!(read(&reader), None);
+    }
+
+    #[test]
+    fn a_writer_takes_what_there_is_room_for_and_flushes_when_all_is_read() {
+        let (mut stream, reader, _waiter) = stream(4);
+        let write = |stream: &mut ResponseStream, bytes: &'static [u8]| {
+            stream.write_all(bytes).now_or_never().map(Result::unwrap)
+        };
+        let written = AsyncWriteExt::write(&mut stream, b"123456").now_or_never();
+        assert_eq!(written.unwrap().unwrap(), 4);
+        assert_eq!(write(&mut stream, b"56"), None);
+        assert!(AsyncWriteExt::flush(&mut stream).now_or_never().is_none());
+        assert_eq!(read(&reader).unwrap(), "1234");
+        AsyncWriteExt::flush(&mut stream)
+            .now_or_never()
+            .unwrap()
+            .unwrap();
+        // What it waited for as a writer was room, which is not a write.
+        write(&mut stream, b"56").unwrap();
+        assert_eq!(read(&reader).unwrap(), "56");
+        stream.shutdown().now_or_never().unwrap().unwrap();
+        let error = stream.write_all(b"7").now_or_never().unwrap().unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("ended at the shutdown of its writer"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_sink_is_ready_while_there_is_room() {
+        let (mut stream, reader, _waiter) = stream(4);
+        let chunk = Bytes::from_static(b"123");
+        stream.feed(chunk.clone()).now_or_never().unwrap().unwrap();
+        stream.feed(chunk.clone()).now_or_never().unwrap().unwrap();
+        assert!(stream.feed(chunk.clone()).now_or_never().is_none());
+        assert!(
+            SinkExt::<Bytes>::flush(&mut stream)
+                .now_or_never()
+                .is_none()
+        );
+        assert_eq!(
+            [read(&reader), read(&reader)],
+            [Some(chunk.clone()), Some(chunk)]
+        );
+        SinkExt::<Bytes>::flush(&mut stream)
+            .now_or_never()
+            .unwrap()
+            .unwrap();
+        SinkExt::<Bytes>::close(&mut stream)
+            .now_or_never()
+            .unwrap()
+            .unwrap();
+        assert!(stream.pipe.room.is_closed());
+    }
+
+    #[test]
+    fn a_client_that_goes_ends_each_wait() {
+        let (mut stream, reader, _waiter) = stream(4);
+        stream.write("1234").now_or_never().unwrap().unwrap();
+        let clone = stream.clone();
+        let mut waits = pin!(clone.write("5"));
+        assert!(waits.as_mut().now_or_never().is_none());
+        drop(reader);
+        let gone = "the response stream was closed: the client is gone";
+        let error = waits.now_or_never().unwrap().unwrap_err();
+        assert_eq!(
+            (error.error_type(), error.message()),
+            ("Runtime.StreamClosed", gone)
+        );
+        let error = stream.write_all(b"6").now_or_never().unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        let error = SinkExt::send(&mut stream, Bytes::new())
+            .now_or_never()
+            .unwrap()
+            .unwrap_err();
+        assert_eq!(error.message(), gone);
+    }
+}
