@@ -37,9 +37,14 @@ struct Received {
     endpoint: String,
     headers: HeaderMap,
     body: Vec<u8>,
+    /// How many bytes came after those that are kept.
+    beyond: usize,
     trailers: HeaderMap,
     finished: bool,
 }
+
+/// So much of a body is kept, and a chunk more.
+const KEPT: usize = 1024 * 1024;
 
 #[derive(Default)]
 struct Record {
@@ -140,6 +145,10 @@ impl Received {
             Err(error) if error.as_bytes().len() <= 400 => format!("{:?}", error.as_bytes()),
             Err(error) => summary(error.as_bytes()),
         };
+        let body = match self.beyond {
+            0 => body,
+            beyond => format!("{body}, and {beyond} more bytes"),
+        };
         Post {
             endpoint: self.endpoint,
             headers,
@@ -234,7 +243,8 @@ async fn taken(
                 return;
             };
             match frame.into_data() {
-                Ok(data) => post.body.extend_from_slice(&data),
+                Ok(data) if post.body.len() < KEPT => post.body.extend_from_slice(&data),
+                Ok(data) => post.beyond += data.len(),
                 Err(frame) => post.trailers = frame.into_trailers().unwrap_or_default(),
             }
         });

@@ -1,7 +1,7 @@
 //! Streams to a Runtime API that misbehaves in the middle: what is done of each fault is in the table of
 //! `src/docs/reliability.md`.
 
-use crate::{event, port};
+use crate::{api::Api, event, port};
 use std::{
     fs,
     net::SocketAddr,
@@ -224,6 +224,36 @@ async fn a_fault_in_the_middle_of_a_stream_ends_it_and_not_the_process() {
         assert!(log.contains(told), "{fault:?}: {log}");
     });
     futures::future::join_all(runs).await;
+}
+
+/// What sends the stream is another thread than the one that the handler blocks.
+#[tokio::test]
+async fn the_watchdog_ends_the_stream_of_a_handler_that_blocks_its_thread() {
+    let api = Api::start().await;
+    let mut process = port(api.address, "handler", "fault-blocks");
+    api.polled(1).await;
+    api.send(event("blocks"), Duration::from_secs(1));
+    tokio::select! {
+        polled = timeout(Duration::from_secs(4), api.polled(2)) => polled.expect("another worker polls"),
+        status = process.wait() => panic!("the process ended with {status:?}"),
+    }
+    let posts = api.posts();
+    let [post] = posts.as_slice() else {
+        panic!("{posts:?}")
+    };
+    assert_eq!(
+        (post.endpoint.as_str(), post.body.as_str()),
+        ("response", "a")
+    );
+    let error_type = post.trailers.get("lambda-runtime-function-error-type");
+    assert_eq!(
+        error_type.map(String::as_str),
+        Some("Sandbox.Timedout"),
+        "{post:?}"
+    );
+    api.send(event("write_text"), Duration::from_secs(20));
+    api.polled(3).await;
+    assert_eq!(api.posts()[0].body, "hello");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod api;
 mod faults;
+mod large;
 mod ports;
 
 use api::{Api, Post};
@@ -75,7 +76,7 @@ fn node(api: &Api, export: &str) -> Child {
 }
 
 /// The ports, in the process of a function.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs to be started by the other tests, as the process of a function"]
 async fn function() {
     let ran = match std::env::var("_HANDLER").as_deref() {
@@ -83,6 +84,7 @@ async fn function() {
             let handler = async |_: serde_json::Value, stream| ports::drained(stream).await;
             nodeback::run(streamify_response(handler).high_water_mark(100)).await
         }
+        Ok("serve") => large::serve().await,
         Ok("sync") => nodeback::run(streamify_response(ports::sync)).await,
         Ok(_) => nodeback::run(streamify_response(ports::handler)).await,
         Err(_) => return,

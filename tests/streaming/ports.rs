@@ -307,6 +307,18 @@ pub(crate) async fn handler(event: Event, stream: ResponseStream, context: Conte
             return stream.send_all(&mut Box::pin(chunks.into_stream())).await;
         }
         "drained" => return drained(stream).await,
+        // Of the test of the watchdog.
+        "blocks" => {
+            stream.write("a").await?;
+            sleep(SHORT).await;
+            std::thread::sleep(Duration::from_secs(5));
+        }
+        // Of the tests of large streams.
+        "200_mb" => {
+            for _ in 0..200 * 16 {
+                stream.write(vec![b'x'; 64 * 1024]).await?;
+            }
+        }
         // Of the tests of faults: it ends only where it cannot write.
         "writes_on" => loop {
             stream.write(vec![b'x'; 4096]).await?;

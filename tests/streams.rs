@@ -1,0 +1,371 @@
+//! Responses that are streamed by the local server: function URLs, `InvokeWithResponseStream`, and those who call without a
+//! stream.
+
+use futures::future::BoxFuture;
+use nodeback::{
+    Bytes, Context, Error, HttpResponseStream, ResponseStream, Result, Runtime, Value, error, json,
+    streamify_response,
+};
+use reqwest::{Client, Response, StatusCode};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
+
+/// A served handler, for as long as the test runs.
+struct LocalServer {
+    address: SocketAddr,
+    /// Lets the handler go on by a step.
+    go_on: Arc<Semaphore>,
+    /// What its handler could not write.
+    failures: mpsc::UnboundedReceiver<Error>,
+}
+
+const MIB: usize = 1024 * 1024;
+
+async fn handler(
+    event: Value,
+    stream: ResponseStream,
+    go_on: Arc<Semaphore>,
+    failures: mpsc::UnboundedSender<Error>,
+) -> Result<()> {
+    // By the Invoke API it is the event, and by a function URL the query string.
+    let query = &event["rawQueryString"];
+    let case = if query.is_null() { &event } else { query };
+    match case.as_str().unwrap_or_default() {
+        "steps" => {
+            for text in ["one", "two", "three"] {
+                stream.write(text).await?;
+                go_on.acquire().await.unwrap().forget();
+            }
+            stream.end().await
+        }
+        "http" => {
+            let metadata = json!({
+                "statusCode": 418,
+                "headers": { "Content-Type": "text/plain", "X-Kind": "tea", "Connection": "close" },
+                "cookies": ["a=1", "b=2; Secure"],
+            });
+            let stream = HttpResponseStream::from(stream, metadata);
+            stream.write("short and ").await?;
+            stream.end_with("stout").await
+        }
+        "bare_http" => {
+            HttpResponseStream::from(stream, json!({}))
+                .end_with("{}")
+                .await
+        }
+        "bad_http" => {
+            HttpResponseStream::from(stream, json!({ "statusCode": 7 }))
+                .end_with("x")
+                .await
+        }
+        "no_content" => {
+            let metadata = json!({ "statusCode": 204 });
+            HttpResponseStream::from(stream, metadata).end().await
+        }
+        "events" => {
+            stream.set_content_type("text/event-stream")?;
+            stream.end_with("data: 1\n\n").await
+        }
+        "at_once" => Err(error!("at once")),
+        "in_the_middle" => {
+            stream.write("begun").await?;
+            go_on.acquire().await.unwrap().forget();
+            Err(Error::new("TornPage", "in the middle"))
+        }
+        "on_and_on" => loop {
+            if let Err(error) = stream.write(vec![b'x'; MIB]).await {
+                drop(failures.send(error));
+                return Ok(());
+            }
+        },
+        case => Err(error!("no case is called {case}")),
+    }
+}
+
+impl LocalServer {
+    async fn start() -> Self {
+        let go_on = Arc::new(Semaphore::new(0));
+        let (failed, failures) = mpsc::unbounded_channel();
+        let steps = Arc::clone(&go_on);
+        let streaming = move |event: Value, stream: ResponseStream, _: Context| {
+            handler(event, stream, Arc::clone(&steps), failed.clone())
+        };
+        let whole = async |event: Value| match event["fails"] {
+            Value::Null => Ok(event),
+            _ => Err(error!("it fails")),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let functions = nodeback::exports()
+            .handler("streaming", streamify_response(streaming))
+            .handler("whole", whole);
+        let served: BoxFuture<'static, _> =
+            Box::pin(functions.serve(listener, std::future::pending()));
+        tokio::spawn(served);
+        LocalServer {
+            address,
+            go_on,
+            failures,
+        }
+    }
+
+    /// Waits until its handler cannot write.
+    async fn failure(&mut self) -> Error {
+        let failure = timeout(Duration::from_secs(30), self.failures.recv());
+        failure.await.expect("it is told within 30 s").unwrap()
+    }
+
+    async fn get(&self, case: &str) -> Response {
+        let url = format!("http://{}/lambda-url/streaming/?{case}", self.address);
+        Client::new().get(url).send().await.unwrap()
+    }
+
+    async fn post(&self, operation: &str, event: &Value, headers: &[(&str, &str)]) -> Response {
+        let url = format!("http://{}/{operation}", self.address);
+        let mut request = Client::new().post(url).body(event.to_string());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+
+    /// The messages of `InvokeWithResponseStream`, by their type.
+    async fn events(&self, function: &str, event: &Value) -> Vec<(String, Bytes)> {
+        let operation = format!("2021-11-15/functions/{function}/response-streaming-invocations");
+        let response = self
+            .post(&operation, event, &[("X-Amz-Log-Type", "Tail")])
+            .await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(
+            header(&response, "content-type"),
+            "application/vnd.amazon.eventstream"
+        );
+        assert_eq!(header(&response, "x-amz-executed-version"), "$LATEST");
+        messages(&response.bytes().await.unwrap())
+    }
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    let value = response.headers().get(name);
+    value.map_or("", |value| value.to_str().unwrap())
+}
+
+/// Takes an event stream apart.
+fn messages(mut bytes: &[u8]) -> Vec<(String, Bytes)> {
+    let mut messages = Vec::new();
+    while !bytes.is_empty() {
+        let number = |at: usize| {
+            let bytes: [u8; 4] = bytes[at..at + 4].try_into().unwrap();
+            u32::from_be_bytes(bytes) as usize
+        };
+        let (total, headers) = (number(0), 12 + number(4));
+        let payload = &bytes[headers..total - 4];
+        let headers = String::from_utf8_lossy(&bytes[12..headers]).into_owned();
+        let is_last = headers.contains("InvokeComplete");
+        assert!(is_last || headers.contains("PayloadChunk"), "{headers}");
+        let event_type = if is_last {
+            "InvokeComplete"
+        } else {
+            "PayloadChunk"
+        };
+        messages.push((event_type.into(), Bytes::copy_from_slice(payload)));
+        bytes = &bytes[total..];
+    }
+    messages
+}
+
+#[tokio::test]
+async fn a_function_url_sends_each_chunk_when_it_is_written() {
+    let server = LocalServer::start().await;
+    let mut response = server.get("steps").await;
+    assert_eq!(
+        header(&response, "content-type"),
+        "application/octet-stream"
+    );
+    assert_eq!(header(&response, "transfer-encoding"), "chunked");
+    for expected in ["one", "two", "three"] {
+        // The handler waits until this chunk has come.
+        assert_eq!(response.chunk().await.unwrap().unwrap(), expected);
+        server.go_on.add_permits(1);
+    }
+    assert!(response.chunk().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_function_url_has_the_status_the_headers_and_the_cookies_of_the_metadata() {
+    let server = LocalServer::start().await;
+    let response = server.get("http").await;
+    assert_eq!(response.status(), 418);
+    assert_eq!(header(&response, "content-type"), "text/plain");
+    assert_eq!(header(&response, "x-kind"), "tea");
+    assert!(!header(&response, "x-amzn-requestid").is_empty());
+    let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=1", "b=2; Secure"]);
+    assert_eq!(response.text().await.unwrap(), "short and stout");
+
+    let response = server.get("bare_http").await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(
+        header(&response, "content-type"),
+        "application/octet-stream"
+    );
+    let response = server.get("events").await;
+    assert_eq!(header(&response, "content-type"), "text/event-stream");
+    assert_eq!(response.text().await.unwrap(), "data: 1\n\n");
+    let response = server.get("no_content").await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(response.text().await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn a_function_url_that_fails_before_the_first_byte_answers_502_and_breaks_off_after_it() {
+    let server = LocalServer::start().await;
+    for case in ["at_once", "bad_http"] {
+        let response = server.get(case).await;
+        assert_eq!(response.status(), StatusCode::BAD_GATEWAY, "{case}");
+        assert_eq!(response.text().await.unwrap(), "Internal Server Error");
+    }
+    let mut response = server.get("in_the_middle").await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "begun");
+    server.go_on.add_permits(1);
+    assert!(response.chunk().await.is_err());
+}
+
+#[tokio::test]
+async fn invoke_with_response_stream_has_the_chunks_and_the_outcome_in_its_events() {
+    let server = LocalServer::start().await;
+    server.go_on.add_permits(9);
+    let chunk = |text: &str| ("PayloadChunk".to_owned(), Bytes::from(text.to_owned()));
+    let end = |messages: &mut Vec<(String, Bytes)>| {
+        let (kind, end) = messages.pop().unwrap();
+        assert_eq!(kind, "InvokeComplete");
+        let end: Value = serde_json::from_slice(&end).unwrap();
+        assert!(end["LogResult"].is_string());
+        end
+    };
+
+    let mut messages = server.events("streaming", &json!("steps")).await;
+    let ended = end(&mut messages);
+    assert!(ended.get("ErrorCode").is_none(), "{ended}");
+    assert_eq!(messages, ["one", "two", "three"].map(chunk));
+
+    // The metadata of an HTTP response is the first of what is sent.
+    let mut messages = server.events("streaming", &json!("no_content")).await;
+    end(&mut messages);
+    assert_eq!(messages, [chunk("{\"statusCode\":204}\0\0\0\0\0\0\0\0")]);
+
+    let mut messages = server.events("streaming", &json!("in_the_middle")).await;
+    let ended = end(&mut messages);
+    assert_eq!(ended["ErrorCode"], "TornPage");
+    let details: Value = serde_json::from_str(ended["ErrorDetails"].as_str().unwrap()).unwrap();
+    assert_eq!(details["errorMessage"], "in the middle");
+    assert_eq!(messages, [chunk("begun")]);
+
+    // A handler that does not stream.
+    let mut messages = server.events("whole", &json!({ "n": 7 })).await;
+    end(&mut messages);
+    assert_eq!(messages, [chunk("{\"n\":7}")]);
+    let mut messages = server.events("whole", &json!({ "fails": true })).await;
+    assert_eq!(end(&mut messages)["ErrorCode"], "Error");
+    assert!(messages.is_empty());
+}
+
+#[tokio::test]
+async fn a_stream_is_over_at_200_mb() {
+    let server = LocalServer::start().await;
+    let messages = server.events("streaming", &json!("on_and_on")).await;
+    let (end, chunks) = messages.split_last().unwrap();
+    let end: Value = serde_json::from_slice(&end.1).unwrap();
+    assert_eq!(end["ErrorCode"], "Function.ResponseSizeTooLarge");
+    let size: usize = chunks.iter().map(|(_, chunk)| chunk.len()).sum();
+    assert_eq!(size, 200 * MIB);
+}
+
+#[tokio::test]
+async fn invoke_gets_all_of_a_stream_as_one_response() {
+    let mut server = LocalServer::start().await;
+    server.go_on.add_permits(9);
+    let operation = "2015-03-31/functions/streaming/invocations";
+    let response = server.post(operation, &json!("steps"), &[]).await;
+    assert_eq!(response.text().await.unwrap(), "onetwothree");
+    let response = server.post(operation, &json!("in_the_middle"), &[]).await;
+    assert_eq!(header(&response, "x-amz-function-error"), "Unhandled");
+    let error: Value = response.json().await.unwrap();
+    assert_eq!(error["errorType"], "TornPage");
+    // Of a larger one than Lambda's limit.
+    let response = server.post(operation, &json!("on_and_on"), &[]).await;
+    let error: Value = response.json().await.unwrap();
+    assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
+    let told = server.failure().await;
+    assert_eq!(told.error_type(), "Runtime.StreamClosed");
+}
+
+#[tokio::test]
+async fn an_event_invocation_of_a_stream_is_for_invoke() {
+    let server = LocalServer::start().await;
+    let operation = "2021-11-15/functions/streaming/response-streaming-invocations";
+    let invocation_type = ("X-Amz-Invocation-Type", "Event");
+    let response = server
+        .post(operation, &json!("steps"), &[invocation_type])
+        .await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let invocation_type = ("X-Amz-Invocation-Type", "DryRun");
+    let response = server
+        .post(operation, &json!("steps"), &[invocation_type])
+        .await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_handler_is_told_that_its_client_is_gone() {
+    let mut server = LocalServer::start().await;
+    let response = server.get("on_and_on").await;
+    drop(response);
+    let error = server.failure().await;
+    assert_eq!(error.error_type(), "Runtime.StreamClosed");
+    assert_eq!(
+        error.message(),
+        "the response stream was closed: the client is gone"
+    );
+}
+
+/// What a test in process sees.
+#[tokio::test]
+async fn a_test_sees_the_chunks_the_metadata_and_the_outcome() {
+    let runtime = || {
+        let handler = async |event: Value, stream: ResponseStream, context: Context| {
+            let stream = HttpResponseStream::from(stream, json!({ "statusCode": 206 }));
+            stream.write("a").await?;
+            context.spawn({
+                let stream = stream.clone();
+                async move { stream.write("b").await }
+            });
+            tokio::task::yield_now().await;
+            match event["fails"] {
+                Value::Null => stream.end_with(vec![0, 1]).await,
+                _ => Err(error!("after two")),
+            }
+        };
+        Runtime::new(streamify_response(handler))
+    };
+    let outcome = runtime().invoke(json!({}), Context::default()).await;
+    assert_eq!(outcome.result.unwrap(), Value::Null);
+    let streamed = outcome.stream.unwrap();
+    assert_eq!(streamed.chunks, [&b"a"[..], b"b", &[0, 1]]);
+    assert_eq!(streamed.metadata, Some(json!({ "statusCode": 206 })));
+    let outcome = runtime()
+        .invoke(json!({ "fails": 1 }), Context::default())
+        .await;
+    assert_eq!(outcome.result.unwrap_err().message(), "after two");
+    assert_eq!(outcome.stream.unwrap().body(), "ab");
+    let raw = runtime().invoke_raw("{}", Context::default()).await;
+    assert_eq!(
+        raw.unwrap(),
+        "{\"statusCode\":206}\0\0\0\0\0\0\0\0ab\0\u{1}"
+    );
+}
