@@ -3,14 +3,20 @@
 
 mod support;
 
-use nodeback::{Bytes, Callback, Context, Error, Handler, Runtime, Value, json};
+use nodeback::{
+    Bytes, Callback, Context, Error, Handler, ResponseStream, Runtime, Value, json,
+    streamify_response,
+};
 use std::{
     io::BufRead,
     process::{Command, Output},
     sync::Arc,
 };
 use support::{Folder, Process, example, free_address, live, output, wait_until_open};
-use tokio::{net::TcpListener, sync::Barrier};
+use tokio::{
+    net::TcpListener,
+    sync::{Barrier, Semaphore},
+};
 
 /// An example that serves.
 struct LocalServer {
@@ -559,4 +565,70 @@ fn cargo_lambda_gets_answers_though_its_deadline_is_long_past() {
         }
         assert!(!log.contains("deadline"), "from {name}:\n{log}");
     }
+}
+
+/// The time of each chunk is that at which the handler wrote it: the client lets it go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "needs tests/live/python.sh"]
+async fn boto3_reads_a_stream_as_it_is_written() {
+    let go_on = Arc::new(Semaphore::new(0));
+    let handler =
+        move |event: Value, stream: ResponseStream| stream_steps(event, stream, Arc::clone(&go_on));
+    async fn stream_steps(
+        event: Value,
+        stream: ResponseStream,
+        go_on: Arc<Semaphore>,
+    ) -> nodeback::Result<()> {
+        match event.as_str() {
+            Some("go on") => go_on.add_permits(1),
+            Some("fail") => {
+                stream.write("begun").await?;
+                return Err(Error::new("OrderNotFound", "no order 7"));
+            }
+            _ => {
+                for text in ["one", "two", "żółć"] {
+                    stream.write(text).await?;
+                    go_on.acquire().await.unwrap().forget();
+                }
+            }
+        }
+        stream.end().await
+    }
+    boto3(
+        &serve(streamify_response(handler)).await,
+        r#"
+def stream(event, **parameters):
+    payload = json.dumps(event)
+    answer = client.invoke_with_response_stream(FunctionName="f", Payload=payload, **parameters)
+    same((answer["StatusCode"], answer["ExecutedVersion"]), (200, "$LATEST"))
+    same(answer["ResponseStreamContentType"], "application/vnd.amazon.eventstream")
+    return answer["EventStream"]
+
+seen = []
+for event in stream({}, LogType="Tail"):
+    if "PayloadChunk" in event:
+        seen.append(event["PayloadChunk"]["Payload"].decode())
+        list(stream("go on"))
+    else:
+        same(list(event["InvokeComplete"]), ["LogResult"])
+        assert b"REPORT RequestId" in base64.b64decode(event["InvokeComplete"]["LogResult"])
+        seen.append("complete")
+same(seen, ["one", "two", "żółć", "complete"])
+
+[chunk, complete] = list(stream("fail"))
+same(chunk["PayloadChunk"]["Payload"], b"begun")
+same(complete["InvokeComplete"]["ErrorCode"], "OrderNotFound")
+same(json.loads(complete["InvokeComplete"]["ErrorDetails"])["errorMessage"], "no order 7")
+
+# Without a stream.
+answer = invoke(json.dumps("fail"))
+same(json.loads(answer["Payload"])["errorType"], "OrderNotFound")
+
+try:
+    stream({}, InvocationType="Event")
+    assert False
+except ClientError as error:
+    same(error.response["Error"]["Code"], "InvalidParameterValueException")
+"#,
+    );
 }

@@ -205,3 +205,17 @@ async fn an_http_error_is_an_answer_and_no_failure() {
     let log = orders.process.wait_for("Runtime.UnmarshalError");
     assert_eq!(log.matches("Invoke Error").count(), 1, "{log}");
 }
+
+/// It buffers a stream, and knows nothing of the metadata that comes first.
+#[tokio::test]
+#[ignore = "needs tests/live/python.sh"]
+async fn a_stream_is_taken_as_it_is_written() {
+    let streaming = Emulator::start("streaming", "10");
+    let metadata = r#"{"statusCode":200,"headers":{"Content-Type":"text/plain"}}"#;
+    let lines: String = (0..10).map(|line| format!("line {line}\n")).collect();
+    // Not only the first time.
+    for _ in 0..2 {
+        let text = streaming.text("{}").await;
+        assert_eq!(text, format!("{metadata}{}{lines}", "\0".repeat(8)));
+    }
+}
