@@ -117,6 +117,28 @@
 //! Several of them make one program with [`exports`]; [`Runtime`] has the settings, tower layers,
 //! and what is done before the first event.
 //!
+//! # Streams
+//!
+//! [`streamify_response`](fn@streamify_response) is Node's `awslambda.streamifyResponse`: the handler writes to a
+//! [`ResponseStream`], which is sent as it is written, up to 200 MB. It has one end, as a callback has
+//! one signal.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use nodeback::{Context, ResponseStream, Value, invoke, streamify_response};
+//!
+//! async fn count(event: u64, stream: ResponseStream, _: Context) -> nodeback::Result<()> {
+//!     for n in 0..event {
+//!         stream.write(format!("{n}\n")).await?;
+//!     }
+//!     stream.end().await
+//! }
+//! let outcome = invoke(streamify_response(count), 2, Context::default()).await;
+//! assert_eq!(outcome.stream.unwrap().body(), "0\n1\n");
+//! # }
+//! ```
+//!
 //! # The event loop
 //!
 //! Each invocation has an event loop of its own, which runs its handler and its tasks as Node does:

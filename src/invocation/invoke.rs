@@ -140,7 +140,14 @@ pub(crate) async fn parsed<M, H: Handler<M>>(
 ) -> Result<Bytes> {
     let enter = |context| enter(handler, event, context);
     let driven = driver::drive_parsed(enter, settings, context, InProcess).await;
-    whole(driven.sent)
+    match driven.sent {
+        Some(Returned::Stream(_, Ok(()))) => Err(Error::ours(
+            "Runtime.InvalidStreamingOperation",
+            "a tower service has no stream: expected the handler of `streamify_response` to be run by \
+             `nodeback::run` or by a `Runtime`",
+        )),
+        sent => whole(sent),
+    }
 }
 
 /// What is given back.

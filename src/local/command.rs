@@ -84,6 +84,9 @@ pub(super) fn help(program: &str) -> String {
 
 Without an argument: --listen {DEFAULT}
 
+A handler that streams is printed as it comes, and served by InvokeWithResponseStream and by
+function URLs.
+
 Without routes, a request to any path that is not the Invoke API's becomes an event of a
 Lambda function URL (payload format 2.0). With routes, it becomes the event of the route that
 matches, and a path without a route gets the answer that AWS gives. /lambda-url/NAME/.. is
