@@ -131,10 +131,12 @@ mod tests {
 
     #[test]
     fn a_large_chunk_comes_in_several_messages() {
-        let chunk: Bytes = (0..3 * LARGEST_PAYLOAD + 5)
-            .map(|n| n as u8)
-            .collect::<Vec<_>>()
-            .into();
+        let chunk = Bytes::from(
+            (0..=u8::MAX)
+                .cycle()
+                .take(3 * LARGEST_PAYLOAD + 5)
+                .collect::<Vec<_>>(),
+        );
         let messages = payload_chunk(&chunk);
         let (mut rest, mut payloads, mut count) = (messages.as_ref(), Vec::new(), 0);
         while !rest.is_empty() {
