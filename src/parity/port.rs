@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Result},
     invocation::{ContextBuilder, Function, Sink},
     log::lines,
+    stream::{StreamReader, StreamedResponse},
 };
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -76,5 +77,14 @@ impl Sink for Keep {
         (outcome, self.begin.elapsed())
     }
 
+    /// All of a stream is one response.
+    async fn stream(self, stream: StreamReader, span: Span) -> Self::Sent {
+        let (streamed, ended) = StreamedResponse::read(&stream).await;
+        let outcome = ended.map(|()| streamed.raw());
+        self.send(outcome, &span).await
+    }
+
     async fn send_for_blocked(self, _: Error) {}
+
+    async fn ended_for_blocked(self, _: Error, _: impl Future<Output = ()> + Send) {}
 }
