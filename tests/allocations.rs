@@ -51,3 +51,11 @@ fn completion_allocates_once() {
     });
     assert_eq!(settled, 1);
 }
+
+#[test]
+fn literal_call_allocates_nothing() {
+    let (callback, completion) = nodeback::callback();
+    let called = allocations_of(|| callback(None, Some(1)));
+    assert_eq!(called, 0);
+    assert_eq!(completion.wait().unwrap(), Some(1));
+}

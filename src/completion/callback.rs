@@ -3,7 +3,7 @@
 use super::{
     call_site::{CallSite, Origin},
     future::Completion,
-    literal::{self, Literal},
+    literal::{Callable, Literal},
     responder::Responder,
     slot::slot,
     target::{Encode, Target, Wrapper},
@@ -11,12 +11,7 @@ use super::{
 };
 use crate::error::{Error, IntoError, Result};
 use serde_json::Value;
-use std::{
-    fmt,
-    ops::Deref,
-    panic::Location,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, ops::Deref, panic::Location, sync::Arc};
 
 /// Node's `callback(error, result)`: signals one completion, once.
 ///
@@ -39,9 +34,7 @@ use std::{
 /// assert_eq!(completion.wait().unwrap(), Some(json!({ "ok": true })));
 /// ```
 pub struct Callback<R: Send + 'static = Value> {
-    target: Target<R>,
-    /// Made at the first literal call.
-    literal: OnceLock<Box<Literal<R>>>,
+    callable: Callable<R>,
 }
 
 /// Makes a callback and the completion that waits for it, for use without any handler.
@@ -73,21 +66,19 @@ pub(super) fn pair<R: Send + 'static>(tracker: CompletionTracker) -> (Callback<R
 
 impl<R: Send + 'static> Callback<R> {
     pub(super) fn target(&self) -> &Target<R> {
-        &self.target
+        &self.callable.target
     }
 
     fn new(target: Target<R>) -> Self {
         Callback {
-            target,
-            literal: OnceLock::new(),
+            callable: Callable::new(target),
         }
     }
 
     #[inline(always)]
     pub(crate) fn signal(self, outcome: Result<Option<R>>, call_site: CallSite) {
-        match self.target {
-            // The only handle that is left takes a way of its own. It is not where there is a
-            // `literal`, which holds another one.
+        match self.callable.target {
+            // The only handle that is left takes a way of its own.
             Target::Typed(signaller) => {
                 if let Err((signaller, outcome)) = signaller.settle(outcome) {
                     signal_beside(&Target::Typed(signaller), outcome, call_site);
@@ -156,7 +147,7 @@ impl<R: Send + 'static> Callback<R> {
     /// ```
     #[track_caller]
     pub fn fail<M>(self, error: impl IntoError<M>) {
-        let outcome = self.target.settled(Err(error));
+        let outcome = self.target().settled(Err(error));
         self.signal(outcome, at());
     }
 
@@ -190,7 +181,7 @@ impl<R: Send + 'static> Callback<R> {
     #[inline]
     #[track_caller]
     pub fn call(self, error: Option<Error>, result: Option<R>) {
-        let outcome = self.target.outcome(error, result);
+        let outcome = self.target().outcome(error, result);
         self.signal(outcome, at());
     }
 
@@ -215,11 +206,11 @@ impl<R: Send + 'static> Callback<R> {
     where
         E: IntoError<M>,
     {
-        let (outcome, call_site) = (self.target.settled(result), at());
-        self.target
+        let (outcome, call_site) = (self.target().settled(result), at());
+        self.target()
             .try_signal(outcome, call_site)
             .map_err(|(outcome, first)| {
-                self.target.reject(first, call_site, true);
+                self.target().reject(first, call_site, true);
                 AlreadySignalled { outcome, first }
             })
     }
@@ -234,13 +225,13 @@ impl<R: Send + 'static> Callback<R> {
     /// assert!(callback.is_signalled());
     /// ```
     pub fn is_signalled(&self) -> bool {
-        self.target.signalled().is_some()
+        self.target().signalled().is_some()
     }
 
     /// Signals what a handler returned, which is sent at once, as in Node. A result without content
     /// says nothing that a signal before it has not said: it is not reported.
     pub(crate) fn returned(mut self, result: Result<R, Error>) {
-        if let Target::Invocation { responder, .. } = &mut self.target {
+        if let Target::Invocation { responder, .. } = &mut self.callable.target {
             responder.at_once = true;
         }
         if size_of::<R>() == 0 && result.is_ok() && self.is_signalled() {
@@ -269,7 +260,7 @@ pub(crate) fn into_callback<R: Send + 'static>(
 
 /// Drops a handle that the handler never had, so that no error names it.
 pub(crate) fn unused<R: Send + 'static>(mut callback: Callback<R>) {
-    if let Target::Invocation { responder, .. } = &mut callback.target {
+    if let Target::Invocation { responder, .. } = &mut callback.callable.target {
         *responder.origin() = Origin::context();
     }
 }
@@ -297,7 +288,7 @@ impl<R: Send + 'static> Clone for Callback<R> {
     /// without a signal, the error names where it was cloned.
     #[track_caller]
     fn clone(&self) -> Self {
-        Callback::new(self.target.clone_as(Origin::clone_here()))
+        Callback::new(self.target().clone_as(Origin::clone_here()))
     }
 }
 
@@ -307,17 +298,14 @@ impl<R: Send + 'static> Deref for Callback<R> {
     /// Makes the literal call `callback(error, result)` compile.
     #[track_caller]
     fn deref(&self) -> &Self::Target {
-        let here = Location::caller();
-        literal::record_dereference(self.target.key(), here);
-        let make = || literal::boxed(self.target.share(), here);
-        self.literal.get_or_init(make)
+        self.callable.dereference(Location::caller())
     }
 }
 
 impl<R: Send + 'static> fmt::Debug for Callback<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Callback")
-            .field("signalled", &self.target.signalled())
+            .field("signalled", &self.target().signalled())
             .finish()
     }
 }

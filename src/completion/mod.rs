@@ -3,7 +3,8 @@
 //! knows of JSON is that an invocation's results become text when they are signalled.
 //!
 //! From the bottom up: `slot.rs` is the cell that a signal passes through, `target.rs` is where the signal of a
-//! callback goes (a completion, an invocation or a function), and `callback.rs` is the handle that calls it.
+//! callback goes (a completion, an invocation or a function), `literal.rs` makes it callable, and `callback.rs` is the
+//! handle that calls it.
 
 mod call_site;
 mod callback;

@@ -113,20 +113,11 @@ impl Responder {
         &mut self.signaller.1
     }
 
-    /// Identifies the invocation while it lives.
-    pub(super) fn key(&self) -> *const () {
-        std::ptr::from_ref(&self.signaller.0.first).cast()
-    }
-
     /// The response is a stream.
     pub(super) fn ends_a_stream(&self) {
         // ORDERING: as in `never_called`, nothing is published.
         let flag = &self.signaller.0.attached.streams;
         flag.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn another(&self) -> Self {
-        self.clone_as(self.signaller.1, self.at_once)
     }
 
     pub(super) fn signal(

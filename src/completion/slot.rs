@@ -37,7 +37,7 @@
 //!
 //! `tests/loom/models.rs` checks this file: every interleaving of a signaller and the waiter, and those of two
 //! and three signallers with a number of preemptions that it states.
-#![allow(unsafe_code, reason = "the one place for it")]
+#![allow(unsafe_code, reason = "the cell of one signal")]
 
 use super::call_site::{CallSite, Origin};
 use super::sync::{AtomicUsize, First, UnsafeCell};

@@ -11,10 +11,7 @@ use super::{
 use crate::error::{Error, IntoError, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use std::{
-    ptr,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 use tracing::Span;
 
 /// Makes the JSON of a result. It never panics.
@@ -103,27 +100,6 @@ impl<R: Send + 'static> Target<R> {
                 encode: *encode,
             },
             Target::Wrapper(wrapper) => Target::Wrapper(Arc::clone(wrapper)),
-        }
-    }
-
-    /// The same handle, for another owner that lives as long.
-    pub(super) fn share(&self) -> Self {
-        match self {
-            Target::Typed(signaller) => Target::Typed(signaller.clone_as(signaller.1)),
-            Target::Invocation { responder, encode } => Target::Invocation {
-                responder: responder.another(),
-                encode: *encode,
-            },
-            Target::Wrapper(wrapper) => Target::Wrapper(Arc::clone(wrapper)),
-        }
-    }
-
-    /// What tells one completion from another, while this lives.
-    pub(super) fn key(&self) -> *const () {
-        match self {
-            Target::Typed(signaller) => ptr::from_ref(&signaller.0.first).cast(),
-            Target::Invocation { responder, .. } => responder.key(),
-            Target::Wrapper(wrapper) => Arc::as_ptr(wrapper).cast(),
         }
     }
 

@@ -59,6 +59,46 @@ fn nested_literal_calls_report_each_its_own_place() {
 }
 
 #[test]
+fn call_through_a_reference_that_was_made_elsewhere_reports_where_that_was() {
+    let log = Log::start();
+    let (callback, _completion) = nodeback::callback();
+    let call: &(dyn Fn(Option<Error>, Option<u8>) + Send + Sync) = &*callback;
+    let made = line!() - 1;
+    call(None, Some(1));
+    call(None, Some(2));
+    let signal = log.recording(|| call(None, Some(3)));
+    thread::scope(|scope| scope.spawn(signal).join().unwrap());
+    let warnings = log.warnings();
+    assert_eq!(warnings.len(), 2);
+    for warning in warnings {
+        assert!(warning.fields["first"].starts_with(&line(made)));
+        assert!(warning.fields["duplicate"].starts_with(&line(made)));
+    }
+}
+
+#[test]
+fn literal_calls_nested_deeper_than_is_recorded_report_each_its_own_place() {
+    static NESTED: AtomicUsize = AtomicUsize::new(0);
+    fn nested(callbacks: &[Callback<usize>]) -> usize {
+        if let [first, others @ ..] = callbacks {
+            NESTED.store(line!() as usize + 1, SeqCst);
+            first(None, Some(nested(others)));
+        }
+        callbacks.len()
+    }
+    let log = Log::start();
+    let (callbacks, _completions): (Vec<_>, Vec<_>) = (0..9).map(|_| nodeback::callback()).unzip();
+    callbacks.iter().for_each(|callback| callback(None, None));
+    nested(&callbacks);
+    let warnings = log.warnings();
+    assert_eq!(warnings.len(), callbacks.len());
+    let again = u32::try_from(NESTED.load(SeqCst)).unwrap();
+    for warning in warnings {
+        assert!(warning.fields["duplicate"].starts_with(&line(again)));
+    }
+}
+
+#[test]
 fn signal_from_a_thread_reports_its_place() {
     let log = Log::start();
     let (callback, _completion) = nodeback::callback();
