@@ -19,6 +19,10 @@ use std::{
 pub(super) type Literal<R> = dyn Fn(Option<Error>, Option<R>) + Send + Sync;
 
 /// A target that can be called literally.
+///
+/// The target comes first, so that the handle is copied in the same halves wherever it is moved to: a processor stalls
+/// where it loads at once what was stored in two parts.
+#[repr(C)]
 pub(super) struct Callable<R: Send + 'static> {
     pub(super) target: Target<R>,
     /// Where it was dereferenced last: the call site of a call that the record of its thread has no dereference of,
@@ -27,10 +31,21 @@ pub(super) struct Callable<R: Send + 'static> {
 }
 
 thread_local! {
-    /// The latest dereferences on this thread that no call has followed yet, the last one first.
-    /// A literal call dereferences, evaluates its arguments (which may hold further calls), then
-    /// calls; and an `Fn` cannot ask for its caller.
-    static DEREFERENCES: Cell<[Option<Dereference>; 4]> = const { Cell::new([None; 4]) };
+    /// A literal call dereferences its handle, evaluates its arguments (which may hold further calls), then calls; and
+    /// an `Fn` cannot ask for its caller. So this has the dereferences that no call has followed yet.
+    static RECORD: Record = const {
+        Record {
+            latest: Cell::new(None),
+            earlier: Cell::new([None; 3]),
+        }
+    };
+}
+
+/// The dereferences on a thread. Most often there is but the latest one.
+struct Record {
+    latest: Cell<Option<Dereference>>,
+    /// Those before it, the last one first.
+    earlier: Cell<[Option<Dereference>; 3]>,
 }
 
 #[derive(Clone, Copy)]
@@ -38,6 +53,42 @@ struct Dereference {
     /// The address of the handle, which stays where it is while it is borrowed.
     handle: *const (),
     at: &'static Location<'static>,
+}
+
+impl Record {
+    #[inline]
+    fn push(&self, dereference: Dereference) {
+        if let Some(before) = self.latest.replace(Some(dereference)) {
+            self.push_earlier(before);
+        }
+    }
+
+    #[cold]
+    fn push_earlier(&self, dereference: Dereference) {
+        let [first, second, _] = self.earlier.get();
+        self.earlier.set([Some(dereference), first, second]);
+    }
+
+    /// Removes the latest dereference of a handle.
+    #[inline]
+    fn pop(&self, handle: *const ()) -> Option<&'static Location<'static>> {
+        match self.latest.get() {
+            Some(latest) if latest.handle == handle => {
+                self.latest.set(None);
+                Some(latest.at)
+            }
+            _ => self.pop_earlier(handle),
+        }
+    }
+
+    #[cold]
+    fn pop_earlier(&self, handle: *const ()) -> Option<&'static Location<'static>> {
+        let mut earlier = self.earlier.get();
+        let mut entries = earlier.iter_mut();
+        let found = entries.find_map(|entry| entry.take_if(|found| found.handle == handle))?;
+        self.earlier.set(earlier);
+        Some(found.at)
+    }
 }
 
 /// Makes the closure that a callable is viewed as. It is never called: it gives that closure its type.
@@ -85,8 +136,7 @@ impl<R: Send + 'static> Callable<R> {
         self.dereferenced
             .store(ptr::from_ref(at).cast_mut(), Relaxed);
         let handle = self.key();
-        let [first, second, third, _] = DEREFERENCES.get();
-        DEREFERENCES.set([Some(Dereference { handle, at }), first, second, third]);
+        RECORD.with(|record| record.push(Dereference { handle, at }));
         // SAFETY: `closure` returns a closure whose one captured variable is its parameter, by value and whole, as the
         // comment in there says.
         unsafe { view(closure, self) }
@@ -96,21 +146,15 @@ impl<R: Send + 'static> Callable<R> {
         ptr::from_ref(self).cast()
     }
 
+    #[inline]
     fn call(&self, error: Option<Error>, result: Option<R>) {
-        let call_site = self.call_site();
-        let outcome = self.target.outcome(error, result);
-        self.target.signal(outcome, call_site);
+        self.target.call(error, result, self.call_site());
     }
 
     /// Where the call that is now made was written.
+    #[inline]
     fn call_site(&self) -> CallSite {
-        let key = self.key();
-        let mut dereferences = DEREFERENCES.get();
-        let found = dereferences
-            .iter_mut()
-            .find_map(|latest| latest.take_if(|latest| latest.handle == key));
-        if let Some(Dereference { at: location, .. }) = found {
-            DEREFERENCES.set(dereferences);
+        if let Some(location) = RECORD.with(|record| record.pop(self.key())) {
             return CallSite::Call { location };
         }
         // ORDERING: as in `dereference`.

@@ -190,16 +190,43 @@ impl<R: Send + 'static> Target<R> {
         }
     }
 
+    #[inline]
     pub(super) fn signal(&self, outcome: Result<Option<R>>, call_site: CallSite) {
-        // JavaScript gives no such notice, so passing it on does not count as a duplicate signal.
-        let is_notice = |outcome: &Result<_>| {
-            notice::is_being_given() || outcome.as_ref().is_err_and(Error::is_never_called)
+        let signalled = match self {
+            Target::Typed(signaller) => signaller.signal(outcome, call_site),
+            _ => self.try_signal(outcome, call_site),
         };
-        match self.try_signal(outcome, call_site) {
-            Err((outcome, first)) if !is_notice(&outcome) => {
-                self.reject(first, call_site, false);
+        if let Err(rejected) = signalled {
+            self.rejected(rejected, call_site);
+        }
+    }
+
+    /// Signals what `callback(error, result)` does.
+    #[inline]
+    pub(super) fn call(&self, error: Option<Error>, result: Option<R>, call_site: CallSite) {
+        match (self, error) {
+            // The result is moved once, into the slot, which makes a difference to what this costs.
+            (Target::Typed(signaller), None) => {
+                let rejected = match signaller.claim(call_site) {
+                    Ok(claim) => match claim.fill(Ok(result)) {
+                        Ok(()) => return,
+                        Err(outcome) => (outcome, CallSite::Closed),
+                    },
+                    Err(first) => (Ok(result), first),
+                };
+                self.rejected(rejected, call_site);
             }
-            _ => {}
+            (_, error) => self.signal(self.outcome(error, result), call_site),
+        }
+    }
+
+    #[cold]
+    fn rejected(&self, (outcome, first): Rejected<R>, call_site: CallSite) {
+        // JavaScript gives no such notice, so passing it on does not count as a duplicate signal.
+        let is_notice =
+            notice::is_being_given() || outcome.as_ref().is_err_and(Error::is_never_called);
+        if !is_notice {
+            self.reject(first, call_site, false);
         }
     }
 }

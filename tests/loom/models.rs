@@ -87,6 +87,10 @@ enum Wait {
     Await,
     /// It is polled for one task, then awaited by another.
     Move,
+    /// It is polled for one task and for another, then awaited by the first.
+    MoveBack,
+    /// It is polled twice by the task that awaits it.
+    Again,
     /// It is dropped, unpolled.
     Cancel,
     /// It is polled, then dropped.
@@ -100,6 +104,7 @@ enum Wait {
 }
 
 const ACTS: [Act; 4] = [Act::Call, Act::Settle, Act::CloneAndCall, Act::Drop];
+/// Those that are checked with several handles.
 const WAITS: [Wait; 7] = [
     Wait::Await,
     Wait::Move,
@@ -264,16 +269,20 @@ fn wait(wait: Wait, mut waiter: Waiter<Value, Shared>, ledger: &Arc<Ledger>) -> 
     let (other, own) = (Wakes::new(ledger), Wakes::new(ledger));
     let before = match wait {
         Wait::Await | Wait::Cancel => None,
+        Wait::Again => poll(&mut waiter, &own),
+        Wait::MoveBack => poll(&mut waiter, &own).or_else(|| poll(&mut waiter, &other)),
         _ => poll(&mut waiter, &other),
     };
     match wait {
-        Wait::Await | Wait::Move => match before.or_else(|| poll(&mut waiter, &own)) {
-            Some(value) => {
-                assert!(waiter.is_done());
-                Waited::Done(Some(value))
+        Wait::Await | Wait::Move | Wait::MoveBack | Wait::Again => {
+            match before.or_else(|| poll(&mut waiter, &own)) {
+                Some(value) => {
+                    assert!(waiter.is_done());
+                    Waited::Done(Some(value))
+                }
+                None => Waited::Pending(waiter, own),
             }
-            None => Waited::Pending(waiter, own),
-        },
+        }
         Wait::Cancel | Wait::PollAndCancel => Waited::Done(before),
         Wait::Try => Waited::Done(before.or_else(|| waiter.try_take())),
         Wait::Close => {
@@ -330,7 +339,7 @@ fn at_once(acts: &[Act], how: Wait) {
     let lost = ledger.lost.load(SeqCst);
     assert!(won.len() <= 1 && lost <= 1, "{won:?}, {lost} lost");
     assert!(won.len() + lost <= 1, "both signalled and lost");
-    let waited = matches!(how, Wait::Await | Wait::Move);
+    let waited = matches!(how, Wait::Await | Wait::Move | Wait::MoveBack | Wait::Again);
     if waited {
         assert_eq!(lost, usize::from(signals.is_empty()));
     }
@@ -368,7 +377,7 @@ const PREEMPTIONS: usize = if cfg!(debug_assertions) { 1 } else { 3 };
 #[test]
 fn one_handle_and_the_waiter() {
     for act in ACTS {
-        for how in WAITS {
+        for how in WAITS.into_iter().chain([Wait::MoveBack, Wait::Again]) {
             check(None, move || at_once(&[act], how));
         }
     }
