@@ -7,8 +7,8 @@ mod scenarios;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use scenarios::{
-    ByHand, Futures, LiteralCall, Nodeback, Oneshot, Peer, SCENARIOS, Tokio,
-    signalled_from_a_spawned_task, signalled_from_a_thread,
+    AsyncOneshot, ByHand, Futures, LiteSync, LiteralCall, Nodeback, Oneshot, Peer, SCENARIOS,
+    Tokio, signalled_from_a_spawned_task, signalled_from_a_thread,
 };
 use std::time::Instant;
 
@@ -53,11 +53,15 @@ fn elsewhere(criterion: &mut Criterion) {
     from_a_spawned_task::<Tokio>(criterion, "tokio oneshot");
     from_a_spawned_task::<Futures>(criterion, "futures oneshot");
     from_a_spawned_task::<Oneshot>(criterion, "oneshot crate");
+    from_a_spawned_task::<AsyncOneshot>(criterion, "async-oneshot");
+    from_a_spawned_task::<LiteSync>(criterion, "lite-sync");
     from_a_spawned_task::<ByHand>(criterion, "by hand");
     from_a_thread::<Nodeback>(criterion, "nodeback");
     from_a_thread::<Tokio>(criterion, "tokio oneshot");
     from_a_thread::<Futures>(criterion, "futures oneshot");
     from_a_thread::<Oneshot>(criterion, "oneshot crate");
+    from_a_thread::<AsyncOneshot>(criterion, "async-oneshot");
+    from_a_thread::<LiteSync>(criterion, "lite-sync");
     from_a_thread::<ByHand>(criterion, "by hand");
 }
 

@@ -1,4 +1,4 @@
-//! How many instructions a completion takes: unlike time, the same on a machine that others use.
+//! How many instructions a completion and an invocation take: unlike time, the same on a machine that others use.
 //!
 //! `cargo bench --bench instructions` runs itself under callgrind, compares with
 //! `benches/instructions.txt`, and fails where nodeback takes 3 % more over all, or 15 % in one
@@ -6,12 +6,60 @@
 //! moves a single action by up to a tenth, of every peer, and all of them together by less. Needs
 //! valgrind.
 
+#[allow(dead_code, reason = "no typed event is among the scenarios")]
+#[path = "support/order.rs"]
+mod order;
 mod scenarios;
 
-use scenarios::SCENARIOS;
-use std::{env, fmt::Write as _, fs, process::Command};
+use futures::FutureExt;
+use nodeback::{Bytes, Callback, Context, Runtime, Value};
+use scenarios::{SCENARIOS, Scenario};
+use std::{env, fmt::Write as _, fs, hint::black_box, process::Command, sync::LazyLock};
+use tokio::runtime;
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
+
+/// One invocation in process, with an event of 100 bytes.
+const INVOCATIONS: &[Scenario] = &[
+    (INVOCATION, "by hand", by_hand),
+    (INVOCATION, "nodeback, callback", || invoke(&CALLBACK)),
+    (INVOCATION, "nodeback, callback from a task", || {
+        invoke(&TASK)
+    }),
+];
+
+const INVOCATION: &str = "invocation of 100 bytes";
+
+static EVENT: LazyLock<Bytes> = LazyLock::new(|| order::event(100).into());
+static TOKIO: LazyLock<runtime::Runtime> = LazyLock::new(|| {
+    let mut builder = runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+});
+static CONTEXT: LazyLock<Context> = LazyLock::new(Context::default);
+static CALLBACK: LazyLock<Runtime> = LazyLock::new(|| {
+    Runtime::new(|event: Value, _: Context, callback: Callback| callback.succeed(event))
+});
+static TASK: LazyLock<Runtime> = LazyLock::new(|| {
+    Runtime::new(|event: Value, context: Context, callback: Callback| {
+        context.spawn(async move { callback.succeed(event) });
+    })
+});
+
+fn by_hand() {
+    let event: Value = serde_json::from_slice(&EVENT).expect("JSON");
+    black_box(serde_json::to_vec(&black_box(event)).expect("JSON"));
+}
+
+fn invoke(function: &Runtime) {
+    // None of them waits for anything, so that the runtime itself need not run.
+    let _entered = TOKIO.enter();
+    let invoked = function.invoke_raw(EVENT.clone(), CONTEXT.clone());
+    let _ = black_box(invoked.now_or_never().expect("an outcome"));
+}
+
+fn scenarios() -> impl Iterator<Item = &'static Scenario> {
+    SCENARIOS.iter().chain(INVOCATIONS)
+}
 
 /// Instructions of this binary that runs a scenario so many times.
 fn count(scenario: usize, times: usize) -> u64 {
@@ -34,7 +82,8 @@ fn count(scenario: usize, times: usize) -> u64 {
 fn main() {
     if let Ok(which) = env::var("NODEBACK_SCENARIO") {
         let (scenario, times) = which.split_once(' ').expect("a scenario and how often");
-        let (_, _, run) = SCENARIOS[scenario.parse::<usize>().expect("its number")];
+        let scenario = scenario.parse().expect("its number");
+        let (_, _, run) = scenarios().nth(scenario).expect("a scenario");
         for _ in 0..times.parse::<usize>().expect("a number") {
             run();
         }
@@ -44,7 +93,7 @@ fn main() {
     let (few, many) = (100, 1100);
     let (mut table, mut ratios) = (String::new(), vec![]);
     let known = fs::read_to_string(TABLE).unwrap_or_default();
-    for (n, (what, peer, _)) in SCENARIOS.iter().enumerate() {
+    for (n, (what, peer, _)) in scenarios().enumerate() {
         let now = (count(n, many) - count(n, few)) / (many - few) as u64;
         let name = format!("{what}, {peer}");
         let before = known.lines().find_map(|line| {

@@ -147,6 +147,54 @@ impl Peer for Oneshot {
     }
 }
 
+/// The crate of that name. Its sender is an `Arc`, which its receiver outlives.
+pub(crate) struct AsyncOneshot;
+
+impl Peer for AsyncOneshot {
+    type Signaller = async_oneshot::Sender<Payload>;
+    type Waiter = async_oneshot::Receiver<Payload>;
+
+    fn pair() -> (Self::Signaller, Self::Waiter) {
+        async_oneshot::oneshot()
+    }
+
+    fn signal(mut sender: Self::Signaller) {
+        let _ = sender.send(payload());
+    }
+
+    fn future(receiver: &mut Self::Waiter) -> impl Future<Output: Send> + Send {
+        receiver
+    }
+
+    fn block(receiver: Self::Waiter) {
+        let _ = black_box(futures::executor::block_on(receiver));
+    }
+}
+
+/// The crate of that name. A sender that has sent is forgotten, so that the memory of its channel is never freed.
+pub(crate) struct LiteSync;
+
+impl Peer for LiteSync {
+    type Signaller = lite_sync::oneshot::generic::Sender<Payload>;
+    type Waiter = lite_sync::oneshot::generic::Receiver<Payload>;
+
+    fn pair() -> (Self::Signaller, Self::Waiter) {
+        lite_sync::oneshot::generic::channel()
+    }
+
+    fn signal(sender: Self::Signaller) {
+        let _ = sender.send(payload());
+    }
+
+    fn future(receiver: &mut Self::Waiter) -> impl Future<Output: Send> + Send {
+        receiver
+    }
+
+    fn block(receiver: Self::Waiter) {
+        let _ = black_box(receiver.blocking_recv());
+    }
+}
+
 /// `Arc<Mutex<Option>>` and a `Notify`, as it is written by hand.
 #[derive(Clone, Default)]
 pub(crate) struct ByHand(Arc<(Mutex<Option<Payload>>, Notify)>);
@@ -259,12 +307,16 @@ pub(crate) const SCENARIOS: &[Scenario] = {
         (BEFORE, "tokio oneshot", before::<Tokio>),
         (BEFORE, "futures oneshot", before::<Futures>),
         (BEFORE, "oneshot crate", before::<Oneshot>),
+        (BEFORE, "async-oneshot", before::<AsyncOneshot>),
+        (BEFORE, "lite-sync", before::<LiteSync>),
         (BEFORE, "by hand", before::<ByHand>),
         (AFTER, "nodeback", after::<Nodeback>),
         (AFTER, "nodeback, literal call", after::<LiteralCall>),
         (AFTER, "tokio oneshot", after::<Tokio>),
         (AFTER, "futures oneshot", after::<Futures>),
         (AFTER, "oneshot crate", after::<Oneshot>),
+        (AFTER, "async-oneshot", after::<AsyncOneshot>),
+        (AFTER, "lite-sync", after::<LiteSync>),
         (AFTER, "by hand", after::<ByHand>),
         ("with 1 clone", "nodeback", with_clones::<1>),
         ("with 1 clone", "by hand", with_clones_by_hand::<1>),
@@ -276,6 +328,12 @@ pub(crate) const SCENARIOS: &[Scenario] = {
         ("never called", "tokio oneshot", never_called::<Tokio>),
         ("never called", "futures oneshot", never_called::<Futures>),
         ("never called", "oneshot crate", never_called::<Oneshot>),
+        (
+            "never called",
+            "async-oneshot",
+            never_called::<AsyncOneshot>,
+        ),
+        ("never called", "lite-sync", never_called::<LiteSync>),
         ("duplicate", "nodeback", duplicate),
     ]
 };
