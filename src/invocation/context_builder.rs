@@ -4,7 +4,6 @@ use super::{
     context::Context,
     deadline::Limit,
     members::{CognitoIdentity, ContextMembers},
-    queue::Queue,
     state::Invocation,
 };
 use crate::completion::{InvocationWaiter, Responder};
@@ -176,19 +175,22 @@ impl ContextBuilder {
     /// assert_eq!(context.aws_request_id, "request-1");
     /// ```
     pub fn build(self) -> Context {
-        self.begin(|_| Queue::default()).0
+        self.begin(|_| None).0
     }
 
     /// The context of an invocation that a driver starts now, and what waits for its signal.
     pub(crate) fn start(self) -> (Context, InvocationWaiter) {
-        self.begin(|responder| Queue::driven(responder.to_keep()))
+        self.begin(|responder| Some(responder.to_keep()))
     }
 
-    fn begin(self, queue: impl FnOnce(&Responder) -> Queue) -> (Context, InvocationWaiter) {
+    fn begin(
+        self,
+        keep: impl FnOnce(&Responder) -> Option<Responder>,
+    ) -> (Context, InvocationWaiter) {
         let span = self.span();
         let ContextBuilder { members, limit } = self;
         let (responder, waiter) = Responder::new(span.clone());
-        let invocation = Invocation::new(members, limit, span, queue(&responder));
+        let invocation = Invocation::new(members, limit, span, keep(&responder));
         let context = Context {
             responder,
             invocation,

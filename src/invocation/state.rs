@@ -5,7 +5,7 @@ use super::{
     members::ContextMembers,
     queue::{Left, Queue},
 };
-use crate::stream::Pipe;
+use crate::{completion::Responder, stream::Pipe};
 use parking_lot::Mutex;
 use std::sync::{
     Arc, OnceLock,
@@ -46,21 +46,22 @@ pub(super) enum AnsweredBy {
 }
 
 impl Invocation {
-    /// An invocation that starts now, on the current tokio runtime, if there is one.
+    /// An invocation that starts now, on the current tokio runtime, if there is one. A driver polls it if there is a
+    /// handle of its callback to keep.
     pub(super) fn new(
         members: Arc<ContextMembers>,
         limit: Limit,
         span: Span,
-        queue: Queue,
+        keep: Option<Responder>,
     ) -> Arc<Self> {
-        Invocation::make(members, limit, span, queue, false)
+        Invocation::make(members, limit, span, keep, false)
     }
 
     fn make(
         members: Arc<ContextMembers>,
         limit: Limit,
         span: Span,
-        queue: Queue,
+        keep: Option<Responder>,
         of_nobody: bool,
     ) -> Arc<Self> {
         let started = Instant::now();
@@ -74,7 +75,7 @@ impl Invocation {
             span,
             runtime: Handle::try_current().ok(),
             of_nobody,
-            queue: Mutex::new(queue),
+            queue: Mutex::new(keep.map_or_else(Queue::default, Queue::driven)),
             stream: OnceLock::new(),
             answered: AtomicU8::new(AnsweredBy::Nobody as u8),
         })
@@ -82,13 +83,7 @@ impl Invocation {
 
     /// What stands for an invocation where none is running.
     pub(super) fn of_nobody() -> Arc<Self> {
-        Invocation::make(
-            Arc::default(),
-            Limit::None,
-            Span::none(),
-            Queue::default(),
-            true,
-        )
+        Invocation::make(Arc::default(), Limit::None, Span::none(), None, true)
     }
 
     /// Marks the invocation as answered. Returns `None` if it was answered already: of all that may
