@@ -242,7 +242,7 @@ impl<R: Send + 'static> Callback<R> {
 
     /// Has it signal the end of a response stream: never deferred, and under the stream's name where it is never called.
     pub(crate) fn of_stream(mut self) -> Self {
-        if let Target::Invocation { responder, .. } = &mut self.target {
+        if let Target::Invocation { responder, .. } = &mut self.callable.target {
             responder.at_once = true;
             responder.ends_a_stream();
         }
