@@ -2,7 +2,7 @@
 //! which counts and reports every signal after the first. Nothing in this folder depends on Lambda, and all that it
 //! knows of JSON is that an invocation's results become text when they are signalled.
 //!
-//! From the bottom up: `slot.rs` is the cell that a signal passes through, `target.rs` is where the signal of a
+//! From the bottom up: `slot/` is the cell that a signal passes through, `target.rs` is where the signal of a
 //! callback goes (a completion, an invocation or a function), `literal.rs` makes it callable, and `callback.rs` is the
 //! handle that calls it.
 

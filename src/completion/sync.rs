@@ -1,4 +1,4 @@
-//! What `slot.rs` is built from; `tests/loom/models.rs` uses loom's instead.
+//! What `slot/` is built from; `tests/loom/models.rs` uses loom's instead.
 
 use super::call_site::CallSite;
 use once_cell::race::OnceRef;

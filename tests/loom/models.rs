@@ -2,7 +2,7 @@
 //! lost, every signal either received or rejected, no value or waker dropped twice or never, and no
 //! memory leaked.
 //!
-//! The models run `src/completion/slot.rs` itself, put together with loom's atomics instead of those of std.
+//! The models run `src/completion/slot/` itself, put together with loom's atomics instead of those of std.
 //! `cargo test --release -p nodeback-loom` checks every interleaving of one signaller and the waiter, and of
 //! two signallers that are both dropped. For other things that two signallers do, it checks the
 //! interleavings in which threads are preempted three times at most, since all of them take minutes for
@@ -14,7 +14,7 @@
 #[path = "../../src/completion/call_site.rs"]
 mod call_site;
 #[allow(dead_code, reason = "the crate uses the rest")]
-#[path = "../../src/completion/slot.rs"]
+#[path = "../../src/completion/slot/mod.rs"]
 mod slot;
 
 /// In place of `src/completion/sync.rs`.
