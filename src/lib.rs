@@ -1,8 +1,7 @@
 //! Node's `callback(error, result)` for AWS Lambda handlers in Rust.
 //!
-//! AWS removed callback handlers from its Node.js 24 runtime. With this crate a function
-//! `handler(event, context, callback)` is ported to Rust line by line, and answers what it
-//! answered:
+//! AWS removed callback handlers from its Node.js 24 runtime. With this crate you port a function
+//! `handler(event, context, callback)` to Rust line by line, and it keeps its responses:
 //!
 #![cfg_attr(any(feature = "lambda", feature = "local"), doc = "```no_run")]
 #![cfg_attr(not(any(feature = "lambda", feature = "local")), doc = "```ignore")]
@@ -18,33 +17,34 @@
 //! }
 //! ```
 //!
-//! The same program runs on AWS Lambda, locally (`hello event.json`, or `hello` for a server
-//! that the AWS CLI and any SDK can call), and in a unit test, in process: see [`run`](fn@run) and
-//! [`invoke`](fn@invoke).
+//! The same program runs on AWS Lambda, locally (`hello event.json` for one invocation, `hello` for a
+//! server that the AWS CLI and any SDK can call), and in process in a unit test. [`run`](fn@run) and
+//! [`invoke`](fn@invoke) are the entry points.
 //!
-//! | to | read |
+//! | To | read |
 //! | --- | --- |
 //! | port a Node function, pattern by pattern | [`porting`] |
-//! | know what happens when, and where it is not as in Node | [`semantics`] |
+//! | learn what happens when, and where it differs from Node | [`semantics`] |
+//! | call AWS services and handle their errors | [`aws_sdk`] |
 //! | test a handler | [`testing`] |
-//! | bring it to Lambda | [`deploying`] |
-//! | understand an error or a line in the log | [`troubleshooting`] |
-//! | know what is promised when things go wrong | [`reliability`] |
+//! | compare a port with its original | [`parity`] |
+//! | deploy a function | [`deploying`] |
+//! | understand an error or a log line | [`troubleshooting`] |
+//! | learn what is guaranteed when things go wrong | [`reliability`] |
 //!
 //! # Exactly once
 //!
-//! An invocation is answered by one signal, and always by one:
+//! Every invocation ends with exactly one signal:
 //!
-//! 1. The first signal wins, from whichever clone, task or thread, be it the callback, `succeed`,
-//!    `fail` or `done` on the context, or what the handler returned.
+//! 1. The first signal wins, from any clone, task or thread. A signal is a call of the callback, of
+//!    `succeed`, `fail` or `done` on the context, or the result that the handler returns.
 //! 2. An error fails the invocation, whatever the result argument holds.
-//! 3. A later signal changes nothing. It is logged once, at WARN, with the places of both, and
-//!    counted.
+//! 3. A later signal changes nothing. It is logged at WARN with both call sites, and counted.
 //! 4. When the last handle that could signal is dropped and no task of the invocation is left, the
-//!    invocation ends, not at the timeout: it fails with `Runtime.CallbackNotCalled`, which names what
-//!    was dropped. With [`NeverCalled::Null`] it succeeds with `null`, as in Node.
-//! 5. A panic in the handler, in its future or in a task of the invocation fails that invocation,
-//!    and the process goes on. Once the answer is out, it is logged and alters nothing.
+//!    invocation fails at once with `Runtime.CallbackNotCalled`, which names the handle that was
+//!    dropped. With [`NeverCalled::Null`] it succeeds with `null`, as in Node.
+//! 5. A panic in the handler, in its future or in a task of the invocation fails that invocation and
+//!    nothing else. After the outcome has been sent, a panic is only logged.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -53,7 +53,7 @@
 //!
 //! let hasty = |event: Value, _: Context, callback: Callback| {
 //!     callback(None, Some(json!("first")));
-//!     callback(None, Some(event)); // ignored, and reported
+//!     callback(None, Some(event)); // ignored and reported
 //! };
 //! let outcome = invoke(hasty, json!({}), Context::default()).await;
 //! assert_eq!(outcome.result.unwrap(), "first");
@@ -65,152 +65,70 @@
 //! # }
 //! ```
 //!
-//! The callback is consumed by its methods ([`succeed`](Callback::succeed),
-//! [`fail`](Callback::fail), [`settle`](Callback::settle)), so that calling twice through one handle
-//! does not compile.
+//! The methods of [`Callback`] consume it, so calling twice through one handle does not compile.
 //!
-//! # The shapes of a handler
+//! # Handlers
 //!
-//! [`run`](fn@run) and [`invoke`](fn@invoke) take a function or closure of any of these:
+//! A handler is a function or closure of one of these shapes; [`Handler`] has an example of each.
 //!
 #![doc = include_str!("docs/shapes.md")]
 //!
-//! ```
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! use nodeback::{Callback, Context, Result, Value, error, invoke};
-//!
-//! fn calls(event: Value, _: Context, callback: Callback) {
-//!     callback(None, Some(event));
-//! }
-//! fn calls_or_throws(event: Value, _: Context, callback: Callback) -> Result<()> {
-//!     let id = event.as_u64().ok_or_else(|| error!("an id is a number"))?;
-//!     callback.succeed(id.into());
-//!     Ok(())
-//! }
-//! async fn awaits_and_calls(event: Value, _: Context, callback: Callback) {
-//!     tokio::task::yield_now().await;
-//!     callback.succeed(event);
-//! }
-//! async fn awaits_and_returns(event: Value, _: Context) -> Result<Value> {
-//!     tokio::task::yield_now().await;
-//!     Ok(event)
-//! }
-//! fn blocks_and_returns(event: Value, _: Context) -> Result<Value> {
-//!     std::thread::yield_now();
-//!     Ok(event)
-//! }
-//! fn uses_the_context(event: Value, context: Context) {
-//!     context.succeed(event);
-//! }
-//!
-//! let context = Context::default;
-//! assert_eq!(invoke(calls, 7, context()).await.result.unwrap(), 7);
-//! assert_eq!(invoke(calls_or_throws, 7, context()).await.result.unwrap(), 7);
-//! assert_eq!(invoke(awaits_and_calls, 7, context()).await.result.unwrap(), 7);
-//! assert_eq!(invoke(awaits_and_returns, 7, context()).await.result.unwrap(), 7);
-//! assert_eq!(invoke(blocks_and_returns, 7, context()).await.result.unwrap(), 7);
-//! assert_eq!(invoke(uses_the_context, 7, context()).await.result.unwrap(), 7);
-//! # }
-//! ```
-//!
-//! Several of them make one program with [`exports`]; [`Runtime`] has the settings, tower layers,
-//! and what is done before the first event.
-//!
-//! # Streams
-//!
-//! [`streamify_response`](fn@streamify_response) is Node's `awslambda.streamifyResponse`: the handler writes to a
-//! [`ResponseStream`], which is sent as it is written, up to 200 MB. It has one end, as a callback has
-//! one signal.
-//!
-//! ```
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! use nodeback::{Context, ResponseStream, Value, invoke, streamify_response};
-//!
-//! async fn count(event: u64, stream: ResponseStream, _: Context) -> nodeback::Result<()> {
-//!     for n in 0..event {
-//!         stream.write(format!("{n}\n")).await?;
-//!     }
-//!     stream.end().await
-//! }
-//! let outcome = invoke(streamify_response(count), 2, Context::default()).await;
-//! assert_eq!(outcome.stream.unwrap().body(), "0\n1\n");
-//! # }
-//! ```
+//! [`exports`] combines several handlers in one program, and [`Runtime`] has the settings, tower
+//! layers, and initialization before the first event. [`streamify_response`](fn@streamify_response)
+//! is Node's `awslambda.streamifyResponse`: its handler writes to a [`ResponseStream`], up to 200 MB,
+//! which is sent while it is written.
 //!
 //! # The event loop
 //!
-//! Each invocation has an event loop of its own, which runs its handler and its tasks as Node does:
-//! one at a time, first in, first out, and timers of the same time in the order in which they were
-//! set, on every flavor of tokio's runtime. What belongs to it was spawned through its context
-//! ([`Context::spawn`], [`Context::spawn_blocking`]), or by [`spawn`](fn@spawn), [`set_timeout`] and
-//! [`set_immediate`] in code that runs as a part of it, and so needs no context. A success that is
-//! signalled through the callback waits until the loop is empty, unless
+//! Each invocation has an event loop of its own, which runs the handler and its tasks as Node does:
+//! one at a time, first in, first out, with timers of the same time in the order in which they were
+//! set. Tasks belong to the invocation if they are spawned through its context
+//! ([`Context::spawn`], [`Context::spawn_blocking`]), or by [`spawn`](fn@spawn), [`set_timeout`] or
+//! [`set_immediate`] in code that runs as part of it.
+//!
+//! A success that is signalled through the callback is deferred until these tasks finish, unless
 //! [`callback_waits_for_empty_event_loop`](Context::callback_waits_for_empty_event_loop) was set to
-//! false before; a failure, what the context's `succeed`, `fail` and `done` say and what a handler
-//! returns are sent at once. [`Context::wait_until`] is for work that follows the answer. A pool
-//! or a socket that nobody spawned through the context never holds an invocation up.
+//! false before. A failure, a signal through the context and the result that a handler returns are sent
+//! at once. [`Context::wait_until`] runs work after the response. Connection pools and sockets never
+//! delay an invocation, because nothing spawns them through the context.
 //!
-//! ```
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! use nodeback::{Callback, Context, Value, invoke, json};
-//! use std::{sync::mpsc, time::Duration};
+//! # Callbacks without a handler
 //!
-//! let (done, metrics) = mpsc::channel();
-//! let handler = move |_: Value, context: Context, callback: Callback| {
-//!     let done = done.clone();
-//!     context.spawn(async move {
-//!         tokio::time::sleep(Duration::from_millis(5)).await;
-//!         done.send("sent").map_err(|error| error.to_string())
-//!     });
-//!     callback.succeed(json!("held until the metrics are sent"));
-//! };
-//! let outcome = invoke(handler, json!({}), Context::default()).await;
-//! assert!(outcome.result.is_ok());
-//! assert_eq!(metrics.try_recv(), Ok("sent"));
-//! # }
-//! ```
+//! [`callback()`](fn@callback) makes a [`Callback`] and the [`Completion`] that waits for it, for
+//! awaiting another library's callback API. [`promisify`] and [`callbackify`] correspond to Node's
+//! functions of those names.
 //!
-//! # Without a handler
+//! # Differences from Node
 //!
-//! [`callback()`](fn@callback) makes a [`Callback`] and the [`Completion`] that waits for it, to
-//! await somebody else's callback API; [`promisify`] and [`callbackify`] are the twins of Node's.
-//!
-//! # Where it differs from Node
-//!
-//! | case | Node | nodeback |
+//! | Case | Node | nodeback |
 //! | --- | --- | --- |
 //! | never called | success with `null` | failure `Runtime.CallbackNotCalled`, or [`NeverCalled::Null`] |
-//! | an async handler that takes the callback too | its return settles, with `null` | its return does not settle |
-//! | second call | ignored silently | ignored, and reported with both places |
-//! | uncaught exception, panic | the process dies | that invocation fails |
-//! | `trace` of an error | the JavaScript stack | the place, the causes, and the backtrace if asked for |
+//! | an async handler that also takes the callback | its return signals `null` | its return signals nothing |
+//! | second call | silently ignored | ignored, and reported with both call sites |
+//! | uncaught exception, panic | the process exits | only that invocation fails |
+//! | `trace` of an error | the JavaScript stack | the call site, the causes, and a backtrace on request |
 //!
-//! [`semantics`] has the whole list, and the order of events in pictures.
+//! [`semantics`] has the complete list, and the order of events in pictures.
 //!
 //! # Features
 //!
-//! | feature | what it brings | default |
+//! | Feature | Adds | Default |
 //! | --- | --- | --- |
 //! | `lambda` | [`run`](fn@run) on AWS Lambda; layers and SnapStart resources of the official `lambda_runtime`; handlers as tower services | yes |
-//! | `local` | [`run`](fn@run) locally: the command line and the Invoke API | yes |
-//! | `aws-sdk` | errors of the AWS SDK for Rust have the names that they have in Node: see [`aws_sdk`] | no |
-//! | `parity` | [`parity::compare`]: a port beside its original on Node, also as the option `--against` | no |
+//! | `local` | [`run`](fn@run) locally: the command line and the local server | yes |
+//! | `aws-sdk` | the names that errors of the AWS SDK have in Node: see [`aws_sdk`] | no |
+//! | `parity` | [`parity::compare`] and the option `--against`: the port compared with its original on Node | no |
 //! | `graceful-shutdown` | [`Runtime::on_shutdown`]: a hook before the process ends | no |
 //!
-//! Without any the core remains, and no HTTP crate: handlers run by [`invoke`](fn@invoke) and
-//! [`Runtime::invoke_raw`] only.
+//! Without any feature the core remains, without an HTTP crate: [`invoke`](fn@invoke) and
+//! [`Runtime::invoke_raw`] run handlers in process. Every feature supports Rust 1.85.
 //!
-//! The crate supports Rust 1.85, with every feature.
-//!
-//! nodeback turns on two features of serde_json, which Cargo unifies for the whole program:
-//! `preserve_order` (each `Map` keeps the order of insertion, as JavaScript's objects do) and
-//! `float_roundtrip` (each number is read as the nearest `f64`, at the price of slower parsing).
+//! nodeback enables two features of serde_json, which Cargo unifies for the whole program:
+//! `preserve_order` (each `Map` keeps its insertion order, as JavaScript's objects do) and
+//! `float_roundtrip` (each number is parsed as the nearest `f64`, which is slower).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// What a feature brings is linked to where it is there; the documentation of all has each link.
+// The documentation that is built with every feature has a target for each link.
 #![cfg_attr(
     not(all(
         feature = "aws-sdk",
@@ -223,8 +141,8 @@
         reason = "the pages name what other features bring"
     )
 )]
-// A user's function never panics or ends because of us, and a number stays what it is. Here and not
-// with the other lints, since the examples may index a `Value`, which never panics.
+// This crate must not panic, exit, or change a number behind the back of a user's function. These lints
+// are not among those of the workspace because the examples may index a `Value`, which never panics.
 #![deny(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -19,10 +19,51 @@ use std::{fmt, sync::Arc};
 ///
 #[doc = include_str!("../../docs/shapes.md")]
 ///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use nodeback::{Callback, Context, Result, Value, error, invoke};
+///
+/// fn calls(event: Value, _: Context, callback: Callback) {
+///     callback(None, Some(event));
+/// }
+/// fn calls_or_throws(event: Value, _: Context, callback: Callback) -> Result<()> {
+///     let id = event.as_u64().ok_or_else(|| error!("an id is a number"))?;
+///     callback.succeed(id.into());
+///     Ok(())
+/// }
+/// async fn awaits_and_calls(event: Value, _: Context, callback: Callback) {
+///     tokio::task::yield_now().await;
+///     callback.succeed(event);
+/// }
+/// async fn awaits_and_returns(event: Value, _: Context) -> Result<Value> {
+///     tokio::task::yield_now().await;
+///     Ok(event)
+/// }
+/// fn blocks_and_returns(event: Value, _: Context) -> Result<Value> {
+///     std::thread::yield_now();
+///     Ok(event)
+/// }
+/// fn uses_the_context(event: Value, context: Context) {
+///     context.succeed(event);
+/// }
+///
+/// let context = Context::default;
+/// assert_eq!(invoke(calls, 7, context()).await.result.unwrap(), 7);
+/// assert_eq!(invoke(calls_or_throws, 7, context()).await.result.unwrap(), 7);
+/// assert_eq!(invoke(awaits_and_calls, 7, context()).await.result.unwrap(), 7);
+/// assert_eq!(invoke(awaits_and_returns, 7, context()).await.result.unwrap(), 7);
+/// assert_eq!(invoke(blocks_and_returns, 7, context()).await.result.unwrap(), 7);
+/// assert_eq!(invoke(uses_the_context, 7, context()).await.result.unwrap(), 7);
+/// # }
+/// ```
+///
 /// # The parameter `M`
 ///
-/// It keeps the shapes apart for the compiler, which always finds it by itself: it can be
-/// ignored. A function that takes any handler is written
+/// The compiler infers it and uses it to distinguish the shapes. Code that calls a function with a handler
+/// never names it. A function that takes any handler declares it:
 ///
 /// ```
 /// use nodeback::Handler;
