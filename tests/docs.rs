@@ -1,4 +1,4 @@
-//! The pages in src/docs say what the source says.
+//! The pages in src/docs agree with the source, and the links between Markdown files lead somewhere.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -174,4 +174,115 @@ fn source_files_that_a_page_names_exist() {
         }
     }
     assert!(named > 30, "only {named} names were found");
+}
+
+/// The Markdown files that have links to others, as paths in the repository.
+fn markdown_files() -> Vec<String> {
+    let mut all = vec![
+        "README.md".into(),
+        "CHANGELOG.md".into(),
+        "benches/README.md".into(),
+    ];
+    for folder in [".github", "src/docs"] {
+        for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
+            let name = entry.unwrap().file_name();
+            all.push(format!("{folder}/{}", name.to_str().unwrap()));
+        }
+    }
+    all.retain(|path| path.ends_with(".md"));
+    all
+}
+
+/// The lines of a Markdown file that are not code.
+fn prose(path: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(ROOT).join(path)).unwrap();
+    let mut in_code = false;
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        } else if !in_code {
+            lines.push(line.to_owned());
+        }
+    }
+    lines
+}
+
+/// The anchors of a file's headings, as both rustdoc and GitHub make them.
+fn anchors(path: &str) -> BTreeSet<String> {
+    let lines = prose(path);
+    let headings = lines.iter().filter_map(|line| {
+        let (level, heading) = line.split_once(' ')?;
+        (!level.is_empty() && level.trim_matches('#').is_empty()).then_some(heading)
+    });
+    let mut all = BTreeSet::new();
+    for heading in headings {
+        let kept = heading.trim().chars().filter_map(|c| match c {
+            ' ' => Some('-'),
+            '-' | '_' => Some(c),
+            _ => c.is_alphanumeric().then_some(c),
+        });
+        let anchor = kept.collect::<String>().to_lowercase();
+        let repeated = (1..).map(|n| format!("{anchor}-{n}"));
+        let mut names = std::iter::once(anchor.clone()).chain(repeated);
+        all.extend(names.find(|name| !all.contains(name)));
+    }
+    all
+}
+
+/// The file and the anchor that a link from `page` means, if it is one that can be checked.
+fn target(page: &str, link: &str) -> Option<(String, Option<String>)> {
+    let (path, anchor) = match link.split_once('#') {
+        Some((path, anchor)) => (path, Some(anchor.to_owned())),
+        None => (link, None),
+    };
+    if path.contains("://") {
+        return None;
+    }
+    if path.is_empty() {
+        return Some((page.to_owned(), anchor));
+    }
+    // An item of the crate, whose existence rustdoc checks. A page is a module, and has headings.
+    if path.contains("::") || path.contains('@') {
+        let module = path.trim_end_matches("()").strip_prefix("crate::")?;
+        let file = format!("src/docs/{module}.md");
+        return Path::new(ROOT)
+            .join(&file)
+            .exists()
+            .then_some((file, anchor));
+    }
+    let mut folders: Vec<&str> = page.split('/').collect();
+    folders.pop();
+    for part in path.split('/') {
+        match part {
+            ".." => drop(folders.pop()),
+            "." => {}
+            part => folders.push(part),
+        }
+    }
+    Some((folders.join("/"), anchor))
+}
+
+#[test]
+fn links_between_markdown_files_lead_somewhere() {
+    let mut broken = Vec::new();
+    let mut checked = 0;
+    for page in markdown_files() {
+        for line in prose(&page) {
+            let behind = line.split("](").skip(1);
+            for link in behind.filter_map(|text| text.split(')').next()) {
+                let Some((file, anchor)) = target(&page, link) else {
+                    continue;
+                };
+                checked += 1;
+                let exists = Path::new(ROOT).join(&file).exists();
+                let named = anchor.is_none_or(|anchor| exists && anchors(&file).contains(&anchor));
+                if !(exists && named) {
+                    broken.push(format!("{page} links to {link}"));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    assert!(checked > 100, "only {checked} links were found");
 }
