@@ -1,6 +1,6 @@
-//! The one place where a user's code is entered: a handler, its future and its tasks, but also
-//! `Deserialize`, `Serialize`, `Display`, `source` and `Drop`. Whatever panics in there becomes a
-//! value, and every walk along what it gives is bounded.
+//! The one place where user code is entered: a handler, its future and its tasks, and also its
+//! implementations of `Deserialize`, `Serialize`, `Display`, `source` and `Drop`. A panic in user
+//! code becomes a value, and every traversal of what user code returns is bounded.
 
 use crate::panic_place::{self, PanicPlace};
 use std::{
@@ -12,14 +12,14 @@ use std::{
     task::{Context, Poll},
 };
 
-/// A panic that was caught, by its message and its place.
+/// A caught panic: its message, and where it happened.
 #[derive(Debug)]
 pub(crate) struct Panic(pub(crate) String, pub(crate) Option<PanicPlace>);
 
 impl Panic {
     /// Reads the message of a panic's payload, and drops the payload.
     pub(crate) fn of(payload: Box<dyn Any + Send>) -> Self {
-        // A destructor of the payload may panic, too.
+        // The place comes first: the destructor of the payload may panic, too, and replace it.
         let place = panic_place::take();
         let message = message(payload.as_ref()).to_owned();
         drop_payload(payload);
@@ -38,8 +38,7 @@ fn message(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// How many payloads that panic when they are dropped are dropped for one panic: each may have
-/// another one in store.
+/// How many payloads are dropped for one panic, if the destructor of each panics with another one.
 const PAYLOADS: usize = 8;
 
 fn drop_payload(mut payload: Box<dyn Any + Send>) {
@@ -49,15 +48,15 @@ fn drop_payload(mut payload: Box<dyn Any + Send>) {
             Err(next) => payload = next,
         }
     }
-    // A chain of payloads without an end: the last one is leaked rather than followed.
+    // The chain of payloads may be endless, so the last one is leaked.
     Box::leak(payload);
 }
 
 /// Runs `f`, and returns its panic as an error.
 ///
-/// Unwind safety: what a panic may leave half done belongs to the handler, and to its invocation,
-/// which fails. State that outlives the invocation is shared through types that define for
-/// themselves what a panic means for them (a poisoned mutex, an atomic).
+/// Unwind safety: state that a panic leaves inconsistent belongs to the handler and its invocation,
+/// which fails. State that outlives the invocation is shared through types that define how they
+/// behave after a panic, such as a mutex, which is poisoned, or an atomic.
 pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
     panic_place::forget_earlier();
     catch_unwind(AssertUnwindSafe(f)).map_err(Panic::of)
@@ -65,7 +64,7 @@ pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
 
 /// Drops a value whose destructor may panic.
 pub(crate) fn discard<T>(value: T) {
-    // The panic hook has printed the message; there is nothing left that could fail.
+    // The panic hook has printed the message, and there is nowhere else to report it.
     let _ = guarded(|| drop(value));
 }
 
@@ -79,8 +78,9 @@ impl<F: Future + ?Sized> Guarded<F> {
         Guarded(Some(future))
     }
 
-    /// Polls the future, which panics as that does: it is for code that is guarded itself. The future
-    /// is dropped as soon as it is ready, so that a panic of its destructor is one of the future.
+    /// Polls the future without catching its panics, for callers that are guarded themselves. The
+    /// future is dropped as soon as it is ready, so that a panic of its destructor counts as a
+    /// panic of the future.
     pub(crate) fn poll_unguarded(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
         let Some(future) = &mut self.0 else {
             return Poll::Pending;
@@ -94,7 +94,7 @@ impl<F: Future + ?Sized> Guarded<F> {
 }
 
 impl<F: Future + ?Sized> Guarded<F> {
-    /// Drops the future, and panics as its destructor does.
+    /// Drops the future without catching a panic of its destructor.
     pub(crate) fn drop_unguarded(mut self) {
         self.0 = None;
     }
@@ -118,15 +118,14 @@ impl<F: Future + ?Sized> Future for Guarded<F> {
     }
 }
 
-/// The longest text that is taken from one `Display`, in bytes: as much as Lambda takes for a whole
-/// response.
+/// The maximum length of the text of one `Display`, in bytes: Lambda's limit for a whole response.
 const TEXT_LIMIT: usize = 6 * 1024 * 1024;
 
 /// How many causes of an error are shown.
 const CAUSES: usize = 32;
 
-/// The text of a value, whatever its `Display` does: what it wrote before it failed or panicked is
-/// kept, followed by what happened.
+/// Returns the text of a value, even if its `Display` fails or panics. The text is then what it
+/// wrote before, followed by a note about what happened.
 pub(crate) fn text(value: &(impl fmt::Display + ?Sized)) -> String {
     let mut written = Bounded::default();
     let ended = guarded(|| write!(written, "{value}"));
@@ -166,8 +165,8 @@ impl fmt::Write for Bounded {
     }
 }
 
-/// An error and its causes, from the outermost to the innermost, up to a few more than are shown. A
-/// `source` that panics ends the chain.
+/// Returns an error and its causes, from the outermost to the innermost, up to twice as many as are
+/// shown. A `source` that panics ends the chain.
 pub(crate) fn chain<'a>(
     first: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
@@ -178,8 +177,8 @@ pub(crate) fn chain<'a>(
     std::iter::successors(Some(first), source).take(2 * CAUSES)
 }
 
-/// The texts of a chain. One that does not end, say because an error is its own source, is cut, and
-/// the last text says so.
+/// Returns the texts of a chain of errors. An endless chain, such as that of an error that is its
+/// own source, is cut off, and the last text says so.
 pub(crate) fn texts<'a>(
     chain: impl IntoIterator<Item = &'a (dyn StdError + 'static)>,
 ) -> Vec<String> {
@@ -191,7 +190,7 @@ pub(crate) fn texts<'a>(
     shown.collect()
 }
 
-/// The texts of an error and of its causes.
+/// Returns the texts of an error and of its causes.
 pub(crate) fn causes(first: Option<&(dyn StdError + 'static)>) -> Vec<String> {
     texts(first.into_iter().flat_map(chain))
 }
@@ -203,7 +202,7 @@ mod tests {
     use super::*;
     use std::{future::ready, panic::panic_any, sync::Arc};
 
-    /// Panics when it is dropped, with another one of itself for a payload.
+    /// Panics when it is dropped, with another bomb as the payload.
     struct Bomb(usize, Arc<()>);
 
     impl Drop for Bomb {
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_that_panic_when_they_are_dropped_are_caught_to_a_bound() {
+    fn panics_of_dropped_payloads_are_caught_up_to_a_limit() {
         for (depth, leaked) in [(0, 0), (1, 0), (7, 0), (100, 1)] {
             let alive = Arc::new(());
             let bomb = Bomb(depth, Arc::clone(&alive));
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_future_is_dropped_where_its_panic_counts() {
+    fn a_panic_of_a_futures_destructor_is_its_outcome() {
         struct Future(bool);
         impl std::future::Future for Future {
             type Output = ();
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_an_end_is_cut() {
+    fn an_endless_text_is_cut_off() {
         struct Endless;
         impl fmt::Display for Endless {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn chains_end_whatever_they_are_made_of() {
+    fn chains_end_even_if_an_error_panics_or_is_its_own_source() {
         #[derive(Debug)]
         struct Two(Option<Box<Two>>, &'static str);
         impl fmt::Display for Two {

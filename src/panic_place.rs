@@ -1,5 +1,5 @@
-//! The place of a panic. `catch_unwind` returns only the payload of a panic; the panic hook is the one that learns where
-//! it happened.
+//! Where a panic happened. `catch_unwind` returns only the payload of a panic; only the panic hook
+//! receives its location.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-/// Where a panic happened, and with `RUST_BACKTRACE=1` the way there.
+/// Where a panic happened, with a backtrace if `RUST_BACKTRACE=1` is set.
 #[derive(Debug)]
 pub(crate) struct PanicPlace {
     /// `file:line:column`.
@@ -18,45 +18,47 @@ pub(crate) struct PanicPlace {
 }
 
 thread_local! {
-    /// The place of the panic that unwinds on this thread, or of the last one that did.
+    /// The place of the panic that is unwinding this thread, or of the last one that did.
     static LAST: Cell<Option<PanicPlace>> = const { Cell::new(None) };
 }
 
-/// Installs a panic hook that notes the place of each panic and then runs the hook that was there before. A program that
-/// sets a hook of its own later only loses the places in its traces.
+/// Installs a panic hook that records the place of each panic and then runs the previous hook. If
+/// the program replaces the hook later, its traces merely lack these places.
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
-    // The hook cannot be changed from a thread that panics. The next invocation installs it.
+    // A panicking thread cannot change the hook. The next invocation installs it.
     if INSTALLED.is_completed() || thread::panicking() {
         return;
     }
     INSTALLED.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            note(info);
+            record(info);
             before(info);
         }));
     });
 }
 
-fn note(info: &PanicHookInfo<'_>) {
+fn record(info: &PanicHookInfo<'_>) {
     let place = info.location().map(|location| PanicPlace {
         location: location.to_string(),
         backtrace: Backtrace::capture(),
     });
-    // The destructor of another thread-local variable may panic, when this one is gone.
+    // While a thread ends, the destructor of another thread-local variable may panic after this one
+    // is gone.
     let _ = LAST.try_with(|last| last.set(place));
 }
 
-/// Forgets the place of a panic that somebody else has caught: `resume_unwind` runs no hook, and would seem to panic there.
+/// Forgets the place of an earlier panic that other code has caught. Otherwise a `resume_unwind`,
+/// which runs no hook, would seem to have panicked there.
 pub(crate) fn forget_earlier() {
-    // A destructor that runs while a panic unwinds may get here. The place is of that panic.
+    // During unwinding, a destructor may call this. The place is then that of the current panic.
     if !thread::panicking() {
         take();
     }
 }
 
-/// Takes the place of the panic that was caught on this thread just now.
+/// Takes the place of the panic that was just caught on this thread.
 pub(crate) fn take() -> Option<PanicPlace> {
     LAST.try_with(Cell::take).ok().flatten()
 }
@@ -66,7 +68,7 @@ impl PanicPlace {
         &self.location
     }
 
-    /// The backtrace as text, if one was captured.
+    /// Returns the backtrace as text, if one was captured.
     pub(crate) fn backtrace(&self) -> Option<String> {
         let captured = self.backtrace.status() == BacktraceStatus::Captured;
         captured.then(|| self.backtrace.to_string())

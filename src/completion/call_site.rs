@@ -1,4 +1,4 @@
-//! Where a signal came from, and which handle gave it.
+//! Where a signal came from, and which handle sent it.
 
 use std::{fmt, panic::Location, ptr};
 
@@ -17,7 +17,7 @@ use std::{fmt, panic::Location, ptr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallSite {
-    /// A call in the source: of the callback, or of `succeed`, `fail` and `done` on the context.
+    /// A call of the callback, or of `succeed`, `fail` or `done` on the context.
     #[non_exhaustive]
     Call {
         /// The file, the line and the column of the call.
@@ -25,16 +25,18 @@ pub enum CallSite {
     },
     /// The value that the handler returned.
     Returned,
-    /// None: the last handle that could signal was dropped.
+    /// There was no call: the last handle that could signal was dropped.
     Dropped,
-    /// None: nobody waits any more, since the [`Completion`](crate::Completion) was dropped
-    /// or the invocation ended without the callback (a timeout, a panic).
+    /// There was no call: the [`Completion`](crate::Completion) was dropped, or the invocation
+    /// ended without the callback, because of a timeout or a panic.
     Closed,
-    /// None: the [`ResponseStream`](crate::ResponseStream) was shut down as an `AsyncWrite`, or closed as a `Sink`.
+    /// There was no call: the [`ResponseStream`](crate::ResponseStream) was shut down as an
+    /// `AsyncWrite`, or closed as a `Sink`.
     Shutdown,
 }
 
-/// Locations that represent the variants without a call, so that a call site is stored as one pointer.
+/// Locations that represent the variants without a call, so that a call site is stored as one
+/// pointer.
 static RETURNED: &Location<'static> = Location::caller();
 static DROPPED: &Location<'static> = Location::caller();
 static CLOSED: &Location<'static> = Location::caller();
@@ -52,7 +54,7 @@ impl CallSite {
         }
     }
 
-    /// The one with that [`location`](Self::location).
+    /// Returns the call site that this [`location`](Self::location) represents.
     #[inline]
     pub(crate) fn of(location: &'static Location<'static>) -> Self {
         match location {
@@ -77,29 +79,30 @@ impl fmt::Display for CallSite {
     }
 }
 
-/// Which handle a signaller is, so that an error can name it: where it was cloned, or a stand-in.
+/// Which handle a signaller is, so that an error can name it: the location where it was cloned, or
+/// a stand-in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin(&'static Location<'static>);
 
-/// The stand-ins. They are statics and not constants: a constant would be evaluated once more in each crate
-/// that uses a generic function of this one, and would be another location there.
+/// The stand-ins. They are statics rather than constants: a constant would be evaluated anew in
+/// each crate that uses a generic function of this one, and would be a different location there.
 static FIRST: &Location<'static> = Location::caller();
 static CONTEXT: &Location<'static> = Location::caller();
 
 impl Origin {
-    /// The handle that the pair or the invocation was made with.
+    /// Identifies the handle that the pair or the invocation was created with.
     #[inline]
     pub(crate) fn first() -> Self {
         Origin(FIRST)
     }
 
-    /// The context, which can signal through `succeed`, `fail` and `done`.
+    /// Identifies the context, which can signal through `succeed`, `fail` and `done`.
     #[inline]
     pub(crate) fn context() -> Self {
         Origin(CONTEXT)
     }
 
-    /// A clone that is made here.
+    /// Identifies a clone that the caller makes.
     #[track_caller]
     pub(crate) fn clone_here() -> Self {
         Origin(Location::caller())

@@ -1,4 +1,4 @@
-//! The half that a handler holds.
+//! The half of the pair that a handler holds.
 
 use super::{
     call_site::{CallSite, Origin},
@@ -15,13 +15,13 @@ use std::{fmt, ops::Deref, panic::Location, sync::Arc};
 
 /// Node's `callback(error, result)`: signals one completion, once.
 ///
-/// It is called as in Node, `callback(None, Some(value))`, or by a method that consumes it, so that
-/// calling twice through one handle does not compile: [`succeed`](Self::succeed),
-/// [`fail`](Self::fail), [`settle`](Self::settle), [`call`](Self::call). Clones of it signal the
-/// same completion, from any task or thread, without blocking and without an async runtime.
+/// Call it as in Node, `callback(None, Some(value))`, or through a method that consumes it, so that
+/// a second call through the same handle does not compile: [`succeed`](Self::succeed),
+/// [`fail`](Self::fail), [`settle`](Self::settle), [`call`](Self::call). Its clones signal the same
+/// completion, from any task or thread, without blocking and without an async runtime.
 ///
-/// Whichever signal comes first wins. A later one changes nothing, and is logged at WARN with
-/// both call sites. When the last clone is dropped without a signal, the completion ends at once with
+/// The first signal wins. A later one changes nothing, and is logged at WARN with both call sites.
+/// If the last clone is dropped without a signal, the completion ends at once with
 /// `Runtime.CallbackNotCalled`.
 ///
 /// ```
@@ -37,12 +37,12 @@ pub struct Callback<R: Send + 'static = Value> {
     callable: Callable<R>,
 }
 
-/// Makes a callback and the completion that waits for it, for use without any handler.
+/// Creates a callback and the completion that waits for it, for use without a handler.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> nodeback::Result<()> {
-/// /// A callback API of somebody else.
+/// /// A third-party API that takes a callback.
 /// fn read(key: &str, done: impl FnOnce(Option<std::io::Error>, Option<String>) + Send + 'static) {
 ///     done(None, Some(format!("value of {key}")));
 /// }
@@ -78,21 +78,21 @@ impl<R: Send + 'static> Callback<R> {
     #[inline(always)]
     pub(crate) fn signal(self, outcome: Result<Option<R>>, call_site: CallSite) {
         match self.callable.target {
-            // The only handle that is left takes a way of its own.
+            // `settle` is the fast path of the last handle: it signals and drops it in one step.
             Target::Typed(signaller) => {
                 if let Err((signaller, outcome)) = signaller.settle(outcome) {
-                    signal_beside(&Target::Typed(signaller), outcome, call_site);
+                    signal_shared(&Target::Typed(signaller), outcome, call_site);
                 }
             }
-            target => signal_beside(&target, outcome, call_site),
+            target => signal_shared(&target, outcome, call_site),
         }
     }
 
-    /// A callback that hands its single outcome to `f`: how a wrapper round a handler, or round
-    /// another callback, is written.
+    /// Creates a callback that passes its single outcome to `f`. Use it to write a wrapper around a
+    /// handler or around another callback.
     ///
-    /// `f` runs where the callback is called. If the last clone is dropped without a call, `f`
-    /// gets the error `Runtime.CallbackNotCalled`.
+    /// `f` runs within the call of the callback. If the last clone is dropped without a call, `f`
+    /// receives the error `Runtime.CallbackNotCalled`.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value, json};
@@ -115,7 +115,7 @@ impl<R: Send + 'static> Callback<R> {
         Callback::new(Target::Wrapper(Arc::new(Wrapper::new(Box::new(f)))))
     }
 
-    /// Node's `callback(null, result)`.
+    /// Signals a success: Node's `callback(null, result)`.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value, json};
@@ -133,7 +133,7 @@ impl<R: Send + 'static> Callback<R> {
         self.signal(Ok(Some(result)), at());
     }
 
-    /// Node's `callback(error)`.
+    /// Signals an error: Node's `callback(error)`.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Error, Value};
@@ -151,7 +151,7 @@ impl<R: Send + 'static> Callback<R> {
         self.signal(outcome, at());
     }
 
-    /// Succeeds or fails, after a `Result`.
+    /// Signals the success or the error of a `Result`.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value};
@@ -169,9 +169,10 @@ impl<R: Send + 'static> Callback<R> {
         }
     }
 
-    /// `callback(error, result)` as a method. An error fails, whatever `result` holds.
+    /// Signals as the literal call `callback(error, result)` does. If there is an error, it fails,
+    /// whatever `result` is.
     ///
-    /// The literal call does the same without consuming the callback.
+    /// Unlike the literal call, this method consumes the callback.
     ///
     /// ```
     /// let (callback, completion) = nodeback::callback::<u32>();
@@ -185,8 +186,8 @@ impl<R: Send + 'static> Callback<R> {
         self.signal(outcome, at());
     }
 
-    /// Succeeds or fails, and gives the value back if another signal came first. Such a signal counts as a
-    /// duplicate, but it is not logged.
+    /// Signals the success or the error of a `Result`, and returns it if another signal came first.
+    /// The rejected signal counts as a duplicate, but is not logged.
     ///
     /// ```
     /// let (callback, completion) = nodeback::callback();
@@ -215,8 +216,8 @@ impl<R: Send + 'static> Callback<R> {
             })
     }
 
-    /// Whether the completion has its signal, from this handle or another. Also true when nobody
-    /// waits for it any more.
+    /// Returns whether the completion has been signalled, through this handle or another. Also
+    /// returns true if the completion was dropped, or its invocation has ended.
     ///
     /// ```
     /// let (callback, _completion) = nodeback::callback();
@@ -228,8 +229,9 @@ impl<R: Send + 'static> Callback<R> {
         self.target().signalled().is_some()
     }
 
-    /// Signals what a handler returned, which is sent at once, as in Node. A result without content
-    /// says nothing that a signal before it has not said: it is not reported.
+    /// Signals what a handler returned, which is sent at once, as in Node. A result without
+    /// content, such as `()`, adds nothing to an earlier signal, so it is not reported as a
+    /// duplicate.
     pub(crate) fn returned(mut self, result: Result<R, Error>) {
         if let Target::Invocation { responder, .. } = &mut self.callable.target {
             responder.at_once = true;
@@ -240,7 +242,8 @@ impl<R: Send + 'static> Callback<R> {
         self.signal(result.map(Some), CallSite::Returned);
     }
 
-    /// Has it signal the end of a response stream: never deferred, and under the stream's name where it is never called.
+    /// Makes the callback signal the end of a response stream: it is never deferred, and the error
+    /// for never calling it names the stream.
     pub(crate) fn of_stream(mut self) -> Self {
         if let Target::Invocation { responder, .. } = &mut self.callable.target {
             responder.at_once = true;
@@ -250,7 +253,7 @@ impl<R: Send + 'static> Callback<R> {
     }
 }
 
-/// A callback that signals an invocation. `encode` makes JSON of its results.
+/// Creates a callback that signals an invocation. `encode` converts its results to JSON.
 pub(crate) fn into_callback<R: Send + 'static>(
     responder: Responder,
     encode: Encode<R>,
@@ -258,16 +261,16 @@ pub(crate) fn into_callback<R: Send + 'static>(
     Callback::new(Target::Invocation { responder, encode })
 }
 
-/// Drops a handle that the handler never had, so that no error names it.
+/// Drops a callback that the handler never received, so that no error names it.
 pub(crate) fn unused<R: Send + 'static>(mut callback: Callback<R>) {
     if let Target::Invocation { responder, .. } = &mut callback.callable.target {
         *responder.origin() = Origin::context();
     }
 }
 
-/// Signals where there may be other handles, or nobody waits any more.
+/// Signals a target that may have other handles, or whose slot may be closed.
 #[inline(never)]
-fn signal_beside<R: Send + 'static>(
+fn signal_shared<R: Send + 'static>(
     target: &Target<R>,
     outcome: Result<Option<R>>,
     call_site: CallSite,
@@ -284,8 +287,8 @@ pub(crate) fn at() -> CallSite {
 }
 
 impl<R: Send + 'static> Clone for Callback<R> {
-    /// Another handle to the same completion. If it turns out to be the last one, and is dropped
-    /// without a signal, the error names where it was cloned.
+    /// Returns another handle to the same completion. If it is the last one to be dropped, and
+    /// nothing was signalled, the error names the place of this call.
     #[track_caller]
     fn clone(&self) -> Self {
         Callback::new(self.target().clone_as(Origin::clone_here()))

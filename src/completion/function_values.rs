@@ -1,10 +1,10 @@
-//! A callback passed on as a closure, for APIs that take one.
+//! Callbacks as closures, for APIs that take a closure.
 
 use super::callback::{Callback, at};
 use crate::error::{IntoError, Result};
 
 impl<R: Send + 'static> Callback<R> {
-    /// The callback as a closure that takes a `Result`, for APIs that want an `FnOnce`.
+    /// Returns the callback as a closure that takes a `Result`, for APIs that take an `FnOnce`.
     ///
     /// ```
     /// let (callback, completion) = nodeback::callback::<i32>();
@@ -24,7 +24,7 @@ impl<R: Send + 'static> Callback<R> {
         }
     }
 
-    /// The callback as an error-first closure, `(error, result)`: Node's `callback` passed on as a
+    /// Returns the callback as an error-first closure, `(error, result)`: Node's `callback` as a
     /// function value.
     ///
     /// ```
@@ -46,7 +46,8 @@ impl<R: Send + 'static> Callback<R> {
         }
     }
 
-    /// The callback as a closure that takes an error only: Node's `promise.catch(callback)`.
+    /// Returns the callback as a closure that takes only an error: Node's
+    /// `promise.catch(callback)`.
     ///
     /// ```
     /// let (callback, completion) = nodeback::callback::<()>();

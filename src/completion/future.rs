@@ -25,14 +25,16 @@ impl<R> Attached<Result<Option<R>>> for CompletionTracker {
     }
 }
 
-/// The half that waits for a [`Callback`](crate::Callback): a future of its one outcome.
+/// The half of the pair that waits: a future that resolves to the one outcome of a
+/// [`Callback`](crate::Callback).
 ///
 /// `Ok(Some(result))` and `Err(error)` are what was signalled; `Ok(None)` is Node's
-/// `callback(null)`, a success without a result. If every callback is dropped without a signal,
-/// it ends at once with the error `Runtime.CallbackNotCalled`, which names the handle that was dropped last.
+/// `callback(null)`, a success without a result. If every callback is dropped without a signal, the
+/// completion resolves at once to the error `Runtime.CallbackNotCalled`, which names the handle
+/// that was dropped last.
 ///
-/// It also blocks a plain thread: [`wait`](Self::wait), [`wait_for`](Self::wait_for).
-/// It needs no async runtime.
+/// A plain thread can block on it with [`wait`](Self::wait) or [`wait_for`](Self::wait_for). It
+/// needs no async runtime.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -46,9 +48,10 @@ impl<R> Attached<Result<Option<R>>> for CompletionTracker {
 ///
 /// # Cancel safety
 ///
-/// An outcome is taken by the poll that returns it and by no other: awaiting `&mut completion` in a
-/// `select!` loses nothing. Dropping the completion closes it: later signals are rejected.
-/// Polled again after its outcome it stays pending; [`FusedFuture`] tells.
+/// Only the poll that returns the outcome takes it, so awaiting `&mut completion` in a `select!`
+/// loses nothing. Dropping the completion closes it: later signals are rejected. After it has
+/// returned its outcome, further polls stay pending, and [`FusedFuture::is_terminated`] returns
+/// true.
 #[must_use = "a completion does nothing unless it is awaited or waited for"]
 pub struct Completion<R> {
     waiter: Waiter<Result<Option<R>>, CompletionTracker>,
@@ -59,10 +62,10 @@ impl<R> Completion<R> {
         Completion { waiter }
     }
 
-    /// Blocks this thread until the outcome is there.
+    /// Blocks the current thread until there is an outcome, and returns it.
     ///
-    /// In async code `.await` it: blocking there may keep the very task from running that would
-    /// call the callback.
+    /// In async code, `.await` the completion instead: blocking may prevent the task that would
+    /// call the callback from running.
     ///
     /// ```
     /// let (callback, completion) = nodeback::callback();
@@ -72,7 +75,7 @@ impl<R> Completion<R> {
     ///
     /// # Errors
     ///
-    /// What was signalled, or `Runtime.CallbackNotCalled`.
+    /// The error that was signalled, or `Runtime.CallbackNotCalled`.
     pub fn wait(mut self) -> Result<Option<R>> {
         loop {
             if let Some(outcome) = self.block(None) {
@@ -81,8 +84,8 @@ impl<R> Completion<R> {
         }
     }
 
-    /// Blocks this thread until the outcome is there, for `timeout` at most. Nothing is lost by a timeout:
-    /// the completion can be awaited or waited for again.
+    /// Blocks the current thread until there is an outcome, for at most `timeout`. A timeout loses
+    /// nothing: the completion can be awaited or waited for again.
     ///
     /// ```
     /// use std::time::Duration;
@@ -98,16 +101,16 @@ impl<R> Completion<R> {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] if nothing was signalled in time, or the outcome was taken before. Within `Ok`, what
-    /// was signalled, as [`wait`](Self::wait) returns it.
+    /// [`TimedOut`] if nothing was signalled in time, or if the outcome has already been taken. The
+    /// inner result is what [`wait`](Self::wait) returns.
     pub fn wait_for(&mut self, timeout: Duration) -> Result<Result<Option<R>>, TimedOut> {
-        // A timeout that no clock can represent has no end.
+        // A timeout whose end the clock cannot represent never ends.
         self.block(Instant::now().checked_add(timeout))
             .ok_or(TimedOut { timeout })
     }
 
-    /// [`wait_for`](Self::wait_for) under the name and with the type that it had before, for the programs that were
-    /// written with it. It goes with the first release.
+    /// The earlier name and type of [`wait_for`](Self::wait_for), for programs that use them. It
+    /// will be removed with the first release.
     #[doc(hidden)]
     #[deprecated(note = "use `wait_for`, whose timeout is an error of its own")]
     pub fn wait_timeout(&mut self, timeout: Duration) -> Option<Result<Option<R>>> {
@@ -160,7 +163,8 @@ impl<R> fmt::Debug for Completion<R> {
     }
 }
 
-/// The error of [`Completion::wait_for`]: nothing was signalled in time, or the outcome was taken before.
+/// The error of [`Completion::wait_for`]: nothing was signalled in time, or the outcome had already
+/// been taken.
 ///
 /// ```
 /// use std::time::Duration;

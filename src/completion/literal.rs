@@ -1,9 +1,11 @@
-//! The literal call, `callback(error, result)`: what a [`Callback`](crate::Callback) dereferences to.
+//! The literal call, `callback(error, result)`: what a [`Callback`](crate::Callback) dereferences
+//! to.
 //!
-//! `Deref` has to return a reference to something that can be called, and on stable Rust only functions and closures
-//! can. A closure that captures one variable by value consists of that variable and of nothing else. So a reference to
-//! what a callback consists of, [`Callable`], is viewed as a reference to a closure that captured it, and no closure has
-//! to be made and stored.
+//! `Deref` has to return a reference to something that can be called, and on stable Rust only
+//! functions and closures can be called. A closure that captures one variable by value consists of
+//! that variable and nothing else. So a reference to the content of a callback, a [`Callable`], is
+//! viewed as a reference to a closure that captured it, and no closure has to be created and
+//! stored.
 #![allow(unsafe_code, reason = "the view of a handle as a closure")]
 
 use super::{call_site::CallSite, target::Target};
@@ -20,19 +22,21 @@ pub(super) type Literal<R> = dyn Fn(Option<Error>, Option<R>) + Send + Sync;
 
 /// A target that can be called literally.
 ///
-/// The target comes first, so that the handle is copied in the same halves wherever it is moved to: a processor stalls
-/// where it loads at once what was stored in two parts.
+/// The target comes first, so that every move of the handle copies it in the same pieces: a
+/// processor stalls if a single load covers what was just stored in two parts.
 #[repr(C)]
 pub(super) struct Callable<R: Send + 'static> {
     pub(super) target: Target<R>,
-    /// Where it was dereferenced last: the call site of a call that the record of its thread has no dereference of,
-    /// such as the second one through the same reference. Null before the first time.
+    /// Where the handle was last dereferenced. This is the call site of a call whose dereference is
+    /// not in the record of its thread, such as a second call through the same reference. Null
+    /// until the first dereference.
     dereferenced: AtomicPtr<Location<'static>>,
 }
 
 thread_local! {
-    /// A literal call dereferences its handle, evaluates its arguments (which may hold further calls), then calls; and
-    /// an `Fn` cannot ask for its caller. So this has the dereferences that no call has followed yet.
+    /// A literal call dereferences its handle, evaluates its arguments (which may contain further
+    /// calls), and then calls an `Fn`, which cannot find out its caller. So the dereference records
+    /// its location here, and the call takes it.
     static RECORD: Record = const {
         Record {
             latest: Cell::new(None),
@@ -41,16 +45,17 @@ thread_local! {
     };
 }
 
-/// The dereferences on a thread. Most often there is but the latest one.
+/// The dereferences on a thread that no call has followed yet. Usually there is only the latest
+/// one.
 struct Record {
     latest: Cell<Option<Dereference>>,
-    /// Those before it, the last one first.
+    /// The ones before it, the latest first.
     earlier: Cell<[Option<Dereference>; 3]>,
 }
 
 #[derive(Clone, Copy)]
 struct Dereference {
-    /// The address of the handle, which stays where it is while it is borrowed.
+    /// The address of the handle, which cannot move while it is borrowed.
     handle: *const (),
     at: &'static Location<'static>,
 }
@@ -69,7 +74,7 @@ impl Record {
         self.earlier.set([Some(dereference), first, second]);
     }
 
-    /// Removes the latest dereference of a handle.
+    /// Removes the latest dereference of a handle, and returns its location.
     #[inline]
     fn pop(&self, handle: *const ()) -> Option<&'static Location<'static>> {
         match self.latest.get() {
@@ -91,11 +96,13 @@ impl Record {
     }
 }
 
-/// Makes the closure that a callable is viewed as. It is never called: it gives that closure its type.
+/// Creates the closure that a callable is viewed as. This function is never called: it only
+/// provides the type of that closure.
 fn closure<R: Send + 'static>(
     callable: Callable<R>,
 ) -> impl Fn(Option<Error>, Option<R>) + Send + Sync + 'static {
-    // A method call on the whole variable, with `move`, captures the whole variable by value, and not parts of it.
+    // A method call on the whole variable, with `move`, captures the whole variable by value, and
+    // not parts of it.
     move |error, result| callable.call(error, result)
 }
 
@@ -103,7 +110,8 @@ fn closure<R: Send + 'static>(
 ///
 /// # Safety
 ///
-/// `F` has to be the type of a closure that captures one variable, a `Callable<R>`, whole and by value.
+/// `F` must be the type of a closure that captures one variable, a `Callable<R>`, as a whole and by
+/// value.
 unsafe fn view<R, F>(_: fn(Callable<R>) -> F, captured: &Callable<R>) -> &Literal<R>
 where
     R: Send + 'static,
@@ -113,10 +121,11 @@ where
         assert!(size_of::<F>() == size_of::<Callable<R>>());
         assert!(align_of::<F>() == align_of::<Callable<R>>());
     }
-    // SAFETY: the caller guarantees that an `F` stores a `Callable<R>`. It is no larger than that, as asserted, so the
-    // callable starts where the `F` does and fills it: a valid callable is a valid `F`. The alignment is the same, as
-    // asserted. The result borrows what `captured` borrows, for as long, and gives shared access only, so that nothing
-    // is moved or dropped through it.
+    // SAFETY: the caller guarantees that an `F` stores a `Callable<R>`. It is no larger than that,
+    // as asserted, so the callable starts where the `F` does and fills it: a valid callable is a
+    // valid `F`. The alignment is the same, as asserted. The result borrows what `captured`
+    // borrows, for as long, and gives shared access only, so that nothing is moved or dropped
+    // through it.
     unsafe { &*ptr::from_ref(captured).cast::<F>() }
 }
 
@@ -128,17 +137,18 @@ impl<R: Send + 'static> Callable<R> {
         }
     }
 
-    /// The callable as a function that is called at `at`, as far as is known.
+    /// Returns the callable as a function, and records `at` as the location of the call that
+    /// follows.
     #[inline]
     pub(super) fn dereference(&self, at: &'static Location<'static>) -> &Literal<R> {
-        // ORDERING: Relaxed, since the location is immutable data of the program. Of several threads that dereference
-        // one handle, any one may be recorded.
+        // ORDERING: Relaxed, since the location is immutable data of the program. If several
+        // threads dereference one handle, the location of any of them may be kept.
         self.dereferenced
             .store(ptr::from_ref(at).cast_mut(), Relaxed);
         let handle = self.key();
         RECORD.with(|record| record.push(Dereference { handle, at }));
-        // SAFETY: `closure` returns a closure whose one captured variable is its parameter, by value and whole, as the
-        // comment in there says.
+        // SAFETY: `closure` returns a closure that captures only its parameter, as a whole and by
+        // value. The comment in `closure` says why.
         unsafe { view(closure, self) }
     }
 
@@ -151,18 +161,21 @@ impl<R: Send + 'static> Callable<R> {
         self.target.call(error, result, self.call_site());
     }
 
-    /// Where the call that is now made was written.
+    /// Returns the call site of the call that is being made.
     #[inline]
     fn call_site(&self) -> CallSite {
         if let Some(location) = RECORD.with(|record| record.pop(self.key())) {
             return CallSite::Call { location };
         }
-        // ORDERING: as in `dereference`.
+        // ORDERING: Relaxed, since the location is immutable data of the program, and no other data
+        // depends on it.
         let latest = self.dereferenced.load(Relaxed);
-        // SAFETY: the pointer is null, or comes from a reference that `dereference` was given, which is valid for ever.
+        // SAFETY: the pointer is null, or comes from a reference that `dereference` was given,
+        // which is valid forever.
         match unsafe { latest.as_ref() } {
             Some(location) => CallSite::Call { location },
-            // A closure of this type is only ever reached through `dereference`.
+            // This cannot happen: the closure is only reached through `dereference`, which stores a
+            // location.
             None => CallSite::Closed,
         }
     }

@@ -1,10 +1,10 @@
-//! A callback that is dropped without a signal, and what is said of it.
+//! Callbacks that are dropped without a signal, and the errors that report them.
 
 use super::call_site::Origin;
 use crate::error::Error;
 use std::thread::{self, Thread};
 
-/// How a handle of a callback was dropped, which may have been the last one.
+/// How a handle of a callback was dropped. It may have been the last one.
 #[derive(Debug)]
 pub(crate) struct DroppedHandle {
     origin: Origin,
@@ -12,17 +12,17 @@ pub(crate) struct DroppedHandle {
     thread: Thread,
 }
 
-/// The last that was heard of the callbacks of an invocation.
+/// The latest drop of a callback of an invocation.
 #[derive(Debug)]
 pub(super) enum LastDrop {
-    /// One was dropped.
+    /// A callback was dropped.
     Handle(DroppedHandle),
-    /// A wrapper has passed on that its own was.
+    /// A wrapper has passed on the notice that its own callback was dropped.
     Notice(Error),
 }
 
 impl DroppedHandle {
-    /// A handle is being dropped.
+    /// Describes a handle that is being dropped on this thread.
     pub(crate) fn here(origin: Origin) -> Self {
         DroppedHandle {
             origin,
@@ -36,7 +36,7 @@ impl DroppedHandle {
         self.error_of(&format!("its last handle, {origin}, was dropped"))
     }
 
-    /// The same of the handles of a response stream.
+    /// Returns the error of a response stream whose handles were all dropped.
     pub(super) fn error_of_stream(&self) -> Error {
         let origin = match self.origin {
             origin if origin.is_first() => "the stream itself".into(),
@@ -49,7 +49,8 @@ impl DroppedHandle {
         Error::never_called(message).with_type("Runtime.StreamNotEnded")
     }
 
-    /// The same of the callback of a wrapper, which has no handles to name.
+    /// Returns the error of a callback with a description of what was dropped. A wrapper's callback
+    /// has no handle to name.
     pub(super) fn error_of(&self, what: &str) -> Error {
         let by = self.by();
         Error::never_called(format!("the callback was never called: {what}{by}"))

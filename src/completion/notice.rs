@@ -1,9 +1,10 @@
-//! When a wrapper is told that its callback was never called.
+//! Notifies a wrapper that its callback was never called.
 //!
-//! JavaScript gives no such notice: what an inner handler throws passes the wrapper's function by, and
-//! only the thrown error counts. Here a callback is dropped as its inner handler returns, which is before
-//! the caller has seen what it returned. So the notice comes after the code that dropped the callback
-//! has returned to the event loop, and what that code threw or signalled comes first.
+//! JavaScript has no such notification: an error that an inner handler throws bypasses the
+//! wrapper's function, and only that error counts. Here a callback is dropped when its inner
+//! handler returns, before the caller has seen what the handler returned. So the notice is
+//! delivered only after the code that dropped the callback has returned to the event loop. Whatever
+//! that code threw or signalled comes first.
 
 use crate::guard::{Panic, guarded};
 use std::cell::Cell;
@@ -11,16 +12,17 @@ use std::cell::Cell;
 type Notice = Box<dyn FnOnce()>;
 
 thread_local! {
-    /// The notices that wait for the code running on this thread to return to its event loop.
+    /// The notices that wait until the code that is running on this thread has returned to its
+    /// event loop.
     static WAITING: Cell<Option<Vec<Notice>>> = const { Cell::new(None) };
     static GIVING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs code of a handler, and then gives the notices that it has caused.
+/// Runs code of a handler, and then delivers the notices that it caused.
 pub(crate) fn before_notices<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
     let (result, mut notices) = collecting(f);
     while !notices.is_empty() {
-        // What a notice drops may cause further ones.
+        // A notice may drop further callbacks, and so cause further notices.
         let (_, caused) = collecting(|| notices.into_iter().for_each(give_now));
         notices = caused;
     }
@@ -28,7 +30,7 @@ pub(crate) fn before_notices<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
 }
 
 fn collecting<T>(f: impl FnOnce() -> T) -> (Result<T, Panic>, Vec<Notice>) {
-    // While a thread ends, notices are given at once.
+    // While a thread ends, this variable is gone, and notices are delivered at once.
     let swap = |notices| {
         WAITING
             .try_with(|waiting| waiting.replace(notices))
@@ -40,10 +42,11 @@ fn collecting<T>(f: impl FnOnce() -> T) -> (Result<T, Panic>, Vec<Notice>) {
     (result, swap(outer).unwrap_or_default())
 }
 
-/// Gives a notice: later if a handler's code is running here, or at once.
+/// Delivers a notice: after the handler code that is running on this thread has returned, or at
+/// once if there is none.
 pub(crate) fn give(notice: impl FnOnce() + 'static) {
     let mut notice: Option<Notice> = Some(Box::new(notice));
-    // While a thread ends, nothing runs on it that would return.
+    // While a thread ends, no handler code is running on it.
     let _ = WAITING.try_with(|waiting| {
         let mut notices = waiting.take();
         if let Some(notices) = &mut notices {
@@ -56,15 +59,16 @@ pub(crate) fn give(notice: impl FnOnce() + 'static) {
 
 fn give_now(notice: Notice) {
     let outer = GIVING.try_with(|giving| giving.replace(true));
-    // A panic in a drop during a panic would abort the process.
+    // This may run in a destructor during unwinding, where an escaping panic would abort the
+    // process.
     let _ = guarded(notice);
     if let Ok(outer) = outer {
         let _ = GIVING.try_with(|giving| giving.set(outer));
     }
 }
 
-/// Whether this thread is giving a notice: what a wrapper then passes on is not a signal of the
-/// handler's.
+/// Returns whether this thread is delivering a notice. What a wrapper then passes on is not a
+/// signal of the handler.
 pub(crate) fn is_being_given() -> bool {
     GIVING.try_with(Cell::get).unwrap_or(false)
 }

@@ -1,4 +1,5 @@
-//! Between callbacks and futures: the twins of Node's `util.promisify` and `util.callbackify`.
+//! Conversions between callbacks and futures: the counterparts of Node's `util.promisify` and
+//! `util.callbackify`.
 
 use super::{
     callback::{Callback, pair},
@@ -8,12 +9,13 @@ use super::{
 use crate::error::{Error, IntoError};
 use std::future::Future;
 
-/// Awaits an API that takes a callback: Node's `util.promisify`.
+/// Turns a call of an API that takes a callback into a future: Node's `util.promisify`.
 ///
-/// `call` gets a fresh callback, to be passed on as it is or as a closure; what it returns is
-/// dropped. With it a nested callback becomes a line with `.await?`. `call` runs at once and not at
-/// the first poll: as with a promise the work is under way when the future is there, so two of them
-/// that are awaited together run together. A plain thread can [`wait`](Completion::wait) for one.
+/// `call` receives a new callback, which it passes on as it is or as a closure. Its return value is
+/// dropped. A nested callback becomes a line with `.await?` in this way. `call` runs at once, not
+/// at the first poll: as with a promise, the work is already under way, so two such futures that
+/// are awaited together run concurrently. A plain thread can [`wait`](Completion::wait) for the
+/// outcome.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -43,31 +45,31 @@ use std::future::Future;
 ///
 /// # Errors
 ///
-/// The completion ends with what was signalled, or with `Runtime.CallbackNotCalled` if the API
-/// drops its callback; in Node such a promise stays pending for ever. A signal that has neither an
-/// error nor a result is `Ok(None)`.
+/// The completion resolves to the error that was signalled, or to `Runtime.CallbackNotCalled` if
+/// the API drops its callback; in Node, such a promise stays pending forever. A signal with neither
+/// an error nor a result is `Ok(None)`.
+///
+/// A falsy error (`0`, `NaN`, `false` or an empty string) counts as no error, as with Node's
+/// `util.promisify`.
 ///
 /// # Panics
 ///
-/// If `call` does: its panic passes through. A panic in work that `call` started elsewhere drops the
+/// Panics if `call` does. A panic in work that `call` started on another task or thread drops the
 /// callback there, which is an error as above.
-///
-/// A falsy error (`0`, `NaN`, `false` or an empty string) counts as no error, as with Node's `util.promisify`.
-///
 /// # Cancel safety
 ///
-/// That of [`Completion`]: awaited by reference in a `select!` it loses nothing. Dropping it does not
-/// stop the work; what that signals later is rejected.
+/// As for [`Completion`]: awaiting it by reference in a `select!` loses nothing. Dropping it does
+/// not stop the work, whose later signals are rejected.
 pub fn promisify<R: Send + 'static, T>(call: impl FnOnce(Callback<R>) -> T) -> Completion<R> {
     let (callback, completion) = pair(CompletionTracker::ignoring_falsy_errors());
     call(callback);
     completion
 }
 
-/// Signals a callback with what a future ends with: Node's `util.callbackify`.
+/// Signals a callback with the outcome of a future: Node's `util.callbackify`.
 ///
-/// It is a future itself, which does nothing until it is awaited or spawned. Spawned through the
-/// context it belongs to the invocation, which then tells a panic in it and waits for it. So it
+/// It returns a future, which does nothing until it is awaited or spawned. If it is spawned through
+/// the context, it belongs to the invocation, which waits for it and reports a panic in it. This
 /// ports `promise.then(value => callback(null, value)).catch(callback)`.
 ///
 /// ```
@@ -98,14 +100,14 @@ pub fn promisify<R: Send + 'static, T>(call: impl FnOnce(Callback<R>) -> T) -> C
 /// A falsy `Err` (`0`, `NaN`, `false` or an empty string) becomes an error with the code
 /// `ERR_FALSY_VALUE_REJECTION`, as in Node.
 ///
-/// An `Err` of the future goes to the callback, and is no failure of the task: after another signal
-/// it is rejected, as any later signal is. Its call site is the call of `callbackify`.
+/// An `Err` of the future goes to the callback, and does not fail the task: after another signal,
+/// it is rejected like any later signal. Its call site is the call of `callbackify`.
 ///
 /// # Panics
 ///
-/// Where it is polled, if `future` panics. Nothing is lost by that: in a task of
-/// [`Context::spawn`](crate::Context::spawn) and in an async handler the invocation fails with the
-/// panic. Elsewhere, say in a task of `tokio::spawn`, the panic drops the callback; if that was the
+/// Polling it panics if `future` does. The panic is not lost: in a task of
+/// [`Context::spawn`](crate::Context::spawn) and in an async handler, the invocation fails with it.
+/// Elsewhere, such as in a task of `tokio::spawn`, the panic drops the callback; if that was the
 /// last handle, the error `Runtime.CallbackNotCalled` says that a panic dropped it.
 ///
 /// ```
@@ -125,8 +127,8 @@ pub fn promisify<R: Send + 'static, T>(call: impl FnOnce(Callback<R>) -> T) -> C
 ///
 /// # Cancel safety
 ///
-/// Dropped before its end, it drops `future`, and the callback, which may be the loss of the last
-/// handle.
+/// If it is dropped before it completes, it drops `future` and the callback. If that was the last
+/// handle, the error is `Runtime.CallbackNotCalled`.
 #[track_caller]
 pub fn callbackify<F, R, E, M>(
     future: F,

@@ -1,4 +1,4 @@
-//! What `slot/` is built from; `tests/loom/models.rs` uses loom's instead.
+//! The primitives that `slot/` is built from. `tests/loom/models.rs` replaces them with loom's.
 
 use super::call_site::CallSite;
 use once_cell::race::OnceRef;
@@ -6,14 +6,14 @@ use std::panic::Location;
 
 pub(crate) use std::sync::atomic::AtomicUsize;
 
-/// The call site that was swapped in first.
+/// The call site that was stored first.
 #[derive(Debug, Default)]
 pub(crate) struct First(OnceRef<'static, Location<'static>>);
 
 impl First {
     #[inline]
     pub(crate) fn claim(&self, call_site: CallSite) -> Result<(), CallSite> {
-        // Once there, it stays.
+        // A call site that is set stays, so `get` returns the one that was first.
         match self.0.set(call_site.location()) {
             Ok(()) => Ok(()),
             Err(()) => Err(self.get().unwrap_or(call_site)),

@@ -1,4 +1,4 @@
-//! What a callback signals.
+//! Where the signals of a callback go.
 
 use super::{
     call_site::{CallSite, Origin},
@@ -14,19 +14,19 @@ use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
 use tracing::Span;
 
-/// Makes the JSON of a result. It never panics.
+/// Converts a result to JSON. It never panics.
 pub(crate) type Encode<R> = fn(&R) -> Result<Bytes>;
 
-/// Where a callback's signal goes.
+/// The target of a callback's signals.
 pub(super) enum Target<R: Send + 'static> {
-    /// To a completion of the same type.
+    /// A completion of the same type.
     Typed(Signaller<Result<Option<R>>, CompletionTracker>),
-    /// To an invocation, whose response is JSON.
+    /// An invocation, whose response is JSON.
     Invocation {
         responder: Responder,
         encode: Encode<R>,
     },
-    /// To a function of the user's, which wraps a handler or another callback.
+    /// A user's function, which wraps a handler or another callback.
     Wrapper(Arc<Wrapper<R>>),
 }
 
@@ -54,7 +54,8 @@ impl<R: 'static> Wrapper<R> {
         outcome: Result<Option<R>>,
         call_site: CallSite,
     ) -> Result<(), Rejected<R>> {
-        // The call site is set under the lock, so that whoever finds `f` taken finds it.
+        // The call site is set under the lock, so that a signaller that finds `f` taken also finds
+        // the call site.
         let f = {
             let mut f = self.f.lock();
             if f.is_some() {
@@ -103,7 +104,7 @@ impl<R: Send + 'static> Target<R> {
         }
     }
 
-    /// What `callback(error, result)` signals: an error fails, whatever the result is.
+    /// Returns what `callback(error, result)` signals: an error fails, whatever the result is.
     #[inline]
     pub(super) fn outcome(&self, error: Option<Error>, result: Option<R>) -> Result<Option<R>> {
         match error {
@@ -112,7 +113,7 @@ impl<R: Send + 'static> Target<R> {
         }
     }
 
-    /// What `callback(error)` or a `Result` signals.
+    /// Returns what `callback(error)` or a `Result` signals.
     pub(super) fn settled<E: IntoError<M>, M>(&self, result: Result<R, E>) -> Result<Option<R>> {
         match result {
             Ok(result) => Ok(Some(result)),
@@ -132,7 +133,7 @@ impl<R: Send + 'static> Target<R> {
         }
     }
 
-    /// Where the first signal came from, if there was one.
+    /// Returns where the first signal came from, if there was one.
     pub(super) fn signalled(&self) -> Option<CallSite> {
         match self {
             Target::Typed(signaller) => signaller.0.first.get(),
@@ -141,21 +142,16 @@ impl<R: Send + 'static> Target<R> {
         }
     }
 
-    /// Counts a signal that was not accepted, and reports it unless its caller is told.
+    /// Counts a rejected signal, and logs it unless the rejection is returned to its caller.
     #[cold]
-    pub(super) fn reject(&self, first: CallSite, duplicate: CallSite, caller_is_told: bool) {
+    pub(super) fn reject(&self, first: CallSite, duplicate: CallSite, is_returned: bool) {
         match self {
             Target::Typed(signaller) => {
-                signaller
-                    .0
-                    .attached
-                    .reject(first, duplicate, caller_is_told);
+                signaller.0.attached.reject(first, duplicate, is_returned);
             }
-            Target::Invocation { responder, .. } => {
-                responder.reject(first, duplicate, caller_is_told)
-            }
+            Target::Invocation { responder, .. } => responder.reject(first, duplicate, is_returned),
             Target::Wrapper(wrapper) => {
-                let reject = || wrapper.tracker.reject(first, duplicate, caller_is_told);
+                let reject = || wrapper.tracker.reject(first, duplicate, is_returned);
                 wrapper.span.in_scope(reject);
             }
         }
@@ -170,7 +166,7 @@ impl<R: Send + 'static> Target<R> {
             Target::Wrapper(wrapper) => wrapper.signal(outcome, call_site),
             Target::Typed(signaller) => signaller.signal(outcome, call_site),
             Target::Invocation { responder, encode } => {
-                // No work for a result that will be rejected.
+                // A result that will be rejected is not encoded.
                 if let Some(first) = responder.first() {
                     return Err((outcome, first));
                 }
@@ -201,11 +197,12 @@ impl<R: Send + 'static> Target<R> {
         }
     }
 
-    /// Signals what `callback(error, result)` does.
+    /// Signals as `callback(error, result)` does.
     #[inline]
     pub(super) fn call(&self, error: Option<Error>, result: Option<R>, call_site: CallSite) {
         match (self, error) {
-            // The result is moved once, into the slot, which makes a difference to what this costs.
+            // The result is moved only once, into the slot. A second move would make the call
+            // measurably slower.
             (Target::Typed(signaller), None) => {
                 let rejected = match signaller.claim(call_site) {
                     Ok(claim) => match claim.fill(Ok(result)) {
@@ -222,7 +219,7 @@ impl<R: Send + 'static> Target<R> {
 
     #[cold]
     fn rejected(&self, (outcome, first): Rejected<R>, call_site: CallSite) {
-        // JavaScript gives no such notice, so passing it on does not count as a duplicate signal.
+        // JavaScript has no such notice, so passing one on does not count as a duplicate signal.
         let is_notice =
             notice::is_being_given() || outcome.as_ref().is_err_and(Error::is_never_called);
         if !is_notice {

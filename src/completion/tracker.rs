@@ -1,4 +1,4 @@
-//! The completion tracker: it counts every signal after the first, and reports it.
+//! The completion tracker, which counts and reports every signal after the first.
 
 use super::call_site::CallSite;
 use crate::error::Result;
@@ -26,7 +26,7 @@ use std::fmt;
 pub struct DuplicateSignal {
     /// Where the first signal came from.
     pub first: CallSite,
-    /// Where this one came from.
+    /// Where the duplicate came from.
     pub duplicate: CallSite,
 }
 
@@ -40,12 +40,12 @@ impl fmt::Display for DuplicateSignal {
     }
 }
 
-/// The completion tracker of one completion. The slot decides which signal wins; the tracker counts and reports every
-/// signal that lost.
+/// The completion tracker of one completion. The slot decides which signal wins; the tracker counts
+/// and reports every signal that lost.
 #[derive(Debug, Default)]
 pub(crate) struct CompletionTracker {
     duplicates: Mutex<Option<Box<Duplicates>>>,
-    /// Whether a falsy error counts as none, as for Node's `util.promisify`.
+    /// Whether a falsy error counts as no error, as with Node's `util.promisify`.
     pub(super) ignores_falsy_errors: bool,
 }
 
@@ -55,8 +55,8 @@ struct Duplicates {
     count: usize,
 }
 
-/// Duplicate signals beyond this number are counted, and neither kept nor logged: a handler that calls
-/// its callback in a loop fills neither memory nor the log.
+/// Duplicate signals beyond this number are only counted, neither kept nor logged, so that a
+/// handler that calls its callback in a loop fills neither memory nor the log.
 const DUPLICATES_KEPT: usize = 16;
 
 impl CompletionTracker {
@@ -67,8 +67,8 @@ impl CompletionTracker {
         }
     }
 
-    /// Counts a duplicate signal, and logs it unless its caller is told.
-    pub(crate) fn reject(&self, first: CallSite, duplicate: CallSite, caller_is_told: bool) {
+    /// Counts a duplicate signal, and logs it unless the rejection is returned to its caller.
+    pub(crate) fn reject(&self, first: CallSite, duplicate: CallSite, is_returned: bool) {
         let earlier = {
             let mut duplicates = self.duplicates.lock();
             let duplicates = duplicates.get_or_insert_default();
@@ -78,7 +78,7 @@ impl CompletionTracker {
             }
             duplicates.count - 1
         };
-        if caller_is_told {
+        if is_returned {
             return;
         }
         if earlier < DUPLICATES_KEPT {
@@ -88,7 +88,7 @@ impl CompletionTracker {
         }
     }
 
-    /// The first duplicate signals so far, and how many there were in all.
+    /// Returns the first duplicate signals so far, and the number of all of them.
     pub(crate) fn duplicates(&self) -> (Vec<DuplicateSignal>, usize) {
         let duplicates = self
             .duplicates
@@ -100,8 +100,8 @@ impl CompletionTracker {
     }
 }
 
-/// The error of [`Callback::try_settle`](crate::Callback::try_settle) when another signal came first. It gives
-/// the rejected value back.
+/// The error of [`Callback::try_settle`](crate::Callback::try_settle) when another signal came
+/// first. It holds the rejected outcome.
 ///
 /// ```
 /// let (callback, completion) = nodeback::callback();
@@ -118,7 +118,7 @@ pub struct AlreadySignalled<R> {
 }
 
 impl<R> AlreadySignalled<R> {
-    /// What was rejected.
+    /// Returns the outcome that was rejected.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl<R> AlreadySignalled<R> {
         self.outcome
     }
 
-    /// Where the first signal came from.
+    /// Returns where the first signal came from.
     pub fn first(&self) -> CallSite {
         self.first
     }
