@@ -13,29 +13,32 @@ use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use serde_json::{Map, Value};
 use std::{borrow::Cow, error::Error as StdError};
 
-/// What the SDK for JavaScript calls a failure to reach the service, or to read what it sent.
+/// The name that the SDK for JavaScript gives to a failure to reach the service.
 const NETWORKING: &str = "NetworkingError";
 const TIMEOUT: &str = "TimeoutError";
-/// What the SDK for JavaScript calls an error response without a code.
+/// The name that it gives to an error response without a code.
 const UNKNOWN: &str = "UnknownError";
 
 impl Error {
-    /// Converts an error of the AWS SDK for Rust into what the AWS SDK for JavaScript gives to a callback.
+    /// Converts an error of the AWS SDK for Rust into what the AWS SDK for JavaScript gives to a
+    /// callback.
     ///
     /// The `errorType` and [`code`](Self::code) are the error code of the service, such as
-    /// `AccessDeniedException`, and the message is the service's. These [members](Self::member) are set as version 2
-    /// of the JavaScript SDK sets them: `statusCode` (a number), `requestId` (a text) and `retryable` (a bool).
-    /// Where no response arrived, the code is `NetworkingError`, `TimeoutError` or `CredentialsError`.
+    /// `AccessDeniedException`, and the message is the service's. These [members](Self::member) are
+    /// set as version 2 of the JavaScript SDK sets them: `statusCode` (a number), `requestId` (a
+    /// string) and `retryable` (a bool). Where no response arrived, the code is `NetworkingError`,
+    /// `TimeoutError` or `CredentialsError`.
     ///
-    /// `?`, [`fail`](crate::Callback::fail) and every other conversion into an [`Error`] find the code and
-    /// the message, too, but neither the status code nor the request id. Use this function where the handler reads those.
+    /// `?`, [`fail`](crate::Callback::fail) and every other conversion into an [`Error`] find the
+    /// code and the message, too, but neither the status code nor the request id. Use this function
+    /// if the handler reads those.
     ///
     /// ```
     /// use aws_smithy_runtime_api::{client::{orchestrator::HttpResponse, result::SdkError}, http::StatusCode};
     /// use aws_smithy_types::{body::SdkBody, error::ErrorMetadata};
     /// use nodeback::Error;
     ///
-    /// // As `client.get_item().send().await` fails:
+    /// // The error of `client.get_item().send().await`:
     /// let denied = ErrorMetadata::builder().code("AccessDeniedException").message("User may not read").build();
     /// let response = HttpResponse::new(StatusCode::try_from(400).unwrap(), SdkBody::empty());
     ///
@@ -74,7 +77,7 @@ impl Error {
     }
 }
 
-/// Whether version 2 of the SDK for JavaScript sets `retryable`.
+/// Returns whether version 2 of the SDK for JavaScript sets `retryable` to true.
 fn is_retryable(code: &str, status: Option<StatusCode>) -> bool {
     const CODES: &[&str] = &[
         NETWORKING,
@@ -104,8 +107,9 @@ pub(super) fn described<E: StdError + 'static>(error: &E) -> Option<Described> {
     is_generated.then(|| of_service(error))
 }
 
-/// Describes an error if it looks like an `SdkError`. The parameters of that type are not known here, so that nothing
-/// can be downcast to it: what tells is its text, the name of the variant that `Debug` shows, and what is behind it.
+/// Describes an error if it looks like an `SdkError`. The parameters of that type are not known
+/// here, so the error cannot be downcast. It is recognized by its text, by the name of the variant
+/// that `Debug` shows, and by its source.
 pub(super) fn of_any(error: &(dyn StdError + 'static)) -> Option<Described> {
     let source = guard::chain(error).nth(1)?;
     let shows = |variant: &str| guard::text(&format_args!("{error:?}")).starts_with(variant);
@@ -134,8 +138,8 @@ pub(super) fn of_any(error: &(dyn StdError + 'static)) -> Option<Described> {
     }
 }
 
-/// Describes the error of an operation. Its metadata can be reached if the error is not one that the SDK has a type
-/// for. If it has one, its text is `Name: message`, or `RustName [Name]: message`.
+/// Describes the error of an operation. If the SDK has no type for the error, its metadata is in
+/// the chain. If the SDK has one, the text is `Name: message`, or `RustName [Name]: message`.
 fn of_service(error: &(dyn StdError + 'static)) -> Described {
     let metadata = guard::chain(error).find_map(|cause| cause.downcast_ref::<ErrorMetadata>());
     if let Some(metadata) = metadata {
@@ -147,10 +151,10 @@ fn of_service(error: &(dyn StdError + 'static)) -> Described {
         Some((name, message)) => (name, Some(message.to_owned())),
         None => (&*text, None),
     };
-    let wire_name = name
+    let service_name = name
         .split_once(" [")
         .and_then(|(_, name)| name.strip_suffix(']'));
-    let name = wire_name.unwrap_or(name);
+    let name = service_name.unwrap_or(name);
     if !is_name(name) {
         return named(UNKNOWN, guard::chain(error).last().map(guard::text));
     }
@@ -164,9 +168,10 @@ fn of_service(error: &(dyn StdError + 'static)) -> Described {
     }
 }
 
-/// The code that the service sent for an error that the SDK has a type for, whose name may be another: SNS sends `NotFound`
-/// for a `NotFoundException`. The metadata is a private field of a type that is not known here, and nothing but `Debug`,
-/// which the types derive, shows it. No message can pass for it, since `Debug` writes a quotation mark within a text as
+/// Returns the code that the service sent for an error that the SDK has a type for. It may differ
+/// from the name of the type: SNS sends `NotFound` for a `NotFoundException`. The metadata is a
+/// private field of a type that is not known here, and only `Debug`, which the types derive, shows
+/// it. No message can be mistaken for it, since `Debug` escapes quotation marks within a string as
 /// `\"`.
 fn code_of(error: &(dyn StdError + 'static)) -> Option<String> {
     let text = guard::text(&format_args!("{error:?}"));
@@ -175,7 +180,8 @@ fn code_of(error: &(dyn StdError + 'static)) -> Option<String> {
     is_name(code).then(|| code.to_owned())
 }
 
-/// Whether JavaScript's error has this code beside its name, as SQS's errors have since SQS speaks JSON, and not for a name.
+/// Returns whether JavaScript's error keeps its own name in addition to this code, as SQS's errors
+/// do since SQS speaks JSON.
 fn keeps_its_name(code: &str) -> bool {
     code.starts_with("AWS.")
 }
@@ -208,7 +214,7 @@ mod tests {
     use aws_smithy_types::body::SdkBody;
     use std::{fmt, io};
 
-    /// The error of an operation, as the SDK generates them: with a type for some codes, and their texts.
+    /// The error of an operation as the SDK generates it, with a type for some codes.
     #[derive(Debug)]
     enum DecryptError {
         Typed(&'static str, ErrorMetadata),
@@ -256,7 +262,7 @@ mod tests {
         metadata.custom("aws_request_id", "r-1").build()
     }
 
-    /// An error of each kind, and its name and text in JavaScript.
+    /// Returns an error of each kind, with its name and its text in JavaScript.
     fn failures() -> Vec<(DecryptFailure, &'static str, &'static str)> {
         let denied = || metadata("AccessDeniedException", "User may: not");
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused).into();
@@ -341,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_to_fail_has_its_name_and_its_text() {
+    fn each_kind_of_failure_has_its_name_and_its_text() {
         for (error, code, text) in failures() {
             let error = Error::from(error);
             assert_eq!((error.error_type(), error.code()), (code, Some(code)));
@@ -350,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_recognized_without_its_type() {
+    fn an_erased_error_is_recognized() {
         for (error, code, text) in failures() {
             let boxed: Box<dyn StdError + Send + Sync> = Box::new(error);
             assert_eq!(boxed.into_error().to_string(), text, "{code}");
@@ -374,9 +380,8 @@ mod tests {
         }
     }
 
-    /// The status, the request id and the code of the service are known to it.
     #[test]
-    fn from_sdk_error_has_more() {
+    fn from_sdk_error_also_sets_the_status_the_request_id_and_retryable() {
         let denied = || metadata("AWS.Denied", "no");
         let member = |error: &Error, name| error.member(name).cloned().unwrap_or_default();
         for (status, retryable) in [
@@ -407,9 +412,9 @@ mod tests {
         assert_eq!(member(&error, "retryable"), true);
     }
 
-    /// As with SQS, in both conversions.
+    /// SQS sends such codes.
     #[test]
-    fn a_name_of_the_type_stays_beside_a_code_of_old() {
+    fn both_conversions_keep_the_name_of_an_error_with_a_legacy_code() {
         let code = "AWS.SimpleQueueService.NonExistentQueue";
         let error = || {
             service(
@@ -439,7 +444,6 @@ mod tests {
         assert_eq!(error.message(), "");
     }
 
-    /// The chain of what the SDK says stays in the trace.
     #[test]
     fn the_causes_are_in_the_trace() {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused).into();

@@ -1,9 +1,9 @@
-//! An error in words.
+//! The description of an error.
 
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// What an [`Error`] takes from the error that it is made from.
+/// What an [`Error`] takes from the error that it is converted from.
 pub(super) struct Described {
     pub(super) name: Cow<'static, str>,
     /// `None` is JavaScript's `null`.

@@ -1,4 +1,4 @@
-//! An error as JSON, as text, and in a panic message.
+//! Errors as JSON, as text, and in panic messages.
 
 use super::{Cause, Error, Inner, Kind, frames};
 use crate::panic_place::PanicPlace;
@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::{backtrace::BacktraceStatus, fmt};
 
 impl Error {
-    /// Returns the JSON of the error: what an invocation that fails with it responds with.
+    /// Returns the JSON of the error, which an invocation that fails with it responds with.
     ///
     /// ```
     /// use nodeback::IntoError;
@@ -18,7 +18,7 @@ impl Error {
         serde_json::to_string(&Document(self)).unwrap_or_else(|_| self.to_string())
     }
 
-    /// The lines of `trace`: see [the type](Self#on-the-json).
+    /// Returns the lines of `trace`: see [the type](Self#json).
     ///
     /// ```
     /// use nodeback::Error;
@@ -64,7 +64,7 @@ impl Error {
     }
 }
 
-/// JavaScript's `String(err)`; with `{:#}` the causes follow.
+/// Formats the error as JavaScript's `String(err)` does. With `{:#}`, the causes follow.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner {
@@ -88,7 +88,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// For people: the error, its causes and where it was made.
+/// Formats the error for people, with its causes and where it was created.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.trace().split_first() {
@@ -101,7 +101,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// The response of an invocation that fails.
+/// The response of an invocation that failed.
 struct Document<'a>(&'a Error);
 
 impl Serialize for Document<'_> {
@@ -118,8 +118,9 @@ impl Serialize for Document<'_> {
     }
 }
 
-/// Serializes what `JSON.stringify(err)` has of an `Error` in Node: the members that were given to it, and neither its
-/// name nor its message nor its stack. For the response of a failed invocation see [`to_json`](Error::to_json).
+/// Serializes the members of the error, as `JSON.stringify(err)` does for an `Error` in Node,
+/// without its name, message and stack. For the response of a failed invocation, see
+/// [`to_json`](Error::to_json).
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.members.iter().flatten())

@@ -1,17 +1,18 @@
-//! The part of a backtrace that a reader of `trace` can use: the frames of the user's own code.
+//! The part of a backtrace that is useful in `trace`: the frames of the user's own code.
 
 /// How many frames are kept, as in Node's stack.
 const FRAMES: usize = 10;
 
-/// Where the sources of this crate are, as the compiler names them.
+/// Returns the source folder of this crate, in the two ways that the compiler writes it.
 fn own_sources() -> [&'static str; 2] {
     let this = file!();
     let relative = this.strip_suffix("error/frames.rs").unwrap_or(this);
     [relative, concat!(env!("CARGO_MANIFEST_DIR"), "/src/")]
 }
 
-/// The lines of `trace` for a backtrace as std prints it, in the form of Node's stack. A frame is kept if its source is
-/// known, and is neither of this crate nor of a dependency nor of the standard library.
+/// Returns the lines of `trace` for a backtrace that std has printed, in the form of Node's stack.
+/// A frame is kept if its source file is known, and belongs neither to this crate nor to a
+/// dependency nor to the standard library.
 pub(super) fn of(backtrace: &str) -> Vec<String> {
     let mut symbol = "";
     let mut frames = Vec::new();
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deep_stack_is_cut() {
+    fn a_deep_stack_is_cut_off() {
         let frames = (0..50).map(|n| format!("  {n}: f\n             at ./a/src/f.rs:{n}:1\n"));
         let kept = of(&frames.collect::<String>());
         assert_eq!(kept.len(), 10);

@@ -1,31 +1,31 @@
-//! What may be given as an error.
+//! Values that can be used as an error.
 
 use super::{Boxed, Cause, Error, Kind, described::Described, make::describe_erased};
 use crate::{guard, text};
 use serde_json::Value;
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
-/// Whatever may be given as an error: to [`fail`](crate::Callback::fail), to
+/// A value that can be used as an error: with [`fail`](crate::Callback::fail), with
 /// [`settle`](crate::Callback::settle), or as the `Err` that a handler returns.
 ///
-/// | given | `errorType` | `errorMessage` | `trace` |
+/// | Value | `errorType` | `errorMessage` | `trace` |
 /// | --- | --- | --- | --- |
 /// | [`Error`] | its own | its own | its own |
 /// | any [`std::error::Error`] | the type's short name; `SyntaxError` for a `serde_json::Error` of text that is not JSON | its text | its causes |
 /// | `anyhow::Error` | `Error`, or the attached [`ErrorName`] | its text | its chain |
 /// | `Box<dyn std::error::Error + Send + Sync>` | `Error` | its text | its causes |
-/// | `&str`, `String` | `string` | the text | empty |
+/// | `&str`, `String` | `string` | the string | empty |
 /// | a number | `number` | as JavaScript prints it | empty |
 /// | `bool` | `boolean` | `true` or `false` | empty |
 /// | [`Value`], `Option<Value>` | JavaScript's `typeof` | JavaScript's `toString()` | empty |
 /// | `()`, `Value::Null`, `None` | `string` | `handled`, as Node's `context.fail()` | empty |
 ///
-/// A `Value` object that has a `name`, a `message` and a `stack`, each a text and not empty, is
-/// an `Error` to Node, and so it is here. The members of any other object can be read with
+/// Node treats an object as an `Error` if its `name`, `message` and `stack` are strings and not
+/// empty, and so does this conversion. The members of any other object can be read with
 /// [`Error::member`].
 ///
-/// The parameter `M` keeps these apart for the compiler, which always finds it by itself: it can
-/// be ignored. The trait is sealed: other types implement [`std::error::Error`] instead.
+/// The parameter `M` keeps the implementations apart. The compiler infers it, so it can be ignored.
+/// The trait is sealed: other types implement [`std::error::Error`] instead.
 ///
 /// ```
 /// use nodeback::{IntoError, json};
@@ -40,11 +40,11 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of an invocation",
-    label = "not something that can be given as an error",
-    note = "an error may be a `nodeback::Error`, any `std::error::Error + Send + Sync + 'static`, an `anyhow::Error`, a `Box<dyn std::error::Error + Send + Sync>`, a text, a number, a bool or a `nodeback::Value`"
+    label = "cannot be converted to an error",
+    note = "an error can be a `nodeback::Error`, any `std::error::Error + Send + Sync + 'static`, an `anyhow::Error`, a `Box<dyn std::error::Error + Send + Sync>`, a string, a number, a `bool` or a `nodeback::Value`"
 )]
 pub trait IntoError<M>: Sealed<M> {
-    /// The error that goes into the answer.
+    /// Converts the value to an error.
     fn into_error(self) -> Error;
 }
 
@@ -58,7 +58,7 @@ impl Sealed<marker::Anyhow> for anyhow::Error {}
 impl Sealed<marker::Js> for Value {}
 impl Sealed<marker::Js> for Option<Value> {}
 
-/// One for each kind of error.
+/// Types that stand for the kinds of errors.
 mod marker {
     #[derive(Debug)]
     pub enum Itself {}
@@ -111,7 +111,8 @@ impl IntoError<marker::Anyhow> for anyhow::Error {
             self
         };
         let name = error.downcast_ref::<ErrorName>().map(|name| name.0.clone());
-        // Under a context an `Error` keeps its name, and its message stays in the chain.
+        // An [`Error`] that was given an anyhow context keeps its name. Its message stays in the
+        // chain.
         let name = name.or_else(|| {
             let carried =
                 guard::chain(error.as_ref()).find_map(|cause| cause.downcast_ref::<Carried>());
@@ -198,8 +199,8 @@ fn value(type_of: &'static str, text: String) -> Error {
     Error::make(type_of.into(), text, Kind::Value, Cause::None, None)
 }
 
-/// A name for an erased error, as an anyhow context: it becomes the `errorType`, and survives
-/// `?` and further contexts.
+/// A name for an anyhow error, attached as a context. It becomes the `errorType`, and survives `?`
+/// and further contexts.
 ///
 /// ```
 /// use anyhow::{Context, Result};
@@ -221,7 +222,7 @@ fn value(type_of: &'static str, text: String) -> Error {
 pub struct ErrorName(Cow<'static, str>);
 
 impl ErrorName {
-    /// The `errorType` to be.
+    /// Creates a context that sets the `errorType`.
     ///
     /// ```
     /// use nodeback::{ErrorName, IntoError};
@@ -240,11 +241,12 @@ impl fmt::Display for ErrorName {
     }
 }
 
-/// The chain of an anyhow error without the name attached to it: that is no message.
+/// Returns the chain of an anyhow error without its [`ErrorName`], which is not a message.
 pub(super) fn without_name(
     error: &anyhow::Error,
 ) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    // anyhow does not let a context of its chain be downcast, but shows its text.
+    // An element of the chain cannot be downcast to a context, so the name is recognized by its
+    // text.
     let mut name = error.downcast_ref::<ErrorName>().map(ToString::to_string);
     guard::chain(error.as_ref()).filter(move |cause| {
         let is_name = name
@@ -257,7 +259,7 @@ pub(super) fn without_name(
     })
 }
 
-/// An [`Error`] on its way through another error type.
+/// An [`Error`] inside another error type.
 struct Carried(Error);
 
 impl fmt::Debug for Carried {

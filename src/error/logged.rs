@@ -1,11 +1,12 @@
-//! A failure on its way to the log: as a value, so that each format writes it in its own way.
+//! Errors as log subscribers receive them: as values, so that each log format can write them in its
+//! own way.
 
 use super::{Error, Kind};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{error::Error as StdError, fmt};
 
-/// What a subscriber is given of a failure. As text it is its JSON.
+/// The part of an error that is logged. Its `Display` is its JSON.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Logged {
@@ -17,20 +18,20 @@ pub(crate) struct Logged {
 }
 
 impl Error {
-    /// The one line that a failed invocation leaves in the log, as Node writes it.
+    /// Logs the one line about a failed invocation, as Node's runtime does.
     pub(crate) fn log(&self) {
-        // Made only where somebody takes the line.
+        // The value is created only if a subscriber takes the line.
         tracing::error!(
             error = &self.logged() as &(dyn StdError + 'static),
             "Invoke Error"
         );
     }
 
-    /// The members, except those with the name of a field that the line already has. The code comes first, as in
-    /// Node.
+    /// Returns the members, except those with the name of a field that the line already has. The
+    /// code comes first, as in Node.
     fn members_to_log(&self) -> Map<String, Value> {
         const OWN: [&str; 4] = ["errorType", "errorMessage", "trace", "stackTrace"];
-        // Node logs no members of what is no `Error`.
+        // Node does not log the members of a value that is not an `Error`.
         if matches!(self.0.kind, Kind::Value) {
             return Map::new();
         }
@@ -54,7 +55,7 @@ impl Error {
 }
 
 impl Logged {
-    /// The members of Node's log in JSON.
+    /// Returns the members that Node's log has in JSON format.
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub(crate) fn as_node_logs_it(&self) -> Value {
         let mut logged = Map::new();

@@ -1,11 +1,12 @@
-//! How this crate makes errors.
+//! How this crate creates errors.
 
 use super::{Cause, Error, Inner, Kind, described::Described, short_name};
 use crate::guard::{self, Panic};
 use std::{any::Any, backtrace::Backtrace, borrow::Cow, error::Error as StdError, panic::Location};
 
-/// Describes an error by its text and its name: `SyntaxError` for what is not JSON, as in Node, the error
-/// code for an error of an AWS service, and otherwise the name of its type.
+/// Describes an error by its text and its name. The name is `SyntaxError` for text that is not
+/// JSON, as in Node, the error code for an error of an AWS service, and otherwise the name of the
+/// type.
 fn describe<E: StdError + 'static>(error: &E) -> Described {
     #[cfg(feature = "aws-sdk")]
     if let Some(described) = super::aws_sdk::described(error) {
@@ -22,7 +23,7 @@ fn describe<E: StdError + 'static>(error: &E) -> Described {
     }
 }
 
-/// Describes an error whose type was erased, if it can still be told what it is.
+/// Describes an error whose type was erased, if it can still be recognized.
 pub(super) fn describe_erased(error: &(dyn StdError + 'static)) -> Option<Described> {
     #[cfg(feature = "aws-sdk")]
     return super::aws_sdk::of_any(error);
@@ -81,7 +82,8 @@ impl Error {
         error
     }
 
-    /// Makes an error of this crate. Its trace leaves out the line of this crate that made it, and the backtrace.
+    /// Creates an error of this crate. Its trace has neither the location in this crate nor a
+    /// backtrace.
     pub(crate) fn ours(error_type: &'static str, message: impl Into<String>) -> Self {
         let (error_type, message) = (error_type.into(), message.into());
         let mut error = Self::make(error_type, message, Kind::Error, Cause::None, None);
@@ -89,7 +91,7 @@ impl Error {
         error
     }
 
-    /// A notice that a callback was never called.
+    /// Creates a notice that a callback was never called.
     pub(crate) fn never_called(message: String) -> Self {
         Self::make(
             "Runtime.CallbackNotCalled".into(),
@@ -100,22 +102,22 @@ impl Error {
         )
     }
 
-    /// Whether this is the notice that some callback was never called.
+    /// Returns whether this is a notice that a callback was never called.
     pub(crate) fn is_never_called(&self) -> bool {
         matches!(self.0.kind, Kind::NeverCalled)
     }
 
-    /// Where it was made, if that is in the user's code.
+    /// Returns where it was created, if that is in the user's code.
     #[cfg(feature = "lambda")]
     pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
         self.0.location
     }
 
-    /// The error of code that panicked.
+    /// Creates the error of code that panicked.
     pub(crate) fn panic(Panic(message, place): Panic) -> Self {
         let kind = Kind::Panic(place);
         let mut error = Self::make("Runtime.Panic".into(), message, kind, Cause::None, None);
-        // That of the panic is with its place.
+        // The backtrace of the panic is stored with its place.
         error.0.backtrace = Backtrace::disabled();
         error
     }

@@ -1,4 +1,4 @@
-//! What a failed invocation answers with, in Node's shape.
+//! The error of a failed invocation, in Node's form.
 
 #[cfg(feature = "aws-sdk")]
 mod aws_sdk;
@@ -31,19 +31,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 type Boxed = Box<dyn StdError + Send + Sync>;
 
-/// The failure of an invocation, and Node's `Error`.
+/// The error of an invocation: the counterpart of Node's `Error`.
 ///
-/// It has a chosen `errorType`, which is what AWS Step Functions, API Gateway and Cognito match
-/// on, and never the path of a Rust type. Make one with [`Error::new`] (a name and a message), with
-/// [`error!`](crate::error!) (a message), with `?` from any [`std::error::Error`], or pass
-/// whatever converts through [`IntoError`].
+/// Its `errorType` is what AWS Step Functions, API Gateway and Cognito match on, so it is a name of
+/// your choice and never the path of a Rust type. Create an error with [`Error::new`] (a name and a
+/// message), with [`error!`](crate::error!) (a message), with `?` from any [`std::error::Error`],
+/// or pass any value that [`IntoError`] converts.
 ///
 /// # JSON
 ///
 /// `{"errorType", "errorMessage", "trace"}`, in this order, as the Node runtime posts it. `trace`
-/// holds, where Node has its stack: the error itself, the place where it was made, its causes, and
-/// with `RUST_BACKTRACE=1` up to ten frames of your own code. For a value that is no `Error` in Node either (a
-/// string, a number) it is empty.
+/// takes the place of Node's stack. It holds the error itself, the place where it was created, its
+/// causes, and with `RUST_BACKTRACE=1` up to ten frames of your own code. It is empty for a value
+/// that is not an `Error` in Node either, such as a string or a number.
 ///
 /// ```
 /// use nodeback::Error;
@@ -68,11 +68,11 @@ type Boxed = Box<dyn StdError + Send + Sync>;
 /// assert_eq!("Unauthorized".into_error().to_string(), "Unauthorized");
 /// ```
 ///
-/// # Why it is no `std::error::Error`
+/// # Why it does not implement `std::error::Error`
 ///
-/// It converts from every `std::error::Error`, so it cannot be one itself. It still goes
-/// through `?` into `anyhow::Error` and `Box<dyn std::error::Error + Send + Sync>`, and comes back
-/// from them with its name.
+/// It converts from every `std::error::Error`, so it cannot implement that trait itself. `?` still
+/// converts it into `anyhow::Error` and `Box<dyn std::error::Error + Send + Sync>`, and an error
+/// that is converted back keeps its name.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -82,7 +82,7 @@ struct Inner {
     cause: Cause,
     /// Further members of the error object, such as its `code`.
     members: Option<Map<String, Value>>,
-    /// Where it was made, if that is in the user's code.
+    /// Where it was created, if that is in the user's code.
     location: Option<&'static Location<'static>>,
     backtrace: Backtrace,
 }
@@ -90,30 +90,30 @@ struct Inner {
 enum Kind {
     /// An `Error` object in Node.
     Error,
-    /// An `Error` object whose message is `null`, as the AWS SDK for JavaScript makes.
+    /// An `Error` object whose message is `null`, as the AWS SDK for JavaScript creates.
     WithoutMessage,
-    /// An object that Node takes for an `Error`, with the stack that it brought.
+    /// An object that Node treats as an `Error`, with its own stack.
     WithStack(Vec<String>),
-    /// Any other value, of which Node knows the `typeof` and the text.
+    /// Any other value, which Node describes by its `typeof` and its text.
     Value,
     /// A notice that a callback was never called.
     NeverCalled,
-    /// The handler, its future or a task panicked, there.
+    /// A panic of the handler, its future or a task, and where it happened.
     Panic(Option<PanicPlace>),
 }
 
 enum Cause {
     None,
-    /// What this error was made from: its sources are this error's.
+    /// The error that this one was converted from. Its sources are this error's sources.
     Same(Boxed),
-    /// The same, with a chain that holds an [`ErrorName`].
+    /// The anyhow error that this one was converted from. Its chain may hold an [`ErrorName`].
     Anyhow(anyhow::Error),
-    /// An error behind this one.
+    /// The cause that was set with [`Error::with_cause`].
     Source(Boxed),
 }
 
 impl Error {
-    /// An error with a name (`errorType`) and a message (`errorMessage`).
+    /// Creates an error with a name (`errorType`) and a message (`errorMessage`).
     ///
     /// ```
     /// let error = nodeback::Error::new("OrderNotFound", format!("no order {}", 7));
@@ -131,7 +131,7 @@ impl Error {
         )
     }
 
-    /// Node's `new Error(message)`: its `errorType` is `Error`.
+    /// Creates an error as Node's `new Error(message)` does. Its `errorType` is `Error`.
     ///
     /// ```
     /// assert_eq!(nodeback::Error::msg("boom").error_type(), "Error");
@@ -141,7 +141,7 @@ impl Error {
         Self::new("Error", message)
     }
 
-    /// Gives it another name, as `err.name = ".."` does in Node.
+    /// Sets the name, as `err.name = ".."` does in Node.
     ///
     /// ```
     /// use nodeback::Error;
@@ -157,7 +157,8 @@ impl Error {
         self
     }
 
-    /// Gives it a code, as `err.code = ".."` does in Node: [`with_member`](Self::with_member) for `code`.
+    /// Sets the code, as `err.code = ".."` does in Node. It is the [member](Self::with_member)
+    /// `code`.
     ///
     /// ```
     /// use nodeback::Error;
@@ -172,8 +173,9 @@ impl Error {
         self.with_member("code", code)
     }
 
-    /// Gives it a further member, as `Object.assign(err, { name: value })` does in Node. The response has none of
-    /// them, as in Node: they are for the code that handles the error, and in the `Invoke Error` line of the log.
+    /// Sets a further member, as `Object.assign(err, { name: value })` does in Node. As in Node,
+    /// members are not part of the response: they are for code that handles the error, and appear
+    /// in the `Invoke Error` line of the log.
     ///
     /// ```
     /// let error = nodeback::error!("no order 7").with_member("statusCode", 404);
@@ -186,7 +188,7 @@ impl Error {
         self
     }
 
-    /// The code that was given to it, if that is a text: Node's `err.code`.
+    /// Returns the code, if it is a string: Node's `err.code`.
     ///
     /// ```
     /// let error = nodeback::error!("connect ECONNREFUSED").with_code("ECONNREFUSED");
@@ -197,8 +199,9 @@ impl Error {
         self.member("code")?.as_str()
     }
 
-    /// A member that was given to it with [`with_member`](Self::with_member) or [`with_code`](Self::with_code), or that
-    /// the object had which it was made from.
+    /// Returns a member that was set with [`with_member`](Self::with_member) or
+    /// [`with_code`](Self::with_code), or that belongs to the object that the error was created
+    /// from.
     ///
     /// ```
     /// let error = nodeback::error!("no order 7").with_member("statusCode", 404);
@@ -209,8 +212,9 @@ impl Error {
         self.0.members.as_ref()?.get(name)
     }
 
-    /// Whether JavaScript's `if (err)` takes it for no error: it is `0`, `NaN`, `false` or an empty text. Node's client
-    /// takes such a value for an error; a wrapper that tests `if (err)` does not.
+    /// Returns whether the error is falsy in JavaScript: it is `0`, `NaN`, `false` or an empty
+    /// string. Node's runtime client treats such a value as an error; code that tests `if (err)`
+    /// does not.
     ///
     /// ```
     /// use nodeback::{IntoError, error};
@@ -229,8 +233,8 @@ impl Error {
             }
     }
 
-    /// Puts the error that led to this one behind it, as `new Error(message, { cause })` does in
-    /// Node. It shows in `trace`.
+    /// Sets the error that caused this one, as `new Error(message, { cause })` does in Node. It
+    /// appears in `trace`.
     ///
     /// ```
     /// use nodeback::Error;
@@ -246,21 +250,21 @@ impl Error {
         self
     }
 
-    /// `errorType`: the name that callers match on.
+    /// Returns the `errorType`: the name that callers match on.
     ///
     /// ```
     /// use nodeback::{Error, IntoError};
     ///
     /// let not_found = Error::new("OrderNotFound", "no order 7");
     /// assert_eq!(not_found.error_type(), "OrderNotFound");
-    /// // A text is no error of a class of its own: its name is JavaScript's `typeof`.
+    /// // A string has no error class, so its name is JavaScript's `typeof`.
     /// assert_eq!("no order 7".into_error().error_type(), "string");
     /// ```
     pub fn error_type(&self) -> &str {
         &self.0.error_type
     }
 
-    /// `errorMessage`.
+    /// Returns the `errorMessage`.
     ///
     /// ```
     /// let error = nodeback::error!("no order {}", 7);
@@ -270,7 +274,7 @@ impl Error {
         &self.0.message
     }
 
-    /// The error behind this one, if there is one.
+    /// Returns the error that caused this one, if there is one.
     ///
     /// ```
     /// let cause = "many".parse::<u32>().unwrap_err();
@@ -286,7 +290,8 @@ impl Error {
         }
     }
 
-    /// The error that this one was made from with `?` or [`IntoError`], if it was a `T`.
+    /// Returns the error that this one was converted from, with `?` or [`IntoError`], if it is a
+    /// `T`.
     ///
     /// ```
     /// use nodeback::Error;
@@ -303,7 +308,7 @@ impl Error {
         }
     }
 
-    /// The texts of the causes behind this error, of which there are not too many.
+    /// Returns the texts of the causes of this error, up to a limit.
     fn causes(&self) -> Vec<String> {
         match &self.0.cause {
             Cause::Anyhow(origin) => guard::texts(into::without_name(origin).skip(1)),
@@ -313,16 +318,16 @@ impl Error {
 }
 
 impl<E: StdError + Send + Sync + 'static> From<E> for Error {
-    /// Named after the type, without its path and its generics: a `crate::orders::OrderNotFound`
-    /// gives the `errorType` `OrderNotFound`.
+    /// Converts an error. Its `errorType` is the name of its type, without path and generics:
+    /// `OrderNotFound` for a `crate::orders::OrderNotFound`. [`IntoError`] lists the exceptions.
     #[track_caller]
     fn from(error: E) -> Self {
         Self::from_std(error, Some(Location::caller()))
     }
 }
 
-/// Two errors are equal if their `errorType`, their `errorMessage` and their members are. Causes and the place
-/// where they were made do not count.
+/// Two errors are equal if their `errorType`, their `errorMessage` and their members are equal.
+/// Their causes, and where they were created, do not count.
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
         (self.error_type(), self.message(), &self.0.members)
@@ -331,7 +336,7 @@ impl PartialEq for Error {
 }
 
 impl Drop for Inner {
-    /// The cause is a value of the user's, whose destructor may panic.
+    /// Drops the cause, a value of the user whose destructor may panic.
     fn drop(&mut self) {
         if !matches!(self.cause, Cause::None) {
             guard::discard(mem::replace(&mut self.cause, Cause::None));
@@ -339,7 +344,7 @@ impl Drop for Inner {
     }
 }
 
-/// Node's `new Error(..)` with Rust's formatting: an [`Error`] with the `errorType` `Error`.
+/// Creates an [`Error`] from a format string: Node's `new Error(..)`. Its `errorType` is `Error`.
 ///
 /// ```
 /// use nodeback::error;

@@ -1,6 +1,7 @@
-//! A type's own name out of the path that the compiler knows.
+//! The name of a type, without the path that the compiler prints with it.
 
-/// `OrderNotFound` for `crate::orders::OrderNotFound<'_, T>`; for a pointer, what it points to.
+/// Returns `OrderNotFound` for `crate::orders::OrderNotFound<'_, T>`. For a pointer, returns the
+/// name of what it points to.
 pub(super) fn of<T: ?Sized>() -> String {
     shorten(std::any::type_name::<T>())
 }
@@ -17,13 +18,13 @@ fn shorten(path: &str) -> String {
     let pointer = ["Box", "Arc", "Rc", "Pin", "Cow"].contains(&name);
     match generics.and_then(|list| list.strip_suffix('>')) {
         Some(inner) if pointer => shorten(inner),
-        // A name that is none (a tuple, a slice) would be odd to match on.
+        // A tuple or a slice has no name that callers could match on.
         _ if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') => "Error".into(),
         _ => name.into(),
     }
 }
 
-/// The text behind the last `::` that stands outside of any brackets, and its generics.
+/// Returns the text after the last `::` that is outside of all brackets, and its generics.
 fn last_segment(path: &str) -> (&str, Option<&str>) {
     let (mut depth, mut start, mut generics) = (0_usize, 0, None);
     for (at, character) in path.char_indices() {
@@ -52,7 +53,7 @@ mod tests {
     use super::shorten;
 
     #[test]
-    fn paths_generics_and_pointers_go() {
+    fn paths_generics_and_pointers_are_removed() {
         for (path, name) in [
             ("OrderNotFound", "OrderNotFound"),
             ("app::orders::OrderNotFound", "OrderNotFound"),

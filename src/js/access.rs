@@ -3,11 +3,12 @@
 use crate::error::{Error, Result};
 use serde_json::Value;
 
-/// Access to the members of a [`Value`], or of an `Option<&Value>`, that fails as JavaScript's does: with a
-/// `TypeError` whose message is V8's, except that a method which a value does not have is named by the path that was
-/// given: `key.split is not a function`, where V8 has the whole expression, `event.key.split is not a function`.
+/// Access to the members of a [`Value`], or of an `Option<&Value>`, that fails as in JavaScript,
+/// with a `TypeError` whose message is V8's. A message that names an expression names the path that
+/// was given: `key.split is not a function` or `items is not iterable`, where V8 has the whole
+/// expression, `event.key.split is not a function`.
 ///
-/// The trait is sealed. `event["a"]["b"]` is the access that never fails.
+/// The trait is sealed. For access that never fails, write `event["a"]["b"]`.
 ///
 /// ```
 /// use nodeback::{Result, Value, js::Access, json};
@@ -68,7 +69,7 @@ pub trait Access<'a>: Sized + sealed::Sealed<'a> {
         Ok(self.defined(&index.to_string())?.get(index))
     }
 
-    /// Reads a member that is an array, to call a method of arrays on it: `event.Records.map(..)` is
+    /// Reads an array, to call a method of arrays on it: `event.Records.map(..)` is
     /// `event.array("Records.map")?.iter().map(..)`, and `for (const record of event.Records)` is
     /// `for record in event.array("Records")?`.
     ///
@@ -94,7 +95,7 @@ pub trait Access<'a>: Sized + sealed::Sealed<'a> {
         array.ok_or_else(|| not_a(value, path, method))
     }
 
-    /// Reads a member that is a text, to call a method of strings on it: `event.key.split('/')` is
+    /// Reads a string, to call a method of strings on it: `event.key.split('/')` is
     /// `event.string("key.split")?.split('/')`.
     ///
     /// ```
@@ -110,7 +111,7 @@ pub trait Access<'a>: Sized + sealed::Sealed<'a> {
     ///
     /// # Errors
     ///
-    /// `TypeError` if the member is not a text.
+    /// `TypeError` if the member is not a string.
     #[track_caller]
     fn string(self, path: &str) -> Result<&'a str> {
         let (value, method) = self.receiver(path)?;
@@ -130,7 +131,8 @@ mod sealed {
     pub trait Sealed<'a>: Sized {
         fn value(self) -> Option<&'a Value>;
 
-        /// The value, unless reading the member `reading` of it fails.
+        /// Returns the value, unless it is `undefined` or `null`, so that reading its member
+        /// `reading` fails.
         #[track_caller]
         fn defined(self, reading: &str) -> Result<&'a Value> {
             match self.value() {
@@ -140,7 +142,7 @@ mod sealed {
             }
         }
 
-        /// The member that a path `member.method` or `member` starts with, and the method.
+        /// Returns the member that a path `member.method` or `member` starts with, and the method.
         #[track_caller]
         fn receiver(self, path: &str) -> Result<(Option<&'a Value>, Option<&str>)> {
             let (member, method) = match path.split_once('.') {
@@ -170,7 +172,7 @@ mod sealed {
     }
 }
 
-/// The error of a method call, or of an iteration, on a value of another type.
+/// Returns the error of a method call, or of an iteration, on a value of another type.
 #[track_caller]
 fn not_a(value: Option<&Value>, path: &str, method: Option<&str>) -> Error {
     match (value, method) {

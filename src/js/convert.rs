@@ -3,7 +3,8 @@
 use crate::text;
 use serde_json::Value;
 
-/// Returns the text that `'' + value` and a template literal make of a value. A missing member is `undefined`.
+/// Converts a value to a string as `'' + value` and template literals do. A missing member is
+/// `undefined`.
 ///
 /// ```
 /// use nodeback::{js, json};
@@ -23,7 +24,7 @@ pub fn to_string<'a>(value: impl Into<Option<&'a Value>>) -> String {
     value.into().map_or("undefined".into(), text::to_string)
 }
 
-/// Returns the text that `String(number)` makes of a number.
+/// Converts a number to a string as `String(number)` does.
 ///
 /// ```
 /// use nodeback::js;
@@ -37,8 +38,8 @@ pub fn number_to_string(number: f64) -> String {
     text::float_to_string(number)
 }
 
-/// Returns whether `if (value)` takes a value for true: everything but a missing member, `null`, `false`, `0`,
-/// `NaN` and `''`.
+/// Returns whether a value is truthy in `if (value)`: everything but a missing member, `null`,
+/// `false`, `0`, `NaN` and `''`.
 ///
 /// ```
 /// use nodeback::{js, json};
@@ -47,7 +48,7 @@ pub fn number_to_string(number: f64) -> String {
 /// assert!(!js::is_truthy(event.get("missing")));
 /// assert!(!js::is_truthy(&event["name"]));
 /// assert!(!js::is_truthy(&event["count"]));
-/// assert!(js::is_truthy(&event["items"])); // an empty array is true
+/// assert!(js::is_truthy(&event["items"])); // an empty array is truthy
 /// ```
 pub fn is_truthy<'a>(value: impl Into<Option<&'a Value>>) -> bool {
     match value.into() {

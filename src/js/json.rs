@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Serializer, Value, ser::Formatter};
 use std::io::{self, Write};
 
-/// Parses JSON as `JSON.parse` does. What is not JSON is an error of the type `SyntaxError`, with a message of
-/// serde_json's.
+/// Parses JSON as `JSON.parse` does. Text that is not JSON is a `SyntaxError`, with serde_json's
+/// message.
 ///
 /// ```
 /// use nodeback::js;
@@ -27,8 +27,8 @@ pub fn parse(text: impl AsRef<str>) -> Result<Value> {
     serde_json::from_str(text.as_ref()).map_err(Error::from)
 }
 
-/// Returns the JSON that `JSON.stringify` makes of a value: numbers are printed as JavaScript prints them, and
-/// integers keep all their digits.
+/// Converts a value to JSON as `JSON.stringify` does: numbers are printed as JavaScript prints
+/// them, but integers keep all their digits.
 ///
 /// ```
 /// use nodeback::{js, json};
@@ -42,28 +42,30 @@ pub fn parse(text: impl AsRef<str>) -> Result<Value> {
 ///
 /// # Errors
 ///
-/// If the value cannot be JSON, such as a map whose keys are not text. A [`Value`] never fails.
+/// Fails if the value cannot be JSON, such as a map whose keys are not strings. A [`Value`] never
+/// fails.
 #[track_caller]
 pub fn stringify(value: &(impl Serialize + ?Sized)) -> Result<String> {
     let json = to_vec(value)?;
     String::from_utf8(json).map_err(Error::from)
 }
 
-/// The bytes of [`stringify`].
+/// Returns the bytes of [`stringify`].
 pub(crate) fn to_vec(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Vec<u8>> {
-    // What serde_json's own `to_vec` starts with.
+    // The initial capacity of serde_json's own `to_vec`.
     let mut json = Vec::with_capacity(128);
     value.serialize(&mut Serializer::with_formatter(&mut json, JsNumbers))?;
     Ok(json)
 }
 
-/// Compact JSON, as the trait has it, whose floating-point numbers are JavaScript's.
+/// Formats compact JSON, the trait's default, with floating-point numbers as JavaScript prints
+/// them.
 struct JsNumbers;
 
 impl Formatter for JsNumbers {
     fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        // Most numbers are within these bounds, where serde_json's own printer is the faster one. It prints the same
-        // digits, without an exponent there, and `.0` after an integer.
+        // Most numbers are within these bounds, where serde_json's own printer is faster. It prints
+        // the same digits there, without an exponent, but with `.0` after an integer.
         if (1e-4..1e15).contains(&value.abs()) {
             let mut buffer = zmij::Buffer::new();
             let text = buffer.format_finite(value);
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_as_serde_json_has_it() {
+    fn everything_else_is_as_serde_json_prints_it() {
         let value = json!({ "a": ["ż \" \\ \u{7} /", null, true, {}, []], "b": { "c": "🚀" } });
         assert_eq!(text(&value), value.to_string());
         let raw = RawValue::from_string("[1.0, 2e2]".into()).unwrap();

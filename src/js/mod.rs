@@ -1,6 +1,6 @@
-//! What JavaScript does with a value, for the lines of a port where Rust does something else: text of any
-//! value, truthiness, `JSON.parse` and `JSON.stringify`, access to members that fails as Node does, and objects
-//! that leave out what is `undefined`.
+//! What JavaScript does with values, for the lines of a port where Rust does something else:
+//! conversion to strings, truthiness, `JSON.parse` and `JSON.stringify`, access to members that
+//! fails as in Node, and objects that omit `undefined` members.
 //!
 //! | JavaScript | Rust |
 //! | --- | --- |
@@ -15,8 +15,8 @@
 //! | `event.key.split('/')` | [`event.string("key.split")?.split('/')`](Access::string) |
 //! | `{ id, note: undefined }` | [`object! { "id": id, "note"?: note }`](crate::object!) |
 //!
-//! A missing member is `None`, where JavaScript has `undefined`. `event["a"]["b"]` is the way to read a member
-//! that may be missing at any level: it is `Value::Null` then, and never fails.
+//! A missing member is `None`, where JavaScript has `undefined`. To read a member that may be
+//! missing at any level, write `event["a"]["b"]`: it never fails, and is `Value::Null` then.
 
 mod access;
 mod convert;

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Makes a JSON object as [`json!`](crate::json!) does, except that a member written with `?` is left out if its
-/// value is `None`: JavaScript's `JSON.stringify` leaves out members that are `undefined`.
+/// Creates a JSON object as [`json!`](crate::json!) does, except that a member written with `?` is
+/// omitted if its value is `None`, as JavaScript's `JSON.stringify` omits members that are
+/// `undefined`.
 ///
 /// ```
 /// use nodeback::{json, object};
@@ -44,15 +45,15 @@ macro_rules! object {
     }};
 }
 
-/// The members of an object that the macro is making.
+/// The members of an object that the macro is creating.
 #[doc(hidden)]
 pub type Members = Map<String, Value>;
 
-/// Inserts a member unless it is `None`. For the macro.
+/// Inserts a member for the macro, unless it is `None`.
 #[doc(hidden)]
 pub fn insert(map: &mut Members, name: &str, value: &Option<impl Serialize>) {
     if let Some(value) = value {
-        // As in `json!`, which panics here instead, a value that cannot be JSON is null.
+        // A value that cannot be JSON becomes null. `json!` would panic.
         let value = serde_json::to_value(value).unwrap_or_default();
         map.insert(name.into(), value);
     }
