@@ -1,4 +1,4 @@
-//! A request as the event of a function URL, which is API Gateway's payload format 2.0.
+//! HTTP requests as function URL events, in API Gateway's payload format 2.0.
 
 use crate::clock;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{str, time::SystemTime};
 
-/// A request, but for its body.
+/// A request without its body.
 pub(crate) struct UrlRequest<'a> {
     pub(crate) parts: &'a Parts,
     /// The path below the function's URL.
@@ -16,7 +16,7 @@ pub(crate) struct UrlRequest<'a> {
     pub(crate) request_id: &'a str,
 }
 
-/// The types of `aws_lambda_events` leave out members of it or add others.
+/// The event. The types of `aws_lambda_events` omit some of its members or add others.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct UrlEvent<'a> {
@@ -63,7 +63,7 @@ struct RequestLine<'a> {
 const DEFAULT: &str = "$default";
 
 impl UrlRequest<'_> {
-    /// The event as JSON.
+    /// Returns the event as JSON.
     pub(crate) fn event(&self, body: &[u8]) -> Vec<u8> {
         let Parts { headers, uri, .. } = self.parts;
         let now = clock::now();
@@ -104,12 +104,12 @@ impl UrlRequest<'_> {
             body,
             is_base64_encoded,
         };
-        // Strings as keys and finite numbers: there is nothing that could not be written.
+        // Its keys are strings and its numbers are finite, so writing it cannot fail.
         serde_json::to_vec(&event).unwrap_or_default()
     }
 }
 
-/// The address that the request came from, if the server that took it recorded that.
+/// Returns the address that the request came from, or 127.0.0.1 if the server has not recorded it.
 pub(super) fn source_ip(parts: &Parts) -> String {
     #[cfg(feature = "local")]
     {
@@ -124,7 +124,7 @@ pub(super) fn source_ip(parts: &Parts) -> String {
     "127.0.0.1".into()
 }
 
-/// The time as an access log has it: `12/Mar/2020:19:03:58 +0000`.
+/// Formats the time as in an access log: `12/Mar/2020:19:03:58 +0000`.
 pub(super) fn common_log_time(time: SystemTime) -> String {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -143,7 +143,8 @@ pub(super) fn common_log_time(time: SystemTime) -> String {
     )
 }
 
-/// The body, if AWS gives that on as text: a form is none there, nor is a body of no type.
+/// Returns the body, if AWS passes it on as text. AWS base64-encodes form bodies and bodies without
+/// a content type.
 pub(super) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
     const TEXT: [&str; 3] = [
         "application/json",
@@ -168,12 +169,12 @@ pub(super) fn cookies(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// The headers, of which a function URL leaves out none: the cookies are here as well.
+/// Returns the headers. A function URL omits none of them, so the cookies are here as well.
 fn joined_headers(headers: &HeaderMap) -> Map<String, Value> {
     let pairs = headers.iter();
     let mut all = joined(pairs.map(|(name, value)| (name.to_string(), lossy(value.as_bytes()))));
     if let Some(cookie) = all.get_mut(header::COOKIE.as_str()) {
-        // Several of them are joined with semicolons, as RFC 9113 (8.2.3) has it.
+        // Several cookie headers are joined with semicolons, as in RFC 9113 (8.2.3).
         let values = headers.get_all(header::COOKIE).iter();
         let values: Vec<_> = values.map(|value| lossy(value.as_bytes())).collect();
         *cookie = values.join("; ").into();
@@ -181,7 +182,7 @@ fn joined_headers(headers: &HeaderMap) -> Map<String, Value> {
     all
 }
 
-/// What comes more than once is joined with commas.
+/// Joins the values of a name that occurs more than once with commas.
 pub(super) fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> Map<String, Value> {
     let mut all = Map::new();
     for (name, value) in pairs {
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_is_that_of_an_access_log() {
+    fn times_are_formatted_as_in_an_access_log() {
         for (seconds, text) in [
             (1_584_039_838, "12/Mar/2020:19:03:58 +0000"),
             (0, "01/Jan/1970:00:00:00 +0000"),

@@ -1,4 +1,4 @@
-//! HTTP requests as the events that AWS makes of them, and results as HTTP responses.
+//! HTTP requests as AWS events, and results as HTTP responses.
 
 mod event;
 #[cfg(feature = "local")]

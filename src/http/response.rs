@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
-/// The headers that belong to the connection, which is ours.
+/// The headers of the connection, which the server sets itself.
 pub(super) const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "content-length",
@@ -20,12 +20,12 @@ pub(super) const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// The response that a result asks for: one of payload format 2.0, or the result itself where it has
-/// no status code. A string is the body itself, and anything else is sent as JSON.
+/// Converts a result to a response of payload format 2.0. If the result has no status code, the
+/// response is the result itself: a string is sent as the body, and anything else as JSON.
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// A message that says what is wrong with the result.
 pub(crate) fn of(result: &Bytes) -> Result<Response<Bytes>, String> {
     let parsed = serde_json::from_slice::<Value>(result)
         .map_err(|error| format!("expected JSON: {error}"))?;
@@ -50,11 +50,11 @@ pub(crate) fn of(result: &Bytes) -> Result<Response<Bytes>, String> {
     Ok(response)
 }
 
-/// The response that the head of a stream asks for: its metadata, or else its content type.
+/// Converts the head of a stream to a response, from its metadata, or else from its content type.
 ///
 /// # Errors
 ///
-/// What is wrong with the metadata.
+/// A message that says what is wrong with the metadata.
 #[cfg(feature = "local")]
 pub(crate) fn of_stream(head: &Head) -> Result<Response<()>, String> {
     let mut response = Response::new(());
@@ -82,18 +82,19 @@ pub(crate) fn of_stream(head: &Head) -> Result<Response<()>, String> {
     Ok(response)
 }
 
-/// What AWS answers for a function that failed, that was too slow, or whose result is no response.
+/// Returns AWS's response for a function that failed or timed out, or whose result is not a
+/// response.
 #[cfg(feature = "local")]
 pub(crate) fn bad_gateway() -> Response<Bytes> {
     json(StatusCode::BAD_GATEWAY, "Internal Server Error".into())
 }
 
-/// Whether a response of this status has neither a body nor a length (RFC 9110, 8.6).
+/// Returns whether a response with this status has neither a body nor a length (RFC 9110, 8.6).
 pub(crate) fn has_no_content(status: StatusCode) -> bool {
     matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
-/// AWS takes a body for JSON that is not said to be anything else.
+/// Returns a response of JSON, which AWS takes a body for unless its content type is set.
 fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
     let is_empty = body.is_empty();
     let mut response = Response::new(body);
@@ -105,7 +106,7 @@ fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
     response
 }
 
-/// AWS takes the number as text too.
+/// Parses a status code, which AWS also accepts as a string.
 pub(super) fn status_of(status: &Value) -> Result<StatusCode, String> {
     let number = match status {
         Value::String(text) => text.parse().ok(),
@@ -128,8 +129,8 @@ pub(super) fn body(result: &Map<String, Value>) -> Result<Bytes, String> {
     let text = match result.get("body") {
         None | Some(Value::Null) => return Ok(Bytes::new()),
         Some(Value::String(text)) => text.clone(),
-        // A function URL on AWS takes `{ "statusCode": "302", "body": {} }`, for which API Gateway's
-        // documentation wants a string.
+        // A function URL on AWS accepts `{ "statusCode": "302", "body": {} }`, although API
+        // Gateway's documentation asks for a string.
         Some(other) => other.to_string(),
     };
     if !encoded {
@@ -155,7 +156,7 @@ fn set_headers(headers: &mut HeaderMap, result: &Map<String, Value>) -> Result<(
     Ok(())
 }
 
-/// A header that a result gives.
+/// Parses a header of a result.
 pub(super) fn header(name: &str, value: &Value) -> Result<(HeaderName, HeaderValue), String> {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -189,7 +190,7 @@ fn append_cookies(headers: &mut HeaderMap, result: &Map<String, Value>) -> Resul
     Ok(())
 }
 
-/// What a value is, without what it holds.
+/// Returns the type of a value, as an error message names it.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

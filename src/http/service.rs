@@ -1,4 +1,4 @@
-//! A handler of function URL events as a service of HTTP requests.
+//! A tower service of HTTP requests, for a handler of function URL events.
 
 use super::{event::UrlRequest, response};
 use crate::{
@@ -20,17 +20,18 @@ use std::{
 };
 use tower::Service;
 
-/// A handler of the events of API Gateway (payload format 2.0) or of a function URL as a service of
-/// HTTP requests: for `lambda_http::run`, an axum router, and the layers of `tower-http`.
+/// Turns a handler of API Gateway events (payload format 2.0) or function URL events into a tower
+/// service of HTTP requests, for `lambda_http::run`, an axum router, and the layers of
+/// `tower-http`.
 ///
 /// The request becomes the event, and the handler's
-/// `{statusCode, headers, cookies, body, isBase64Encoded}` the response. A failed invocation is the
-/// service's error.
+/// `{statusCode, headers, cookies, body, isBase64Encoded}` becomes the response. If the invocation
+/// fails, so does the service, with the same error.
 ///
 /// Under `lambda_http::run`, the handler's [`Context`] is that of the Lambda invocation, with its
 /// deadline. Elsewhere it has a new request id and no deadline, because the server that runs the
-/// service has time limits of its own. Neither is ever taken from a header of the request, which any
-/// client can set.
+/// service has time limits of its own. Neither is ever taken from a header of the request, which
+/// any client can set.
 ///
 /// ```
 /// use http::Request;
@@ -55,7 +56,7 @@ pub fn http_service<M, H: Handler<M>>(handler: H) -> HttpService<H, M> {
     }
 }
 
-/// See [`http_service`].
+/// The service that [`http_service`] returns.
 pub struct HttpService<H, M> {
     handler: Arc<H>,
     shape: PhantomData<fn() -> M>,
@@ -86,7 +87,7 @@ where
     type Error = Error;
     type Future = BoxFuture<'static, Result<Response<Full<Bytes>>>>;
 
-    /// Always ready.
+    /// Always returns ready.
     fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -122,7 +123,8 @@ where
     }
 }
 
-/// The context of the Lambda invocation, which `lambda_http` puts among the extensions of the request.
+/// Returns the context of the Lambda invocation, which `lambda_http` stores in the extensions of
+/// the request, or else a new one.
 fn context(extensions: &Extensions) -> ContextBuilder {
     match extensions.get::<lambda_runtime::Context>() {
         Some(context) => context.clone().into(),

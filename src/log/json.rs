@@ -1,4 +1,4 @@
-//! A line of JSON, with the members that Node's runtime gives it.
+//! Log lines in JSON, with the members that Node's runtime writes.
 
 use super::{SpanFields, target};
 use crate::{error::Logged, guard};
@@ -9,10 +9,10 @@ use tracing::{
     field::{Field, Visit},
 };
 
-/// The members that are ours.
+/// The members that this module sets.
 const OWN: [&str; 5] = ["timestamp", "level", "requestId", "tenantId", "message"];
 
-/// Ours on the lines that have it.
+/// A member that this module sets on some lines.
 const TARGET: &str = "target";
 
 pub(super) fn line(time: &str, of: &SpanFields, level: &str, event: &Event<'_>) -> String {
@@ -44,7 +44,7 @@ impl Members {
     fn record(&mut self, field: &Field, value: Value) {
         let name = match field.name() {
             "message" => "message".into(),
-            // Nobody takes another request id for the invocation's.
+            // A field of the event must not pass for one of ours, such as the request id.
             name if OWN.contains(&name) || (name == TARGET && self.0.contains_key(TARGET)) => {
                 format!("fields.{name}")
             }
@@ -56,7 +56,7 @@ impl Members {
 
 impl Visit for Members {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JavaScript's JSON of a number that is none.
+        // A number that is not finite becomes null, as in JavaScript.
         self.record(field, Number::from_f64(value).into());
     }
 

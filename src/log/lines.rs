@@ -1,4 +1,4 @@
-//! The lines of one invocation, for a comparison with those of its original.
+//! The log lines of one invocation, for the comparison with the original function.
 
 use super::{INSTALLED, SETTINGS, STOOD_IN, ours};
 use parking_lot::Mutex;
@@ -10,13 +10,14 @@ use std::{
 };
 use tracing::{dispatcher, level_filters::LevelFilter};
 
-/// So many lines of one invocation are kept. What follows is counted.
+/// How many lines of one invocation are kept. Further lines are only counted.
 pub(crate) const LINES: usize = 1_000;
 
-/// So many bytes of a line are kept.
+/// How many bytes of a line are kept.
 pub(crate) const LINE: usize = 128 * 1024;
 
-/// The first lines that the handler logged, without those of this crate. Each has the target that logged it.
+/// The first lines that the handler logged, without those of this crate. Each comes with the target
+/// that logged it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kept {
     pub(crate) lines: Vec<(String, String)>,
@@ -25,15 +26,16 @@ pub(crate) struct Kept {
 
 static KEPT: Mutex<BTreeMap<String, Kept>> = Mutex::new(BTreeMap::new());
 
-/// Runs a future, and returns the lines that were logged meanwhile in the span of an invocation. In a program that does not
-/// leave its log to us, they are those that are logged on this thread, and are written as if it did.
+/// Runs a future, and returns the lines that were logged meanwhile in the span of an invocation. If
+/// this crate does not write the program's log, only the lines of this thread are returned, and
+/// this crate writes them meanwhile.
 pub(crate) async fn kept<F: Future>(request_id: &str, future: F) -> (F::Output, Kept) {
-    let _forgets = Guard(request_id);
+    let _guard = Guard(request_id);
     KEPT.lock().insert(request_id.into(), Kept::default());
     let output = if INSTALLED.load(Ordering::Acquire) {
         future.await
     } else {
-        // ORDERING: Relaxed, since `init` is called by the same program later.
+        // ORDERING: Relaxed, since the flag publishes no other data, and `init` is called later.
         STOOD_IN.store(true, Ordering::Relaxed);
         let (mut future, ours) = (pin!(future), ours());
         poll_fn(|cx| dispatcher::with_default(&ours, || future.as_mut().poll(cx))).await
@@ -42,7 +44,7 @@ pub(crate) async fn kept<F: Future>(request_id: &str, future: F) -> (F::Output, 
     (output, kept.unwrap_or_default())
 }
 
-/// The most verbose level that is written of any target.
+/// Returns the most verbose level that is written for any target.
 pub(crate) fn level() -> LevelFilter {
     let levels = SETTINGS.levels.iter().map(|(_, level)| level);
     let levels = levels.chain(SETTINGS.levels.default_level());

@@ -1,20 +1,20 @@
-//! The lines that Lambda itself writes of an invocation.
+//! The lines that Lambda itself writes about an invocation.
 
 use super::{Format, INSTALLED, SETTINGS, now, tail, write};
 use crate::error::Error;
 use serde_json::{Value, json};
 use std::{sync::atomic::Ordering, time::Duration};
 
-/// What an invocation came to.
+/// The result of an invocation, as Lambda reports it.
 pub(crate) struct Report<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) took: Duration,
-    /// The memory of the function, in MB.
+    /// The memory size of the function, in MB.
     pub(crate) memory: &'a str,
     pub(crate) error: Option<&'a Error>,
 }
 
-/// An invocation begins.
+/// Writes the line for the start of an invocation.
 pub(crate) fn start(request_id: &str, version: &str) {
     match SETTINGS.format {
         Format::Text => text(
@@ -29,7 +29,7 @@ pub(crate) fn start(request_id: &str, version: &str) {
 }
 
 impl Report<'_> {
-    /// An invocation has its answer.
+    /// Writes the lines for the end of an invocation.
     pub(crate) fn write(&self) {
         let request_id = self.request_id;
         if SETTINGS.format == Format::Text {
@@ -38,7 +38,7 @@ impl Report<'_> {
         self.write_alone();
     }
 
-    /// The same, without the line of its end.
+    /// Writes the report without an `END` line.
     pub(crate) fn write_alone(&self) {
         let request_id = self.request_id;
         match SETTINGS.format {
@@ -88,7 +88,7 @@ impl Report<'_> {
         record.into()
     }
 
-    /// What it took, and what of that is billed.
+    /// Returns the duration and the billed duration, in milliseconds.
     fn millis(&self) -> (f64, u64) {
         let billed = u64::try_from(self.took.as_nanos().div_ceil(1_000_000));
         (self.took.as_secs_f64() * 1000.0, billed.unwrap_or(u64::MAX))
@@ -96,14 +96,15 @@ impl Report<'_> {
 }
 
 fn text(request_id: &str, line: String) {
-    line_of_the_platform(request_id, line, |line| match SETTINGS.colour {
+    platform_line(request_id, line, |line| match SETTINGS.colour {
         true => format!("\x1b[2m{line}\x1b[0m"),
         false => line.to_owned(),
     });
 }
 
-/// Only in the log of a program that leaves its log to us.
-fn line_of_the_platform(request_id: &str, line: String, painted: impl FnOnce(&str) -> String) {
+/// Writes a line if this crate writes the program's log, and otherwise adds it only to the log
+/// tail.
+fn platform_line(request_id: &str, line: String, painted: impl FnOnce(&str) -> String) {
     if INSTALLED.load(Ordering::Acquire) {
         write(request_id, line, painted);
     } else {
@@ -113,10 +114,10 @@ fn line_of_the_platform(request_id: &str, line: String, painted: impl FnOnce(&st
 
 fn json(request_id: &str, event: &str, record: &Value) {
     let line = json!({ "time": now(), "type": event, "record": record }).to_string();
-    line_of_the_platform(request_id, line, str::to_owned);
+    platform_line(request_id, line, str::to_owned);
 }
 
-/// The most memory that the process has had, in MB, where the system tells.
+/// Returns the peak memory of the process, in MB, if the system reports it.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_lambdas_in_both_formats() {
+    fn a_report_has_lambdas_form_in_both_formats() {
         assert_eq!(
             report(None).as_text(Some(7)),
             "REPORT RequestId: id\tDuration: 2.35 ms\tBilled Duration: 3 ms\t\
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_in_json_says_how_it_went() {
+    fn a_report_in_json_has_the_status() {
         for (error_type, status) in [("Sandbox.Timedout", "timeout"), ("OrderNotFound", "error")] {
             let error = Error::new(error_type, "");
             let record = report(Some(&error)).as_json(None);

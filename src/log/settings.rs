@@ -1,4 +1,4 @@
-//! What the environment says of the log.
+//! The settings of the log, from the environment.
 
 use std::{
     env,
@@ -19,10 +19,10 @@ pub(super) struct LogSettings {
     pub(super) format: Format,
     /// The level of each target.
     pub(super) levels: Targets,
-    /// Whether a person reads along.
+    /// Whether a person reads the log on a terminal.
     pub(super) terminal: bool,
     pub(super) colour: bool,
-    /// What could not be understood.
+    /// Messages about the values that could not be parsed.
     pub(super) mistakes: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ impl LogSettings {
             _ => info(),
         };
         let on_lambda = variable("AWS_LAMBDA_RUNTIME_API").is_some() || !cfg!(feature = "local");
-        // Several lines for one event are for a person alone.
+        // Only a person gets several lines for one event.
         let terminal = terminal && !on_lambda && format == Format::Text;
         let no_colour = variable("NO_COLOR").is_some_and(|text| !text.is_empty())
             || variable("TERM").is_some_and(|text| text == "dumb");
@@ -81,7 +81,7 @@ impl LogSettings {
     }
 }
 
-/// There is nothing above ERROR here, so FATAL lets that pass.
+/// Parses a level. `tracing` has none above ERROR, so FATAL is the same as ERROR.
 fn level(text: &str) -> Option<LevelFilter> {
     let text = text.trim();
     if text.eq_ignore_ascii_case("fatal") {
@@ -92,8 +92,8 @@ fn level(text: &str) -> Option<LevelFilter> {
         .filter(|_| !text.is_empty())
 }
 
-/// What `RUST_LOG` has by convention: a level for all targets, levels for some, or both. Targets without a
-/// level are off if there is none for all.
+/// Parses `RUST_LOG` as is the convention: a level for all targets, levels for some, or both.
+/// Without a level for all targets, those without one of their own are off.
 fn directives(text: &str) -> Option<Targets> {
     if let Some(level) = level(text) {
         return Some(Targets::new().with_default(level));
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "local")]
-    fn a_person_who_reads_text_gets_its_colour_unless_told_otherwise() {
+    fn text_on_a_terminal_is_colored_unless_the_environment_disables_it() {
         let shown = |variables: &[_], terminal| {
             let settings = of(variables, terminal);
             (settings.terminal, settings.colour)

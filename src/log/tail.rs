@@ -1,12 +1,12 @@
-//! The end of the log of one request, which the Invoke API gives back.
+//! The end of the log of one request, which the Invoke API returns.
 
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
-/// As much of the log as the Invoke API gives back.
+/// How much of the log the Invoke API returns, in bytes.
 const TAIL: usize = 4 * 1024;
 
-/// What is written of one request, while this lives.
+/// Collects the log of one request until it is dropped.
 #[cfg(feature = "local")]
 pub(crate) struct Tail(String);
 
@@ -19,7 +19,7 @@ impl Tail {
         Tail(request_id.into())
     }
 
-    /// The last 4 KB of it, without the rest of a character that they would begin within.
+    /// Returns the last 4 KB of the log, from the first whole character on.
     pub(crate) fn text(&self) -> Vec<u8> {
         let tails = TAILS.lock();
         let tail = tails.get(&self.0).map(Vec::as_slice).unwrap_or_default();
@@ -37,7 +37,7 @@ impl Drop for Tail {
     }
 }
 
-/// Whether a byte of UTF-8 continues a character.
+/// Returns whether a byte of UTF-8 continues a character.
 #[cfg(feature = "local")]
 fn is_continuation(byte: u8) -> bool {
     byte & 0b1100_0000 == 0b1000_0000
@@ -47,7 +47,7 @@ pub(super) fn add(request_id: &str, line: &str) {
     if let Some(tail) = TAILS.lock().get_mut(request_id) {
         tail.extend_from_slice(line.as_bytes());
         tail.push(b'\n');
-        // Now and then, so that a line is not moved each time one is added.
+        // Only now and then, so that adding a line does not move the others each time.
         if tail.len() > 4 * TAIL {
             tail.drain(..tail.len() - TAIL);
         }
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_tail_begins_with_a_whole_character() {
         for character in ["a", "ż", "€", "😀"] {
-            // Each place in a character to cut at, before and after the log was shortened.
+            // Each position within a character to cut at, before and after the log was shortened.
             for ahead in 0..4 {
                 for characters in [TAIL, 5 * TAIL] {
                     let id = format!("{character} {ahead} {characters}");

@@ -14,11 +14,12 @@ use bytes::Bytes;
 use serde::Serialize;
 use std::{borrow::Cow, fmt};
 
-/// Several handlers in one program, each under a name, as of Node's `exports`.
+/// Starts a program with several handlers, each under a name, as in Node's `exports`.
 ///
-/// On Lambda the last part of the function's handler setting chooses (`_HANDLER`: `index.orders`
-/// means `orders`), locally the function's name in the URL, on the command line
-/// `--handler orders`, and in [`Runtime::invoke`] the `function_name` of the context.
+/// On Lambda, the last part of the function's handler setting selects the handler (`_HANDLER`:
+/// `index.orders` means `orders`). The local server uses the function's name in the URL, the
+/// command line uses `--handler orders`, and [`Runtime::invoke`] uses the `function_name` of the
+/// context.
 ///
 /// ```
 /// use nodeback::{Callback, Context, Value, json};
@@ -53,15 +54,15 @@ pub fn exports() -> Runtime {
     }
 }
 
-/// A set of handlers and the settings to run them with. Use it instead of [`run`](fn@crate::run) and
-/// [`invoke`](fn@crate::invoke) to change the defaults.
+/// A set of handlers and the settings to run them with. Use it instead of [`run`](fn@crate::run)
+/// and [`invoke`](fn@crate::invoke) to change the defaults.
 ///
 /// | Setting | Default | Environment variable, which overrides it |
 /// | --- | --- | --- |
 /// | [`never_called`](Self::never_called) | [`NeverCalled::Fail`](crate::NeverCalled::Fail) | `NODEBACK_NEVER_CALLED`: `fail` or `null` |
 /// | [`fail_before_deadline`](Self::fail_before_deadline) | off | `NODEBACK_FAIL_BEFORE_DEADLINE`: milliseconds; 0 for off |
 /// | [`local_address`](Self::local_address) | `127.0.0.1:9000` | `NODEBACK_LISTEN`; the option `--listen` overrides both |
-/// | hosts that the local server accepts beside its own | none | `NODEBACK_ALLOW_HOST`: names, separated by commas; the option `--allow-host` adds to them |
+/// | hosts that the local server accepts in addition to its own | none | `NODEBACK_ALLOW_HOST`: names, separated by commas; the option `--allow-host` adds to them |
 /// | [`local_timeout`](Self::local_timeout) | 3 s | `AWS_LAMBDA_FUNCTION_TIMEOUT`: seconds; 0 for none |
 /// | [`local_routes`](Self::local_routes) | none | none; the options `--rest`, `--http-api` and `--alb` add to them |
 /// | the memory size in the context, locally | 128 MB | `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` |
@@ -69,8 +70,8 @@ pub fn exports() -> Runtime {
 /// | the format of the log | text | `AWS_LAMBDA_LOG_FORMAT`: `Text` or `JSON` |
 /// | the level of the log | `INFO` | `AWS_LAMBDA_LOG_LEVEL`: a level, or `RUST_LOG`: a level or directives such as `warn,my_crate=debug` |
 ///
-/// [`invoke`](Self::invoke) and [`invoke_raw`](Self::invoke_raw) use the settings of the program alone, so that a test
-/// does not depend on the environment.
+/// [`invoke`](Self::invoke) and [`invoke_raw`](Self::invoke_raw) use only the settings of the
+/// program, so that a test does not depend on the environment.
 ///
 /// ```
 /// use nodeback::{Callback, Context, Runtime, NeverCalled, Value, json};
@@ -103,7 +104,7 @@ pub(crate) type Shutdown =
     Box<dyn FnOnce() -> futures::future::BoxFuture<'static, ()> + Send + Sync>;
 
 impl Runtime {
-    /// Takes the one handler of a program, with the settings at their defaults.
+    /// Creates a program with one handler and the default settings.
     ///
     /// ```
     /// use nodeback::{Context, Runtime, Value};
@@ -121,7 +122,8 @@ impl Runtime {
         runtime
     }
 
-    /// One more handler, under a name: see [`exports`]. The same name again replaces the first.
+    /// Adds a handler under a name: see [`exports`]. It replaces an earlier handler with the same
+    /// name.
     ///
     /// ```
     /// use nodeback::{Context, Value};
@@ -162,7 +164,7 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// Where there is no tokio runtime with its time driver enabled.
+    /// Panics outside of a tokio runtime with its time driver enabled.
     pub async fn invoke(&self, event: impl Serialize, context: Context) -> Outcome {
         match self.function_of(&context) {
             Ok(function) => invocation::in_process(&function, event, context).await,
@@ -170,8 +172,8 @@ impl Runtime {
         }
     }
 
-    /// Runs one invocation from the event's bytes to the response's: for a transport of one's own.
-    /// Returns when the work of [`wait_until`](Context::wait_until) has ended too.
+    /// Runs one invocation from the bytes of the event to the bytes of the response, for a custom
+    /// transport. Returns after the work of [`wait_until`](Context::wait_until) has ended, too.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Runtime, Value};
@@ -188,13 +190,13 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// The failure of the invocation, which has been logged.
+    /// The error of the invocation, which has been logged, or `Runtime.HandlerNotFound`.
     pub async fn invoke_raw(&self, event: impl Into<Bytes>, context: Context) -> Result<Bytes> {
         let function = self.function_of(&context)?;
         invocation::raw(&function, event.into(), context.to_builder()).await
     }
 
-    /// The function that a context is of, with the settings of this program alone.
+    /// Returns the function that a context names, with only the settings of this program.
     fn function_of(&self, context: &Context) -> Result<Function> {
         let function = self.functions.named(&context.function_name);
         let mut function = function.map_err(|mistake| mistake.into_error())?.clone();

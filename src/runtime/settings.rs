@@ -21,9 +21,9 @@ impl Runtime {
         self
     }
 
-    /// Has an invocation that has no answer `margin` before its deadline fail by itself, with the
-    /// error `Runtime.NoResponseBeforeDeadline` that names what is still running. Otherwise it has
-    /// until the deadline, where Lambda stops the process and answers for it.
+    /// Makes an invocation without an outcome fail `margin` before its deadline, with the error
+    /// `Runtime.NoResponseBeforeDeadline`, which names what is still running. By default, it has
+    /// until the deadline, when Lambda stops the process and responds with an error of its own.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Runtime, Value, json};
@@ -50,12 +50,12 @@ impl Runtime {
         self
     }
 
-    /// Lays a tower layer round the invocations of all handlers, outside of the layers that are there;
-    /// on Lambda, locally and in [`invoke`](Self::invoke) alike.
+    /// Adds a tower layer around the invocations of all handlers, outside of the layers that were
+    /// added before. It applies on Lambda, locally and in [`invoke`](Self::invoke).
     ///
-    /// Layers for lambda_runtime's own `Runtime::layer` fit, and so does any that takes a service
-    /// as it comes, such as tower's timeout. When the layers end without an answer of the handler,
-    /// their error is the answer. The answer itself does not come past: it is posted within.
+    /// Layers for lambda_runtime's own `Runtime::layer` fit, and so does any layer that accepts any
+    /// service, such as tower's timeout. If the layers end before the handler has an outcome, their
+    /// error is the outcome. Layers do not see the response, which the innermost service posts.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Runtime, Value, json};
@@ -91,15 +91,15 @@ impl Runtime {
         self
     }
 
-    /// Registers a resource that lets go before a SnapStart snapshot is taken, and is set up again
-    /// after it was restored; see lambda_runtime's documentation of the trait for the order. Where
-    /// there is no SnapStart, and locally, it is never called.
+    /// Registers a resource whose hooks run before a SnapStart snapshot is taken and after it was
+    /// restored. For the order, see lambda_runtime's documentation of the trait. Without SnapStart,
+    /// and locally, the hooks are never called.
     ///
     /// ```
     /// use nodeback::{Runtime, SnapStartResource, Value};
     /// use std::sync::Arc;
     ///
-    /// struct Pool; // its hooks do nothing unless they are written
+    /// struct Pool; // its hooks do nothing by default
     /// impl SnapStartResource for Pool {}
     ///
     /// let handler = async |event: Value| Ok::<_, nodeback::Error>(event);
@@ -115,9 +115,10 @@ impl Runtime {
         self
     }
 
-    /// Runs a hook when the process is told to end, after those that were set before: on Lambda through lambda_runtime's graceful
-    /// shutdown, which gives it half a second; locally after Ctrl-C or SIGTERM, when what was
-    /// in flight has been answered.
+    /// Adds a hook that runs when the process is asked to exit, after the hooks that were added
+    /// before. On Lambda, it runs through lambda_runtime's graceful shutdown, which allows half a
+    /// second. Locally, it runs after Ctrl-C or SIGTERM, when the requests in flight have their
+    /// responses.
     ///
     /// ```
     /// use nodeback::{Runtime, Value};
@@ -135,8 +136,8 @@ impl Runtime {
         self
     }
 
-    /// Sets the address that the local server listens on, `host:port`, unless the command line or the
-    /// environment says otherwise.
+    /// Sets the address that the local server listens on, `host:port`. The environment and the
+    /// command line override it.
     ///
     /// ```
     /// let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);
@@ -149,10 +150,10 @@ impl Runtime {
         self
     }
 
-    /// Sets the routes by which the local server sends requests to the handlers, as events of API Gateway
-    /// or of a load balancer. Options on the command line add to them.
+    /// Sets the routes by which the local server sends requests to the handlers, as events of API
+    /// Gateway or of a load balancer. Options on the command line add to them.
     ///
-    /// Without routes, any path that is not the Invoke API's is a function URL.
+    /// Without routes, any path outside of the Invoke API is a function URL.
     ///
     /// ```
     /// use nodeback::{Callback, Context, LocalRoutes, Value, json};
@@ -172,8 +173,8 @@ impl Runtime {
         self
     }
 
-    /// Sets how long an invocation may take when it runs locally, unless the environment says otherwise. Zero
-    /// means without a limit.
+    /// Sets how long an invocation may take when it runs locally. The environment overrides it.
+    /// Zero means no limit.
     ///
     /// ```
     /// let handler = async |event: nodeback::Value| Ok::<_, nodeback::Error>(event);

@@ -1,4 +1,4 @@
-//! An Application Load Balancer whose target group has a function.
+//! An Application Load Balancer with a function in its target group.
 
 use super::{
     ACCOUNT_ID, GatewayRequest, grouped, last, own,
@@ -52,7 +52,7 @@ pub(super) fn event(request: &GatewayRequest<'_>, body: &[u8]) -> Value {
     event
 }
 
-/// The parameters as they were sent: a load balancer does not decode them.
+/// Returns the parameters as they were sent: a load balancer does not decode them.
 fn raw_query(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
@@ -82,7 +82,7 @@ pub(super) fn response(
     Ok(response)
 }
 
-/// The headers in the member that the target group uses. The other one is ignored.
+/// Returns the headers in the member that the target group uses. The other member is ignored.
 fn headers(
     has_multi_value_headers: bool,
     result: &Map<String, Value>,
@@ -104,7 +104,7 @@ fn headers(
     }
 }
 
-/// An answer of the load balancer itself.
+/// Returns a response of the load balancer itself.
 pub(super) fn error(status: StatusCode) -> Response<Bytes> {
     let html = format!(
         "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n\

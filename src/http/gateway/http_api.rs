@@ -13,7 +13,8 @@ use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-/// The headers that an HTTP API keeps from the function. Cookies have a member of their own.
+/// The headers that an HTTP API does not pass on to the function. Cookies have a member of their
+/// own.
 const DROPPED: [&str; 6] = [
     "connection",
     "cookie",
@@ -23,7 +24,7 @@ const DROPPED: [&str; 6] = [
     "upgrade",
 ];
 
-/// The stage where none is named. It is the only one that is not part of the path.
+/// The default stage, which is the only one that is not part of the path.
 const DEFAULT: &str = "$default";
 
 pub(super) fn event(request: &GatewayRequest<'_>, body: &[u8]) -> Value {
@@ -38,7 +39,7 @@ pub(super) fn event(request: &GatewayRequest<'_>, body: &[u8]) -> Value {
     if !parts.headers.contains_key(header::CONTENT_LENGTH) {
         headers.push(("content-length".into(), body.len().to_string()));
     }
-    // What there is none of is left out.
+    // Empty members are left out.
     let mut optional = Map::new();
     let cookies = cookies(&parts.headers);
     if !cookies.is_empty() {
@@ -90,8 +91,8 @@ pub(super) fn event(request: &GatewayRequest<'_>, body: &[u8]) -> Value {
     event
 }
 
-/// The response of payload format 2.0, as for a function URL. Where it has a status code, the type
-/// that it does not name is plain text.
+/// Converts a result to a response of payload format 2.0, as for a function URL. If it has a status
+/// code and no content type, the content type is plain text.
 pub(super) fn response(result: &Bytes) -> Result<Response<Bytes>, String> {
     let mut response = response::of(result)?;
     let members = serde_json::from_slice::<Value>(result).unwrap_or_default();
@@ -107,7 +108,7 @@ pub(super) fn response(result: &Bytes) -> Result<Response<Bytes>, String> {
     Ok(response)
 }
 
-/// An answer of API Gateway itself.
+/// Returns a response of API Gateway itself.
 pub(super) fn error(status: StatusCode, body: &'static str) -> Response<Bytes> {
     own(status, "application/json", body)
 }

@@ -54,7 +54,7 @@ const API_ID: &str = "1234567890";
 const RESOURCE_ID: &str = "123456";
 
 impl GatewayRequest<'_> {
-    /// The event as JSON.
+    /// Returns the event as JSON.
     pub(crate) fn event(&self, body: &[u8]) -> Vec<u8> {
         let event = match self.gateway {
             Gateway::Rest => rest::event(self, body),
@@ -65,11 +65,11 @@ impl GatewayRequest<'_> {
         serde_json::to_vec(&event).unwrap_or_default()
     }
 
-    /// The response that a result asks for.
+    /// Converts a result to the gateway's response.
     ///
     /// # Errors
     ///
-    /// Why the gateway cannot use the result.
+    /// A message that says why the gateway cannot use the result.
     pub(crate) fn response(&self, result: &Bytes) -> Result<Response<Bytes>, String> {
         match self.gateway {
             Gateway::Rest => rest::response(self, result),
@@ -78,7 +78,8 @@ impl GatewayRequest<'_> {
         }
     }
 
-    /// The headers as the function sees them, in lower case, with those that a gateway adds.
+    /// Returns the headers that the function receives, in lower case, with those that a gateway
+    /// adds.
     fn headers(&self, dropped: &[&str]) -> Vec<(String, String)> {
         const ADDED: [&str; 3] = ["x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"];
         let headers = &self.parts.headers;
@@ -97,7 +98,7 @@ impl GatewayRequest<'_> {
         all
     }
 
-    /// The port that the client called.
+    /// Returns the port that the client called.
     fn port(&self) -> String {
         let host = self.host().unwrap_or_default();
         let port = host.rsplit_once(':').map(|(_, port)| port.to_owned());
@@ -118,7 +119,7 @@ impl GatewayRequest<'_> {
         self.parts.uri.query().unwrap_or_default()
     }
 
-    /// The parameters of the query, decoded.
+    /// Returns the decoded parameters of the query.
     fn decoded_query(&self) -> Vec<(String, String)> {
         let pairs = form_urlencoded::parse(self.query().as_bytes());
         pairs
@@ -128,7 +129,7 @@ impl GatewayRequest<'_> {
 }
 
 impl Gateway {
-    /// The answer for a function that failed, or whose result is no response.
+    /// Returns the response for a function that failed, or whose result is not a response.
     pub(crate) fn failed(self) -> Response<Bytes> {
         match self {
             Gateway::Rest => rest::error(
@@ -144,7 +145,7 @@ impl Gateway {
         }
     }
 
-    /// The answer for a request that no route matches.
+    /// Returns the response for a request that no route matches.
     pub(crate) fn no_route(self) -> Response<Bytes> {
         match self {
             Gateway::Rest => rest::error(
@@ -159,7 +160,7 @@ impl Gateway {
         }
     }
 
-    /// The answer for a request that is too large.
+    /// Returns the response for a request that is too large.
     pub(crate) fn too_large(self) -> Response<Bytes> {
         match self {
             Gateway::Rest => rest::error(
@@ -175,7 +176,7 @@ impl Gateway {
         }
     }
 
-    /// How much the gateway takes for a body and for a result, where that is less than Lambda's
+    /// Returns the gateway's limit for a body and for a result, in bytes, if it is below Lambda's
     /// own limits.
     pub(crate) fn limit(self) -> usize {
         match self {
@@ -184,7 +185,7 @@ impl Gateway {
         }
     }
 
-    /// The header that holds the request id.
+    /// Returns the name of the header that holds the request id.
     pub(crate) fn request_id_header(self) -> &'static str {
         match self {
             Gateway::Rest | Gateway::Alb => "x-amzn-requestid",
@@ -193,12 +194,13 @@ impl Gateway {
     }
 }
 
-/// The answer of an HTTP API, which alone decodes paths, for one that it cannot decode.
+/// Returns the response of an HTTP API to a path that it cannot decode. No other gateway decodes
+/// paths.
 pub(crate) fn bad_request() -> Response<Bytes> {
     http_api::error(StatusCode::BAD_REQUEST, r#"{"message":"Bad Request"}"#)
 }
 
-/// Every value of a name that comes more than once, as an array.
+/// Returns the values of each name, as an array.
 fn grouped(pairs: &[(String, String)]) -> Map<String, Value> {
     let mut all = Map::new();
     for (name, value) in pairs {
@@ -210,7 +212,7 @@ fn grouped(pairs: &[(String, String)]) -> Map<String, Value> {
     all
 }
 
-/// The last value of a name that comes more than once.
+/// Returns the last value of each name.
 fn last(pairs: &[(String, String)]) -> Map<String, Value> {
     let mut all = Map::new();
     for (name, value) in pairs {
@@ -224,7 +226,7 @@ fn set_content_type(headers: &mut HeaderMap, content_type: &'static str) {
     headers.insert(header::CONTENT_TYPE, content_type);
 }
 
-/// A response of the gateway itself.
+/// Returns a response of the gateway itself.
 fn own(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header as names};
 use serde_json::{Map, Value, json};
 
-/// The headers that a REST API keeps from the function.
+/// The headers that a REST API does not pass on to the function.
 const DROPPED: [&str; 12] = [
     "connection",
     "content-length",
@@ -29,7 +29,7 @@ const DROPPED: [&str; 12] = [
     "www-authenticate",
 ];
 
-/// The stage where none is named, as in SAM CLI.
+/// The default stage, as in SAM CLI.
 const STAGE: &str = "Prod";
 
 pub(super) fn event(request: &GatewayRequest<'_>, body: &[u8]) -> Value {
@@ -94,12 +94,13 @@ pub(super) fn millis(time: std::time::SystemTime) -> u64 {
     u64::try_from(millis).unwrap_or(u64::MAX)
 }
 
-/// A REST API sends null for what there is none of.
+/// Returns null for an empty map, as a REST API sends it.
 fn or_null(map: Map<String, Value>) -> Option<Map<String, Value>> {
     Some(map).filter(|map| !map.is_empty())
 }
 
-/// `x-api-key` as `X-Api-Key`: hyper does not keep the case that a client sent, which a REST API does.
+/// Converts `x-api-key` to `X-Api-Key`. A REST API keeps the case that the client sent, but hyper
+/// does not.
 fn title_case(name: &str) -> String {
     let words = name.split('-').map(|word| {
         let mut letters = word.chars();
@@ -109,12 +110,12 @@ fn title_case(name: &str) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-/// Of the form that a REST API uses.
+/// Returns an id in the form that a REST API uses.
 fn extended_request_id(request_id: &str) -> String {
     BASE64.encode(request_id.bytes().take(11).collect::<Vec<_>>())
 }
 
-/// The body: base64 if its type is one of the binary media types, and text otherwise.
+/// Encodes the body: as base64 if its type is one of the binary media types, and otherwise as text.
 fn encoded(request: &GatewayRequest<'_>, body: &[u8]) -> (Option<String>, bool) {
     if body.is_empty() {
         return (None, false);
@@ -134,7 +135,7 @@ fn encoded(request: &GatewayRequest<'_>, body: &[u8]) -> (Option<String>, bool) 
     (Some(text.into_owned()), false)
 }
 
-/// Whether the first type in a header is one of these.
+/// Returns whether the first media type in a header is one of `types`.
 fn is_binary(header: &str, types: &[String]) -> bool {
     let first = header.split([',', ';']).next().unwrap_or_default();
     let first = first.trim().to_ascii_lowercase();
@@ -148,7 +149,7 @@ fn is_binary(header: &str, types: &[String]) -> bool {
     })
 }
 
-/// The members that a response may have. A REST API refuses any other.
+/// The members that a response may have. A REST API rejects any other.
 const MEMBERS: [&str; 6] = [
     "statusCode",
     "headers",
@@ -183,7 +184,7 @@ pub(super) fn response(
     Ok(response)
 }
 
-/// The members of a result.
+/// Returns the members of a result.
 pub(super) fn object(result: &Bytes) -> Result<Map<String, Value>, String> {
     match serde_json::from_slice::<Value>(result) {
         Ok(Value::Object(members)) => Ok(members),
@@ -192,7 +193,7 @@ pub(super) fn object(result: &Bytes) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// The body. Base64 is decoded only for a client that accepts a binary media type.
+/// Decodes the body. Base64 is decoded only for a client that accepts a binary media type.
 fn decoded(request: &GatewayRequest<'_>, result: &Map<String, Value>) -> Result<Bytes, String> {
     let text = match result.get("body") {
         None | Some(Value::Null) => return Ok(Bytes::new()),
@@ -227,7 +228,7 @@ fn is_base64_encoded(result: &Map<String, Value>) -> Result<bool, String> {
     Ok(false)
 }
 
-/// What `multiValueHeaders` and `headers` give together. A pair that both have comes once.
+/// Merges `multiValueHeaders` and `headers`. A pair that is in both is sent once.
 fn headers(result: &Map<String, Value>) -> Result<HeaderMap, String> {
     let mut all = multi_value_headers(result)?;
     for (name, value) in single_headers(result)? {
@@ -235,7 +236,7 @@ fn headers(result: &Map<String, Value>) -> Result<HeaderMap, String> {
             all.append(name, value);
         }
     }
-    // A REST API renames what it sets itself.
+    // A REST API renames the headers that it sets itself.
     for name in ["connection", "content-length", "date", "server"] {
         let renamed = HeaderName::from_bytes(format!("x-amzn-remapped-{name}").as_bytes());
         if let (Some(value), Ok(renamed)) = (all.remove(name), renamed) {
@@ -285,7 +286,7 @@ pub(super) fn multi_value_headers(result: &Map<String, Value>) -> Result<HeaderM
     Ok(all)
 }
 
-/// An answer of API Gateway itself.
+/// Returns a response of API Gateway itself.
 pub(super) fn error(
     status: StatusCode,
     error_type: &'static str,
