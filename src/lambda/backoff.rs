@@ -1,4 +1,4 @@
-//! How often something is tried again.
+//! The pauses between attempts.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -10,7 +10,7 @@ use tower::{
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Attempts that failed in a row, with longer and longer pauses between.
+/// A series of failed attempts, with longer and longer pauses between them.
 pub(super) struct Backoff {
     pauses: ExponentialBackoff<HasherRng>,
     since: Instant,
@@ -27,8 +27,8 @@ impl Backoff {
         }
     }
 
-    /// After a failed attempt: waits until it is time for the next one, if there is time for it
-    /// within `limit` of the first.
+    /// Counts a failed attempt, and waits until it is time for the next one. Returns false if that
+    /// would be more than `limit` after the start of the series.
     pub(super) async fn pause(&mut self, limit: Duration) -> bool {
         self.attempts += 1;
         let left = limit.saturating_sub(self.since.elapsed());

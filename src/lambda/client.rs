@@ -1,7 +1,8 @@
-//! Requests to the Runtime API, over connections of hyper's.
+//! Requests to the Runtime API, over hyper's connections.
 //!
-//! A connection is driven by the task that waits for the reply, and by nothing else: a task of its own for each connection
-//! takes a third more processor time for an invocation of 100 bytes, since every reply then wakes two tasks.
+//! A connection is driven only by the task that waits for the reply. A separate task for each
+//! connection takes a third more processor time for an invocation of 100 bytes, since every reply
+//! then wakes two tasks.
 
 use bytes::Bytes;
 use futures::{
@@ -38,12 +39,12 @@ pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The body of a request.
 pub(super) type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
 
-/// A body that is there already.
+/// Returns a body whose content is already known.
 pub(super) fn full(body: Bytes) -> Body {
     Body::new(http_body_util::Full::new(body).map_err(|never| match never {}))
 }
 
-/// A client of one Runtime API. It makes a connection where no idle one is left.
+/// A client of one Runtime API. It opens a connection when none is idle.
 pub(super) struct Client {
     endpoint: Uri,
     host: HeaderValue,
@@ -53,7 +54,7 @@ pub(super) struct Client {
 
 type Idle = Arc<Mutex<Vec<Connection>>>;
 
-/// The bytes of a reply that may be buffered, as in lambda_runtime.
+/// How many bytes of a reply may be buffered, as in lambda_runtime.
 const BUFFER: usize = 1024 * 1024;
 
 const AGENT: HeaderValue =
@@ -72,12 +73,12 @@ impl Client {
         }
     }
 
-    /// A client with connections of its own, for another runtime or thread.
+    /// Returns a client with connections of its own, for another runtime or thread.
     pub(super) fn another(&self) -> Self {
         Client::new(self.endpoint.clone())
     }
 
-    /// A request for a path of the Runtime API.
+    /// Returns a request for a path of the Runtime API.
     pub(super) fn request(
         &self,
         method: Method,
@@ -95,8 +96,9 @@ impl Client {
         Ok(request)
     }
 
-    /// Waits for a future, but no longer than `limit`: `None` if it takes longer. The timer is kept for the next time, since
-    /// a new one wakes the runtime's driver, which takes a twentieth of an invocation of 100 bytes.
+    /// Waits for a future, for at most `limit`. Returns `None` if it takes longer. The timer is
+    /// kept for the next call, since a new one wakes the runtime's driver, which takes a twentieth
+    /// of the time of an invocation of 100 bytes.
     ///
     /// Cancel safety: that of the future.
     pub(super) async fn within<T>(
@@ -121,7 +123,8 @@ impl Client {
         self.idle.lock().clear();
     }
 
-    /// Sends a request, and waits for the head of its reply. An idle connection that turns out to be closed is replaced.
+    /// Sends a request, and waits for the head of its reply. An idle connection that turns out to
+    /// be closed is replaced.
     ///
     /// Cancel safety: the connection is closed if the future is dropped.
     pub(super) async fn call(
@@ -129,7 +132,8 @@ impl Client {
         mut request: Request<Body>,
     ) -> Result<Response<Reply>, BoxError> {
         loop {
-            // A guard that lives on would keep others waiting.
+            // This is a statement of its own, so that the lock is not held while a connection is
+            // opened.
             let idle = self.idle.lock().pop();
             let is_new = idle.is_none();
             let mut connection = match idle {
@@ -146,7 +150,7 @@ impl Client {
                     return Ok(response.map(|body| Reply::new(body, connection, idle)));
                 }
                 Err(mut error) => match error.take_message() {
-                    // Nothing of it has been sent.
+                    // Nothing of the request has been sent, so another connection can take it.
                     Some(unsent) if !is_new => request = unsent,
                     _ => return Err(error.into_error().into()),
                 },
@@ -155,7 +159,7 @@ impl Client {
     }
 }
 
-/// What reads and writes the connection while it is polled.
+/// The future that reads from and writes to a connection while it is polled.
 type Driver = Pin<Box<Fuse<http1::Connection<TokioIo<TcpStream>, Body>>>>;
 
 struct Connection {
@@ -179,13 +183,14 @@ impl Connection {
         })
     }
 
-    /// Whether it can take a request at once. It cannot if it is closed, nor if it still sends the request before, which was
-    /// replied to before its end: whoever has replied may never read the rest.
+    /// Returns whether the connection can take a request at once. It cannot if it is closed, or if
+    /// it is still sending the previous request because the reply came before the end of that
+    /// request: the server may never read the rest.
     async fn is_ready(&mut self) -> bool {
         poll_fn(|cx| {
             let mut polled = self.sender.poll_ready(cx);
             if polled.is_pending() {
-                // Its end is the sender's, too.
+                // If this is the end of the connection, the sender sees it below.
                 let _ = self.driver.poll_unpin(cx);
                 polled = self.sender.poll_ready(cx);
             }
@@ -194,7 +199,7 @@ impl Connection {
         .await
     }
 
-    /// Waits for a future that the connection has to be driven for.
+    /// Waits for a future that needs the connection to be driven.
     async fn drive<T>(&mut self, future: impl Future<Output = T>) -> T {
         match future::select(pin!(future), &mut self.driver).await {
             Either::Left((ended, _)) => ended,
@@ -240,11 +245,12 @@ impl HttpBody for Reply {
         let reply = self.get_mut();
         let mut polled = Pin::new(&mut reply.body).poll_frame(cx);
         if let (Poll::Pending, Some(connection)) = (&polled, &mut reply.connection) {
-            // Its end is the body's, too.
+            // If this is the end of the connection, the body sees it below.
             let _ = connection.driver.poll_unpin(cx);
             polled = Pin::new(&mut reply.body).poll_frame(cx);
         }
-        // Only a body whose length is known is known to be at its end with its last frame.
+        // A body of known length is at its end with its last frame, and any other only with the
+        // `None` after it.
         if matches!(polled, Poll::Ready(None)) || reply.body.is_end_stream() {
             reply.keep_connection();
         }
@@ -269,7 +275,8 @@ mod tests {
         sync::Notify,
     };
 
-    /// Serves so many requests on each connection, and then closes it. Returns the heads of all requests.
+    /// Serves `each` requests on each connection, and then closes it. Returns the heads of all
+    /// requests.
     async fn serve(
         listener: TcpListener,
         each: usize,
@@ -339,7 +346,8 @@ mod tests {
         for path in ["/a", "/b", "/c"] {
             assert_eq!(get(&client, path).await.unwrap(), "ok");
             closed.notified().await;
-            // The clock is paused, so nothing waits: the runtime takes notice of the end of the connection.
+            // The clock is paused, so this takes no time, but it lets the runtime notice the end of
+            // the connection.
             time::sleep(Duration::from_secs(1)).await;
         }
         assert_eq!(served.await.len(), 3);
@@ -367,7 +375,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_whose_request_is_not_sent_to_its_end_is_replaced() {
+    async fn a_connection_whose_request_was_not_sent_completely_is_replaced() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let client = Client::new(format!("http://{address}").parse().unwrap());
@@ -378,7 +386,7 @@ mod tests {
                 head(&mut stream).await;
                 let reply = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
                 stream.write_all(reply.as_bytes()).await.unwrap();
-                // It reads no more, and closes nothing.
+                // The server reads no further, and keeps the connection open.
                 streams.push(stream);
             }
             streams
@@ -392,7 +400,7 @@ mod tests {
         let next = time::timeout(Duration::from_secs(60), get(&client, "/next"));
         let next = next
             .await
-            .expect("it waits for the connection that nobody reads");
+            .expect("it waits for the connection whose server reads no further");
         assert_eq!(next.unwrap(), "ok");
         served.await.unwrap();
     }
@@ -408,7 +416,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_at_the_address_is_an_error() {
+    async fn a_refused_connection_is_an_error() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
@@ -417,7 +425,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_limit_counts_anew_each_time() {
+    async fn each_call_has_the_whole_limit() {
         let client = Client::new("http://127.0.0.1:1".parse().unwrap());
         let (limit, short) = (Duration::from_secs(5), Duration::from_secs(4));
         for _ in 0..3 {

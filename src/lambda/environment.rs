@@ -1,4 +1,4 @@
-//! The variables that Lambda sets.
+//! The environment variables that Lambda sets.
 
 use crate::{
     error::{Error, Result},
@@ -9,13 +9,13 @@ use std::env;
 
 pub(super) struct LambdaEnvironment {
     pub(super) endpoint: Uri,
-    /// What the context of each invocation has.
+    /// The part of the context that all invocations share.
     pub(super) context: ContextBuilder,
     /// Whether the environment is a snapshot that will be restored.
     pub(super) snapstart: bool,
-    /// Which of its functions the program is to be: the last part, after a dot.
+    /// The function's handler setting, whose part after the last dot names a handler.
     pub(super) handler: String,
-    /// How many invocations may be in flight at a time.
+    /// How many invocations may be in flight at the same time.
     pub(super) concurrency: usize,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn read() -> Result<LambdaEnvironment> {
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 
-/// Where the Runtime API is, if that can be read.
+/// Returns the address of the Runtime API, if it can be parsed.
 pub(super) fn endpoint(variable: impl Fn(&str) -> Option<String>) -> Option<Uri> {
     let uri = variable(RUNTIME_API)?.parse::<Uri>().ok()?;
     uri.authority().is_some().then_some(uri)
@@ -98,7 +98,7 @@ mod tests {
         })
     }
 
-    const WHOLE: [(&str, &str); 4] = [
+    const COMPLETE: [(&str, &str); 4] = [
         ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
         ("AWS_LAMBDA_FUNCTION_NAME", "f"),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
@@ -106,8 +106,8 @@ mod tests {
     ];
 
     #[test]
-    fn a_whole_environment_is_read() {
-        let environment = of(&WHOLE).unwrap();
+    fn a_complete_environment_is_read() {
+        let environment = of(&COMPLETE).unwrap();
         assert_eq!(
             environment.endpoint.authority().unwrap().as_str(),
             "127.0.0.1:9001"
@@ -116,12 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn concurrency_is_a_number_from_one_on() {
+    fn concurrency_is_at_least_one() {
         for (text, concurrency) in [("16", Some(16)), (" 2 ", Some(2)), ("1", Some(1))]
             .into_iter()
             .chain(["0", "-1", "1.5", "many", ""].map(|text| (text, None)))
         {
-            let mut variables = WHOLE.to_vec();
+            let mut variables = COMPLETE.to_vec();
             variables.push((MAX_CONCURRENCY, text));
             match of(&variables) {
                 Ok(environment) => assert_eq!(Some(environment.concurrency), concurrency),
@@ -138,15 +138,15 @@ mod tests {
     #[test]
     fn every_missing_variable_is_named_at_once() {
         let mistake = of(&[]).err().unwrap();
-        for (name, _) in WHOLE {
+        for (name, _) in COMPLETE {
             assert!(mistake.message().contains(&format!("{name} is missing")));
         }
         assert!(endpoint(|_| None).is_none());
     }
 
     #[test]
-    fn a_bad_value_says_what_was_expected_and_who_can_be_told() {
-        let mut variables = WHOLE;
+    fn a_bad_value_is_reported_with_what_was_expected() {
+        let mut variables = COMPLETE;
         variables[3].1 = "lots";
         let mistake = of(&variables).err().unwrap();
         assert!(

@@ -1,4 +1,4 @@
-//! An event as the Runtime API hands it out.
+//! Events as the Runtime API sends them.
 
 use crate::{error::Error, invocation::ContextBuilder};
 use bytes::{Bytes, BytesMut};
@@ -7,11 +7,11 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use std::{fmt::Display, str::FromStr, sync::Arc, time::Duration};
 
-/// Which answer the Runtime API is given is told by this one, in both directions.
+/// Identifies the invocation, both in the reply with its event and in the request with its outcome.
 pub(super) const INVOCATION_ID: HeaderName =
     HeaderName::from_static("lambda-runtime-invocation-id");
 
-/// Where its answer goes.
+/// Where the outcome of an event is posted.
 #[derive(Clone)]
 pub(super) struct PostAddress(pub(super) Arc<InvocationIds>);
 
@@ -23,21 +23,21 @@ pub(super) struct InvocationIds {
 pub(super) struct PolledEvent {
     pub(super) address: PostAddress,
     pub(super) context: ContextBuilder,
-    /// The event's bytes, or why they did not come.
+    /// The event's bytes, or the error if they did not arrive.
     pub(super) body: Result<Bytes, Error>,
     /// The headers that were left out of the context, and why.
     pub(super) problems: Vec<String>,
 }
 
-/// How long a body may take that has begun to come: the Runtime API is on the same machine.
+/// How long the body of an event may take after its head. The Runtime API is on the same machine.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 impl PolledEvent {
-    /// Reads it to its end.
+    /// Reads an event to its end.
     ///
     /// # Errors
     ///
-    /// What keeps it from being answered at all: without a request id there is no place for that.
+    /// The reason why no outcome can be posted: there is no usable request id.
     pub(super) async fn read<B>(
         response: Response<B>,
         context: &ContextBuilder,
@@ -89,8 +89,8 @@ impl PolledEvent {
     }
 }
 
-/// A request id beyond this is rejected, in bytes: a path of more than 65,535 bytes cannot be requested, so nothing
-/// could be posted for it. AWS's have 36.
+/// The maximum length of a request id, in bytes. AWS's ids have 36. A path of more than 65,535
+/// bytes cannot be requested, so nothing could be posted for an id of that length.
 const LONGEST_ID: usize = 1024;
 
 fn request_id(headers: &HeaderMap) -> Result<String, String> {
@@ -104,7 +104,7 @@ fn request_id(headers: &HeaderMap) -> Result<String, String> {
             "`{NAME}` has {length} bytes: expected an id of at most {LONGEST_ID}"
         ));
     }
-    // It becomes a segment of a path.
+    // The id becomes a segment of a path.
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:~".contains(byte);
     match value.to_str() {
         Ok(id) if !id.is_empty() && id.bytes().all(|byte| fits(&byte)) && !id.starts_with('.') => {
@@ -144,7 +144,7 @@ fn json<T: DeserializeOwned>(
     }
 }
 
-/// Room that is made beforehand, at most, for a body that says how long it is.
+/// The maximum capacity to reserve for a body whose length is known, in bytes.
 const ROOM: u64 = 8 * 1024 * 1024;
 
 async fn read<B>(mut body: B) -> Result<Bytes, String>

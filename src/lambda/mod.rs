@@ -25,7 +25,7 @@ use std::{env, sync::Arc};
 use tokio::{runtime::Handle, sync::mpsc};
 use worker::Worker;
 
-/// Answers invocations until the environment is shut down, or the Runtime API fails.
+/// Runs invocations until the environment is shut down, or the Runtime API fails.
 pub(crate) async fn run(
     functions: &Functions,
     resources: &[Arc<dyn SnapStartResource>],
@@ -66,7 +66,7 @@ pub(crate) async fn run(
         exit,
     };
     for _ in 1..concurrency {
-        // A client of its own: nobody waits for another's connection or timer.
+        // Each worker has its own client, so that none waits for another's connection or timer.
         let client = Arc::new(worker.client.another());
         Worker {
             client,
@@ -75,29 +75,31 @@ pub(crate) async fn run(
         .spawn();
     }
     worker.spawn();
-    // Each of them goes on until it says why it cannot.
+    // Each worker runs until it sends the reason why the process has to exit.
     exits.recv().await.map_or(Ok(()), Err)
 }
 
-/// Keeps glibc from returning memory to the system at the end of each invocation, when nearly everything is freed at once, and
-/// from asking for it again in the next: that took a quarter of the time of an invocation of 100 kB.
+/// Keeps glibc from returning memory to the system at the end of each invocation, when nearly
+/// everything is freed at once, and from requesting it again in the next one. That took a quarter
+/// of the time of an invocation of 100 kB.
 ///
-/// glibc returns the end of its heap when more than a threshold of it is free: 128 KiB at first, and twice the size of the
-/// largest block that was mapped on its own and freed. This is such a block. Nobody writes to it, so it takes no memory;
-/// other allocators are not affected; and a threshold that the environment sets (`MALLOC_TRIM_THRESHOLD_`) stays.
+/// glibc returns the end of its heap when more than a threshold of it is free: 128 KiB at first,
+/// and twice the size of the largest block that was mapped on its own and freed. This is such a
+/// block. It is never written to, so it takes no memory. Other allocators are not affected, and a
+/// threshold that the environment sets (`MALLOC_TRIM_THRESHOLD_`) stays.
 fn keep_freed_memory() {
     const MAPPED: usize = 8 * 1024 * 1024;
     drop(std::hint::black_box(Vec::<u8>::with_capacity(MAPPED)));
 }
 
-/// Tells the Runtime API why the function cannot start, if its address is known.
+/// Reports to the Runtime API why the function cannot start, if the API's address is known.
 pub(crate) async fn failed_init(error: &Error) {
     if let Some(endpoint) = environment::endpoint(|name| env::var(name).ok()) {
         post::init_error(&Client::new(endpoint), error).await;
     }
 }
 
-/// Why the process has to exit.
+/// Returns the error with which the process exits.
 fn stopped(why: impl std::fmt::Display) -> Error {
     Error::ours(
         "Runtime.ExitError",
@@ -105,11 +107,11 @@ fn stopped(why: impl std::fmt::Display) -> Error {
     )
 }
 
-/// Has the hook run when the environment is shut down.
+/// Registers a hook that runs when the environment is shut down.
 ///
 /// # Errors
 ///
-/// What lambda_runtime could not register, which the Runtime API has been told.
+/// The reason why lambda_runtime could not register it, which has been reported to the Runtime API.
 #[cfg(feature = "graceful-shutdown")]
 pub(crate) async fn on_shutdown<F>(hook: impl FnOnce() -> F + Send + 'static) -> Result<()>
 where
@@ -117,7 +119,7 @@ where
 {
     use futures::FutureExt;
     let registered = lambda_runtime::spawn_graceful_shutdown_handler(hook);
-    // It panics where it cannot.
+    // lambda_runtime panics if it cannot register the hook.
     let registered = std::panic::AssertUnwindSafe(registered)
         .catch_unwind()
         .await;

@@ -15,37 +15,37 @@ use std::{
     time::Duration,
 };
 
-/// How long it is asked again while it fails: one that has handed an event out, and one that
-/// never has, whose address may be wrong.
+/// How long a Runtime API that fails is polled again, if it has worked before (`OUTAGE`), and if it
+/// never has (`NEVER_SEEN`), since its address may be wrong.
 const OUTAGE: Duration = Duration::from_secs(30);
-const NEVER_THERE: Duration = Duration::from_secs(3);
+const NEVER_SEEN: Duration = Duration::from_secs(3);
 
 /// How long the body of a rejection may take.
 const BODY: Duration = Duration::from_secs(5);
 
-/// Whether it has ever replied.
+/// Polls the Runtime API, and remembers whether that has ever worked.
 #[derive(Debug, Default)]
 pub(super) struct Poller {
     seen: AtomicBool,
 }
 
-/// What came of asking once.
+/// The result of one poll.
 enum Polled {
     Event(Box<PolledEvent>),
-    /// There was none in the time that the API waits, as some emulators say.
+    /// There was no event while the API waited, as some emulators report.
     None,
-    /// It may be there again in a moment.
+    /// The API may work again in a moment.
     Failed(String),
-    /// It is not going to be.
+    /// The API is not going to work again.
     Stop(String),
 }
 
 impl Poller {
-    /// The next event, however long that takes.
+    /// Waits for the next event, however long that takes.
     ///
     /// # Errors
     ///
-    /// Why the process has to exit.
+    /// The reason why the process has to exit.
     pub(super) async fn next(
         &self,
         client: &Client,
@@ -75,7 +75,7 @@ impl Poller {
                         tracing::warn!("no event, which is asked for again: {why}");
                     }
                     let seen = self.seen.load(Ordering::Relaxed);
-                    if !backoff.pause(if seen { OUTAGE } else { NEVER_THERE }).await {
+                    if !backoff.pause(if seen { OUTAGE } else { NEVER_SEEN }).await {
                         let attempts = backoff.attempts;
                         return Err(stopped(format!("{why} (after {attempts} attempts)")));
                     }
@@ -88,7 +88,7 @@ impl Poller {
 async fn poll(client: &Client, context: &ContextBuilder) -> Polled {
     let path = format!("{API}/invocation/next");
     let request = client.request(Method::GET, &path, full(Bytes::new()));
-    // It is held until there is an event, so it has no time limit.
+    // The API holds the request until there is an event, so there is no time limit.
     let reply = match request {
         Ok(request) => client.call(request).await,
         Err(error) => Err(error.into()),
@@ -130,7 +130,7 @@ mod tests {
     };
 
     #[tokio::test(start_paused = true)]
-    async fn a_rejection_whose_body_never_comes_is_one() {
+    async fn a_rejection_whose_body_never_arrives_still_counts() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = tokio::spawn(async move {

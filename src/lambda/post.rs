@@ -25,11 +25,11 @@ pub(super) const ERROR_TYPE: HeaderName =
 const XRAY_CAUSE: HeaderName = HeaderName::from_static("lambda-runtime-function-xray-error-cause");
 
 impl PostAddress {
-    /// Posts the answer. What keeps it from being taken is logged: there is nobody else to tell.
+    /// Posts the outcome. A failure is only logged, since it cannot be reported anywhere else.
     ///
     /// # Errors
     ///
-    /// What the Runtime API says when it wants the process to exit.
+    /// The rejection with which the Runtime API asks the process to exit.
     pub(super) async fn post(&self, client: &Client, outcome: Result<Bytes>) -> Result<()> {
         let InvocationIds {
             request_id,
@@ -43,7 +43,7 @@ impl PostAddress {
             headers.insert(INVOCATION_ID, id.clone());
         }
         let body = outcome.unwrap_or_else(|error| error.to_json().into());
-        let Err(NotTaken { why, fatal }) = send(client, &path, headers, body).await else {
+        let Err(NotAccepted { why, fatal }) = send(client, &path, headers, body).await else {
             return Ok(());
         };
         tracing::error!("the answer was not taken: {why}");
@@ -55,12 +55,12 @@ impl PostAddress {
     }
 }
 
-/// Says why the function cannot start.
+/// Reports why the function cannot start.
 pub(super) async fn init_error(client: &Client, error: &Error) {
     post_error(client, "init", error).await;
 }
 
-/// Says why it cannot go on after a snapshot.
+/// Reports why the function cannot continue after a snapshot.
 pub(super) async fn restore_error(client: &Client, error: &Error) {
     post_error(client, "restore", error).await;
 }
@@ -68,7 +68,7 @@ pub(super) async fn restore_error(client: &Client, error: &Error) {
 async fn post_error(client: &Client, phase: &str, error: &Error) {
     let path = format!("{API}/{phase}/error");
     let (headers, body) = (headers(Some(error)), Bytes::from(error.to_json()));
-    if let Err(NotTaken { why, .. }) = send(client, &path, headers, body).await {
+    if let Err(NotAccepted { why, .. }) = send(client, &path, headers, body).await {
         tracing::error!("the {phase} error was not taken: {why}");
     }
 }
@@ -89,24 +89,25 @@ pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// How long one attempt may take, and all of them.
+/// How long one attempt may take, and all attempts together.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(5);
 pub(super) const ATTEMPTS: Duration = Duration::from_secs(10);
 
-struct NotTaken {
+struct NotAccepted {
     why: String,
     /// Whether the process is to exit.
     fatal: bool,
 }
 
-/// Sends it until it is taken or refused. One that may have been taken already is sent again all
-/// the same: the API takes the first of a request id, and refuses the others.
+/// Sends a request until it is accepted or finally rejected. A request that may already have been
+/// accepted is sent again, too: the API accepts the first one for a request id, and rejects the
+/// others.
 async fn send(
     client: &Client,
     path: &str,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<(), NotTaken> {
+) -> Result<(), NotAccepted> {
     let mut backoff = Backoff::new();
     loop {
         let attempt = attempt(client, path, headers.clone(), body.clone());
@@ -128,13 +129,13 @@ async fn send(
             ));
         }
         let fatal = status == Some(StatusCode::INTERNAL_SERVER_ERROR);
-        return Err(NotTaken { why, fatal });
+        return Err(NotAccepted { why, fatal });
     }
 }
 
-/// Whether a refusal is one of the moment.
+/// Returns whether a rejection is temporary.
 pub(super) fn is_transient(status: StatusCode) -> bool {
-    // AWS says of 500 that the runtime should exit.
+    // AWS's documentation of a 500 says that the runtime should exit.
     (status.is_server_error() && status != StatusCode::INTERNAL_SERVER_ERROR)
         || status == StatusCode::TOO_MANY_REQUESTS
 }
@@ -150,7 +151,7 @@ async fn attempt(
     read_reply(client.call(request).await?).await
 }
 
-/// Reads a reply to its end, or its connection would be lost for the next request.
+/// Reads a reply to its end. Otherwise, its connection could not be used for the next request.
 pub(super) async fn read_reply<B>(reply: Response<B>) -> Result<(StatusCode, Bytes), BoxError>
 where
     B: BodyExt<Data = Bytes, Error: Into<BoxError>>,
@@ -160,7 +161,7 @@ where
     Ok((status, body.to_bytes()))
 }
 
-/// Says that the Runtime API has rejected a request, and with what.
+/// Returns a message about the response with which the Runtime API rejected a request.
 pub(super) fn rejection(status: StatusCode, body: &[u8]) -> String {
     let why = match status {
         StatusCode::GONE => " (the invocation timed out, or was answered before)",
@@ -172,21 +173,22 @@ pub(super) fn rejection(status: StatusCode, body: &[u8]) -> String {
     format!("the Runtime API answered {status}{why}: {body}")
 }
 
-/// As much of what the API says is logged, in characters.
+/// How much of such a response is logged, in characters.
 const SHOWN: usize = 1024;
 
-/// An error with its causes: hyper's own say little.
+/// Describes an error with its causes, since hyper's errors say little without them.
 pub(super) fn describe(error: &(dyn std::error::Error + 'static)) -> String {
     guard::causes(Some(error)).join(": ")
 }
 
-/// Beyond this a header is left out: a Runtime API takes no header of any size.
+/// The maximum length of the X-Ray header, in bytes. A longer error message is left out of it,
+/// since a Runtime API does not accept headers of any size.
 const HEADER_LIMIT: usize = 8 * 1024;
 
-/// As much of an error's name as a header is given, in characters.
+/// How much of an error's name goes into a header, in characters.
 const NAME_LIMIT: usize = 256;
 
-/// A name as a header can hold it.
+/// Converts a name to what a header can hold.
 pub(super) fn visible(text: &str) -> String {
     let visible = |c: char| {
         if c.is_ascii_graphic() || c == ' ' {
@@ -198,7 +200,7 @@ pub(super) fn visible(text: &str) -> String {
     text.chars().take(NAME_LIMIT).map(visible).collect()
 }
 
-/// What X-Ray shows of the failure.
+/// Returns the JSON that X-Ray shows of an error.
 fn xray_cause(error: &Error) -> String {
     let directory = std::env::current_dir().unwrap_or_default();
     let name: String = error.error_type().chars().take(NAME_LIMIT).collect();
@@ -226,7 +228,7 @@ fn xray_cause(error: &Error) -> String {
     }
 }
 
-/// JSON with everything beyond ASCII escaped, as a header can hold it.
+/// Escapes everything beyond ASCII in JSON, so that a header can hold it.
 fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
@@ -252,7 +254,7 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn headers_are_valid_whatever_the_error_is_called() {
+    fn headers_are_valid_for_any_name_and_message() {
         let long = "x".repeat(100_000);
         for name in ["OrderNotFound", "żółć 🚀", "a\r\nb: c", "", long.as_str()] {
             for message in [
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn text_beyond_ascii_comes_back_from_its_escapes() {
+    fn text_beyond_ascii_can_be_parsed_from_its_escapes() {
         let json = json!("żółć 🚀").to_string();
         assert!(escaped(&json).is_ascii());
         assert_eq!(

@@ -1,4 +1,4 @@
-//! A handler as a tower service, for programs with a stack of their own.
+//! Handlers as tower services, for programs with a stack of their own.
 
 use crate::{
     error::{Error, Result},
@@ -16,14 +16,14 @@ use std::{
 };
 use tower::Service;
 
-/// A handler as a tower service, for `lambda_runtime::run`, `lambda_runtime::Runtime` and any
-/// middleware of tower's that a service is put into.
+/// Turns a handler into a tower service, for `lambda_runtime::run`, `lambda_runtime::Runtime` and
+/// any tower middleware.
 ///
-/// The exactly-once rule holds as everywhere, and so does the wait for the invocation's tasks. What
-/// the stack does by itself it does in its own way: lambda_runtime sends errors without `trace`,
-/// and asks for the next event as soon as it has the response, so the response waits for the work
-/// of [`wait_until`](crate::Context::wait_until) too. [`Runtime::layer`](crate::Runtime::layer) is the
-/// way to middleware without that. Where a variable of the environment that is a setting has a bad
+/// As everywhere, only the first signal counts, and a success waits for the invocation's tasks. The
+/// rest is up to the stack: lambda_runtime sends errors without `trace`, and polls for the next
+/// event as soon as it has the response, so the response also waits for the work of
+/// [`wait_until`](crate::Context::wait_until). [`Runtime::layer`](crate::Runtime::layer) adds
+/// middleware without these differences. If an environment variable for a setting has an invalid
 /// value, each call fails with an error that names it.
 ///
 /// ```no_run
@@ -51,7 +51,7 @@ pub fn service<M, H: Handler<M>>(handler: H) -> HandlerService<H, M> {
     }
 }
 
-/// See [`service`].
+/// The service that [`service`] returns.
 ///
 /// ```
 /// use lambda_runtime::LambdaEvent;
@@ -79,7 +79,7 @@ impl<M, H: Handler<M>> Service<LambdaEvent<H::Event>> for HandlerService<H, M> {
     type Error = Error;
     type Future = BoxFuture<'static, Result<Box<RawValue>>>;
 
-    /// Always ready.
+    /// Always returns ready.
     fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -95,7 +95,8 @@ impl<M, H: Handler<M>> Service<LambdaEvent<H::Event>> for HandlerService<H, M> {
 }
 
 impl<H, M> HandlerService<H, M> {
-    /// See [`Runtime::never_called`](crate::Runtime::never_called). `NODEBACK_NEVER_CALLED` in the
+    /// Sets the outcome of an invocation whose callback was never called: see
+    /// [`Runtime::never_called`](crate::Runtime::never_called). `NODEBACK_NEVER_CALLED` in the
     /// environment overrides it.
     ///
     /// ```
@@ -111,7 +112,8 @@ impl<H, M> HandlerService<H, M> {
         self
     }
 
-    /// See [`Runtime::fail_before_deadline`](crate::Runtime::fail_before_deadline).
+    /// Makes an invocation without an outcome fail `margin` before its deadline: see
+    /// [`Runtime::fail_before_deadline`](crate::Runtime::fail_before_deadline).
     /// `NODEBACK_FAIL_BEFORE_DEADLINE` in the environment overrides it.
     ///
     /// ```
@@ -149,7 +151,7 @@ impl<H, M> fmt::Debug for HandlerService<H, M> {
 }
 
 impl From<Error> for Diagnostic {
-    /// Without the trace, which a `Diagnostic` has no place for.
+    /// Converts an error without its trace, which a `Diagnostic` cannot hold.
     fn from(error: Error) -> Self {
         Diagnostic {
             error_type: error.error_type().into(),

@@ -1,4 +1,4 @@
-//! SnapStart: what happens between the end of the initialisation and the first event.
+//! SnapStart: what happens between the end of the initialization and the first event.
 
 use super::{
     client::{BoxError, Client, full},
@@ -14,12 +14,13 @@ use http::Method;
 use lambda_runtime::SnapStartResource;
 use std::sync::Arc;
 
-/// Has the resources let go, waits for the snapshot to be restored, and has them set up again. The
-/// order is lambda_runtime's: the last that was registered lets go first.
+/// Runs the resources' hooks before the snapshot, waits until the snapshot is restored, and runs
+/// their hooks after it. The order is lambda_runtime's: the hooks before the snapshot run in
+/// reverse order of registration.
 ///
 /// # Errors
 ///
-/// What failed, which the Runtime API has been told.
+/// The failure, which has been reported to the Runtime API.
 pub(super) async fn restored(
     client: &Client,
     resources: &[Arc<dyn SnapStartResource>],
@@ -53,7 +54,8 @@ async fn until_restored(client: &Client, resources: &[Arc<dyn SnapStartResource>
     }
 }
 
-/// It is held until the snapshot is restored, so it has no time limit.
+/// Waits until the snapshot is restored. The API holds the request until then, so there is no time
+/// limit.
 async fn next(client: &Client) -> Result<(http::StatusCode, Bytes), BoxError> {
     let path = format!("{API}/restore/next");
     let request = client.request(Method::GET, &path, full(Bytes::new()))?;

@@ -1,4 +1,4 @@
-//! Runs one invocation after the other.
+//! Runs invocations one after another.
 
 use super::{
     client::Client,
@@ -24,11 +24,11 @@ pub(super) struct Worker {
     pub(super) function: Function,
     pub(super) client: Arc<Client>,
     pub(super) poller: Arc<Poller>,
-    /// What the context of each invocation has.
+    /// The part of the context that all invocations share.
     pub(super) context: ContextBuilder,
     /// Where the handlers run.
     pub(super) runtime: Handle,
-    /// Who is told why the process has to exit.
+    /// Where to send the reason why the process has to exit.
     pub(super) exit: mpsc::UnboundedSender<Error>,
 }
 
@@ -44,13 +44,14 @@ impl Worker {
         let runtime = self.runtime.clone();
         runtime.spawn(async move {
             loop {
-                // What panics here is no handler's and no layer's: nobody knows what it left.
+                // Panics of handlers and layers are caught elsewhere. After any other panic, the
+                // state of this crate is unknown, so the process exits.
                 let ran = AssertUnwindSafe(self.run_one()).catch_unwind().await;
                 match ran.unwrap_or_else(|panic| Err(Error::panic(Panic::of(panic)))) {
                     Ok(Next::Poll) => {}
                     Ok(Next::Stop) => return,
                     Err(error) => {
-                        // Another one may have said so before.
+                        // If another worker has sent a reason before, the receiver may be gone.
                         let _ = self.exit.send(error);
                         return;
                     }
@@ -59,7 +60,7 @@ impl Worker {
         });
     }
 
-    /// Has another worker go on, where this one hangs.
+    /// Starts another worker in place of this one, which is blocked.
     fn replace(mut self) {
         self.client = Arc::new(self.client.another());
         self.spawn();
@@ -118,9 +119,9 @@ impl Sink for Post {
 
     async fn send_for_blocked(self, error: Error) {
         let Post { worker, address } = self;
-        // A subscriber that panics keeps nobody from being told.
+        // A subscriber that panics must not keep the error from being posted.
         let _ = guarded(|| error.log());
-        // Each runtime has a client of its own.
+        // The watchdog's runtime needs a client of its own.
         let posted = address.post(&worker.client.another(), Err(error)).await;
         match posted {
             Ok(()) => worker.replace(),
@@ -129,7 +130,8 @@ impl Sink for Post {
     }
 
     async fn ended_for_blocked(self, error: Error, closed: impl Future<Output = ()> + Send) {
-        // It is sent where the connection is driven by another thread than the blocked one. Otherwise Lambda ends it.
+        // The end of the stream is sent if a thread other than the blocked one drives the
+        // connection. Otherwise, Lambda ends the stream.
         if time::timeout(ATTEMPT, closed).await.is_err() {
             let _ = guarded(|| error.log());
         }
