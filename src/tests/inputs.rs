@@ -1,25 +1,25 @@
-//! Generators of input that breaks programs. `NODEBACK_CASES` sets how many inputs each test tries; a full
-//! run takes 1,000,000.
+//! Generators of input that breaks programs. `NODEBACK_CASES` sets how many inputs each test tries.
+//! A full run tries 1,000,000.
 
 #![allow(
     clippy::print_stderr,
     dead_code,
     unreachable_pub,
-    reason = "each test uses a part of it, in the crate and beside it"
+    reason = "each test uses a part of it, inside and outside of the crate"
 )]
 
 use fastrand::Rng;
 use std::{env, thread};
 
-/// The number of cases: `default`, unless `NODEBACK_CASES` is set.
+/// Returns the number of cases: `default`, unless `NODEBACK_CASES` is set.
 pub fn cases(default: u32) -> u32 {
     env::var("NODEBACK_CASES").map_or(default, |cases| {
         cases.parse().expect("NODEBACK_CASES is a number")
     })
 }
 
-/// Runs `test` with as many seeds as [`cases`] says. A failure prints its seed, which `NODEBACK_SEED` with
-/// `NODEBACK_CASES=1` runs again.
+/// Runs `test` with as many seeds as [`cases`] returns. A failure prints its seed, which
+/// `NODEBACK_SEED` with `NODEBACK_CASES=1` runs again.
 pub fn for_each_seed(default: u32, test: impl Fn(&mut Rng)) {
     struct Seed(u64);
     impl Drop for Seed {
@@ -42,12 +42,12 @@ pub fn for_each_seed(default: u32, test: impl Fn(&mut Rng)) {
     }
 }
 
-/// One of these, each as often.
+/// Returns one of `these`, each with the same probability.
 pub fn pick<T: Clone>(rng: &mut Rng, these: &[T]) -> T {
     these[rng.usize(..these.len())].clone()
 }
 
-/// Up to `most` of what `one` makes.
+/// Returns fewer than `most` values of `one`.
 pub fn several<T>(rng: &mut Rng, most: usize, mut one: impl FnMut(&mut Rng) -> T) -> Vec<T> {
     (0..rng.usize(..most)).map(|_| one(rng)).collect()
 }
@@ -97,7 +97,7 @@ const PIECES: &[&str] = &[
     "\r\nx: y\r\n\r\n",
 ];
 
-/// Text of any kind, now and then a very long one.
+/// Returns text of any kind, and sometimes a very long one.
 pub fn text(rng: &mut Rng) -> String {
     match rng.u32(..381) {
         0..300 => several(rng, 6, |rng| pick(rng, PIECES)).concat(),
@@ -119,7 +119,7 @@ pub fn text(rng: &mut Rng) -> String {
     }
 }
 
-/// Numbers as JSON has them and as it has them not.
+/// Numbers, both valid and invalid in JSON.
 const NUMBERS: &[&str] = &[
     "0",
     "-0",
@@ -143,7 +143,7 @@ const NUMBERS: &[&str] = &[
     "123456789012345678901234567890.123456789012345678901234567890",
 ];
 
-/// The insides of JSON strings, escapes of half characters among them.
+/// Contents of JSON strings, including escapes of half a character.
 const STRINGS: &[&str] = &[
     "",
     "a",
@@ -168,9 +168,9 @@ const STRINGS: &[&str] = &[
     "\u{2028}",
 ];
 
-/// JSON, but for some numbers and strings, of at most so many levels.
+/// Returns JSON of at most `depth` levels, in which some numbers and strings are invalid.
 fn json_text(rng: &mut Rng, depth: u32) -> String {
-    // Few names, so that keys are duplicated.
+    // There are few names, so that keys are duplicated.
     let string = |rng: &mut Rng| format!("\"{}\"", pick(rng, STRINGS));
     let nested = depth > 0 && rng.bool();
     match rng.u32(..11) {
@@ -202,7 +202,7 @@ fn deeply_nested(rng: &mut Rng) -> String {
     format!("{}1{}", open.repeat(depth), close.repeat(closed))
 }
 
-/// Bytes that are JSON, nearly JSON, or nothing like it.
+/// Returns bytes that are JSON, nearly JSON, or nothing like it.
 pub fn json_bytes(rng: &mut Rng) -> Vec<u8> {
     match rng.u32(..380) {
         0..200 => json_text(rng, 4).into_bytes(),
@@ -228,7 +228,8 @@ pub fn json_bytes(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-/// Bytes that UTF-8 has not: cut characters, overlong ones, and halves of surrogate pairs.
+/// Bytes that are mostly invalid in UTF-8: incomplete characters, overlong ones, and halves of
+/// surrogate pairs.
 const BAD_UTF8: &[&[u8]] = &[
     b"\xff",
     b"\xfe",

@@ -1,4 +1,4 @@
-//! Requests over raw sockets, and what is answered to them.
+//! Requests over raw sockets, and the responses to them.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -18,12 +18,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Of the first answer in what was read.
+    /// Parses the first response in `text`.
     pub(crate) fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
         Answer {
-            status: status.unwrap_or_else(|| panic!("no answer: `{text}`")),
+            status: status.unwrap_or_else(|| panic!("no response: `{text}`")),
             head: head.to_lowercase(),
             body: body.into(),
         }
@@ -40,7 +40,7 @@ impl Answer {
     }
 }
 
-/// Reads until the server ends the connection, or resets it.
+/// Reads until the server closes the connection or resets it.
 pub(crate) async fn read_all(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;
@@ -49,12 +49,12 @@ pub(crate) async fn read_all(stream: &mut (impl AsyncReadExt + Unpin)) -> String
 
 pub(crate) async fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // The server may have ended it before all is sent.
+    // The server may close the connection before everything is sent.
     let _ = stream.write_all(request.as_ref()).await;
     stream
 }
 
-/// Sends, and reads all that the server answers until it ends the connection.
+/// Sends a request, and reads everything that the server sends until it closes the connection.
 pub(crate) async fn raw(address: SocketAddr, request: impl AsRef<[u8]>) -> String {
     read_all(&mut send(address, request).await).await
 }

@@ -1,6 +1,6 @@
-//! Clients that are slow: each limit of time ends what it is for, and nothing before. Time is paused,
-//! and nothing happens but the waiting, so that a test passes at once. That takes a server on the
-//! runtime of the test, where `Runtime::serve` has one on a thread of its own.
+//! Slow clients: each time limit ends what it is meant for, and not too early. Time is paused, so
+//! that a test that only waits passes at once. For that, the server runs on the runtime of the
+//! test, where `Runtime::serve` would start a thread of its own.
 
 #[path = "raw.rs"]
 mod raw;
@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// A served handler; ending it waits for what is in flight.
+/// A local server with one handler. Ending it waits for the requests in flight.
 struct LocalServer {
     address: SocketAddr,
     stop: CancellationToken,
@@ -63,7 +63,8 @@ impl LocalServer {
     }
 }
 
-/// Sends `start`, then a byte of `rest` now and then, until the server has had enough.
+/// Sends `start`, and then a byte of `rest` after each `pause`, until the server closes the
+/// connection.
 async fn trickle(
     address: SocketAddr,
     start: &str,
@@ -80,9 +81,9 @@ async fn trickle(
             }
         }
     });
-    let answer = read_all(&mut read).await;
+    let response = read_all(&mut read).await;
     trickle.abort();
-    (answer, began.elapsed())
+    (response, began.elapsed())
 }
 
 #[track_caller]
@@ -97,61 +98,61 @@ fn assert_about(took: Duration, seconds: u64) {
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn headers_that_trickle_are_cut_off_after_30_seconds() {
+async fn headers_that_trickle_time_out_after_30_seconds() {
     let server = LocalServer::echo().await;
     let start = format!("POST {PATH} HTTP/1.1\r\nx-slow: ");
-    let (answer, took) = trickle(server.address, &start, b"y", SECOND).await;
-    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
-    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    let (response, took) = trickle(server.address, &start, b"y", SECOND).await;
+    Answer::parse(&response).assert_refusal(408, "RequestTimeoutException");
+    assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
     assert_about(took, 30);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_trickles_is_cut_off_after_60_seconds() {
+async fn a_body_that_trickles_times_out_after_60_seconds() {
     let server = LocalServer::echo().await;
     let start = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n");
-    let (answer, took) = trickle(server.address, &start, b" ", SECOND).await;
-    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
-    assert!(answer.contains("The body of the request"), "{answer}");
+    let (response, took) = trickle(server.address, &start, b" ", SECOND).await;
+    Answer::parse(&response).assert_refusal(408, "RequestTimeoutException");
+    assert!(response.contains("The body of the request"), "{response}");
     assert_about(took, 60);
 
     let chunked =
         format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
-    let (answer, took) = trickle(server.address, &chunked, b"1\r\n \r\n", SECOND).await;
-    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
+    let (response, took) = trickle(server.address, &chunked, b"1\r\n \r\n", SECOND).await;
+    Answer::parse(&response).assert_refusal(408, "RequestTimeoutException");
     assert_about(took, 60);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stops_is_cut_off_after_10_seconds() {
+async fn a_body_that_stops_times_out_after_10_seconds() {
     let server = LocalServer::echo().await;
     let began = Instant::now();
     let request =
         format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{{");
-    let answer = raw(server.address, request).await;
-    Answer::parse(&answer).assert_refusal(408, "RequestTimeoutException");
-    assert!(answer.contains("next piece of the body"), "{answer}");
+    let response = raw(server.address, request).await;
+    Answer::parse(&response).assert_refusal(408, "RequestTimeoutException");
+    assert!(response.contains("next piece of the body"), "{response}");
     assert_about(began.elapsed(), 10);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_is_closed_after_30_seconds_without_a_word() {
+async fn an_idle_connection_is_closed_after_30_seconds_without_a_response() {
     let server = LocalServer::echo().await;
     let began = Instant::now();
     assert_eq!(raw(server.address, "").await, "");
     assert_about(began.elapsed(), 30);
 
-    // The same after an answer.
+    // The same after a response.
     let began = Instant::now();
     let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n7");
-    let answers = raw(server.address, request).await;
-    assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
-    assert_answered(&Answer::parse(&answers), "7");
+    let responses = raw(server.address, request).await;
+    assert_eq!(responses.matches("HTTP/1.1").count(), 1, "{responses}");
+    assert_answered(&Answer::parse(&responses), "7");
     assert_about(began.elapsed(), 30);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+async fn a_client_that_does_not_read_its_response_is_disconnected() {
     let large = async |_: Value| Ok::<_, Error>(Bytes::from(vec![b'1'; 6_000_000]));
     let server = LocalServer::serve(large).await;
     let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
@@ -159,19 +160,19 @@ async fn a_client_that_does_not_read_its_answer_is_cut_off() {
     let mut first = [0];
     client.read_exact(&mut first).await.unwrap();
     let began = Instant::now();
-    // It waits for the connection to end.
+    // The server waits for the connection to end.
     time::timeout(60 * SECOND, server.end())
         .await
-        .expect("the client is cut off");
+        .expect("the client is disconnected");
     assert_about(began.elapsed(), 30);
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_waits_for_slow_headers_no_longer_than_they_may_take() {
+async fn shutdown_waits_for_slow_headers_no_longer_than_their_time_limit() {
     let server = LocalServer::echo().await;
     let _idle = send(server.address, "").await;
     let half = send(server.address, format!("POST {PATH} HTTP/1.1\r\n")).await;
-    // Both are accepted when a later one is.
+    // Both connections are accepted before a later one.
     assert_ne!(raw(server.address, "?\r\n\r\n").await, "");
     let began = Instant::now();
     server.end().await;

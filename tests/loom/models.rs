@@ -1,12 +1,13 @@
-//! What the ends of a slot do at the same time, by loom: one outcome at most, none lost, no wake-up
-//! lost, every signal either received or rejected, no value or waker dropped twice or never, and no
-//! memory leaked.
+//! Loom models of the ends of a slot that act at the same time: there is at most one outcome, no
+//! outcome and no wake-up is lost, every signal is either received or rejected, every value and
+//! every waker is dropped exactly once, and no memory leaks.
 //!
-//! The models run `src/completion/slot/` itself, put together with loom's atomics instead of those of std.
-//! `cargo test --release -p nodeback-loom` checks every interleaving of one signaller and the waiter, and of
-//! two signallers that are both dropped. For other things that two signallers do, it checks the
-//! interleavings in which threads are preempted three times at most, since all of them take minutes for
-//! each pair; for three signallers, once at most. `cargo test` preempts once where there are two.
+//! The models run `src/completion/slot/` itself, with loom's atomics instead of those of std.
+//! `cargo test --release -p nodeback-loom` checks every interleaving of one signaller and the
+//! waiter, and of two signallers that are both dropped. For other actions of two signallers, it
+//! checks the interleavings with at most three preemptions, since all interleavings take minutes
+//! for each pair; for three signallers, those with at most one. `cargo test` checks two signallers
+//! with at most one preemption, and skips three.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -34,9 +35,9 @@ mod sync {
     }
 
     impl First {
-        pub(crate) fn claim(&self, place: CallSite) -> Result<(), CallSite> {
-            let new = ptr::from_ref(place.location()).cast_mut();
-            // Weaker than once_cell's, which only makes more interleavings.
+        pub(crate) fn claim(&self, call_site: CallSite) -> Result<(), CallSite> {
+            let new = ptr::from_ref(call_site.location()).cast_mut();
+            // These orderings are weaker than once_cell's, which only adds interleavings.
             match (self.0).compare_exchange(ptr::null_mut(), new, Relaxed, Relaxed) {
                 Ok(_) => Ok(()),
                 Err(first) => Err(at(first).unwrap()),
@@ -49,9 +50,9 @@ mod sync {
     }
 
     #[allow(unsafe_code, reason = "as in once_cell")]
-    fn at(place: *mut Location<'static>) -> Option<CallSite> {
-        // SAFETY: null, or out of the reference in `claim`.
-        unsafe { place.as_ref() }.map(CallSite::of)
+    fn at(location: *mut Location<'static>) -> Option<CallSite> {
+        // SAFETY: the pointer is null, or comes from the reference to a static location in `claim`.
+        unsafe { location.as_ref() }.map(CallSite::of)
     }
 }
 
@@ -68,19 +69,19 @@ use std::{
     task::{Context, Poll},
 };
 
-/// What may be done with a handle.
+/// What a thread does with a handle.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 enum Act {
     /// `callback(error, result)`, after which the handle is dropped.
     Call,
     /// A method that consumes the handle.
     Settle,
-    /// A clone is made, signals, and is dropped after its original.
+    /// The handle is cloned and dropped, and then the clone signals and is dropped.
     CloneAndCall,
     Drop,
 }
 
-/// What may be done with the waiter.
+/// What the model does with the waiter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wait {
     /// It is awaited.
@@ -95,16 +96,16 @@ enum Wait {
     Cancel,
     /// It is polled, then dropped.
     PollAndCancel,
-    /// It is polled, then closed, and lives on until the handles are gone.
+    /// It is polled, then closed, and dropped after the handles.
     Close,
-    /// The deadline: the same, but a signal that was accepted is waited for.
+    /// As at the deadline: like `Close`, but it waits for a signal that was accepted.
     Deadline,
     /// It is polled, then asked once without a waker, and dropped.
     Try,
 }
 
 const ACTS: [Act; 4] = [Act::Call, Act::Settle, Act::CloneAndCall, Act::Drop];
-/// Those that are checked with several handles.
+/// The ones that are checked with several handles.
 const WAITS: [Wait; 7] = [
     Wait::Await,
     Wait::Move,
@@ -115,25 +116,25 @@ const WAITS: [Wait; 7] = [
     Wait::Try,
 ];
 
-/// Counts what is made and what is dropped. Its atomics are those of std, which loom does not see: they
-/// are read when all is over, and would only multiply the interleavings.
+/// Counts what is created and what is dropped. Its atomics are those of std, which loom does not
+/// see: they are read at the end, and would only multiply the interleavings.
 #[derive(Default)]
 struct Ledger {
     values: Count,
     wakers: Count,
-    lost: AtomicUsize,
+    never_called: AtomicUsize,
     freed: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Count {
-    made: AtomicUsize,
+    created: AtomicUsize,
     dropped: AtomicUsize,
 }
 
 impl Count {
     fn assert_even(&self) {
-        assert_eq!(self.made.load(SeqCst), self.dropped.load(SeqCst));
+        assert_eq!(self.created.load(SeqCst), self.dropped.load(SeqCst));
     }
 }
 
@@ -145,7 +146,7 @@ struct Value {
 
 impl Value {
     fn new(from: CallSite, ledger: &Arc<Ledger>) -> Self {
-        ledger.values.made.fetch_add(1, SeqCst);
+        ledger.values.created.fetch_add(1, SeqCst);
         Value {
             from,
             ledger: Arc::clone(ledger),
@@ -159,7 +160,8 @@ impl Drop for Value {
     }
 }
 
-/// Its cell is used by every end, and last of all by who frees it.
+/// Every end reads its cell, and the one that frees the slot writes it, so that loom sees a free
+/// that is not ordered after the other uses.
 struct Shared(Arc<Ledger>, UnsafeCell<()>);
 
 impl Shared {
@@ -181,12 +183,12 @@ impl Drop for Shared {
 
 impl Attached<Value> for Shared {
     fn never_called(&self, _: Origin) -> Value {
-        self.0.lost.fetch_add(1, SeqCst);
+        self.0.never_called.fetch_add(1, SeqCst);
         Value::new(CallSite::Dropped, &self.0)
     }
 }
 
-/// A task that polls.
+/// The waker of a task that polls.
 struct Wakes {
     woken: AtomicUsize,
     ledger: Arc<Ledger>,
@@ -194,7 +196,7 @@ struct Wakes {
 
 impl Wakes {
     fn new(ledger: &Arc<Ledger>) -> Arc<Self> {
-        ledger.wakers.made.fetch_add(1, SeqCst);
+        ledger.wakers.created.fetch_add(1, SeqCst);
         Arc::new(Wakes {
             woken: AtomicUsize::new(0),
             ledger: Arc::clone(ledger),
@@ -221,29 +223,32 @@ fn here() -> CallSite {
     }
 }
 
-/// Does it, and says whether it was refused, and for whom.
+/// Does `act` with a handle. Returns the call site of an accepted signal, or the error with that of
+/// the first one.
 fn act(
     act: Act,
-    place: CallSite,
+    call_site: CallSite,
     handle: Signaller<Value, Shared>,
     ledger: &Arc<Ledger>,
 ) -> Option<Result<CallSite, CallSite>> {
     handle.0.attached.look();
-    let value = || Value::new(place, ledger);
+    let value = || Value::new(call_site, ledger);
     let signalled = match act {
-        Act::Call => handle.signal(value(), place).map_err(|(_, first)| first),
+        Act::Call => handle
+            .signal(value(), call_site)
+            .map_err(|(_, first)| first),
         Act::Settle => match handle.settle(value()) {
             Ok(()) => Ok(()),
-            Err((handle, value)) => handle.signal(value, place).map_err(|(_, first)| first),
+            Err((handle, value)) => handle.signal(value, call_site).map_err(|(_, first)| first),
         },
         Act::CloneAndCall => {
             let clone = handle.clone_as(Origin::first());
             drop(handle);
-            clone.signal(value(), place).map_err(|(_, first)| first)
+            clone.signal(value(), call_site).map_err(|(_, first)| first)
         }
         Act::Drop => return None,
     };
-    Some(signalled.map(|()| place))
+    Some(signalled.map(|()| call_site))
 }
 
 fn poll(waiter: &mut Waiter<Value, Shared>, by: &Arc<Wakes>) -> Option<Value> {
@@ -254,13 +259,13 @@ fn poll(waiter: &mut Waiter<Value, Shared>, by: &Arc<Wakes>) -> Option<Value> {
     }
 }
 
-/// What the waiter came to beside the handles.
+/// The state of the waiter when the handles may still be in use.
 enum Waited {
-    /// It has what it is going to have.
+    /// It has the value, or will never have one.
     Done(Option<Value>),
-    /// It waits, for this task.
+    /// It is pending, with the waker of this task.
     Pending(Waiter<Value, Shared>, Arc<Wakes>),
-    /// It is closed, and lives on.
+    /// It is closed, and not yet dropped.
     Closed(Option<Value>, Waiter<Value, Shared>),
 }
 
@@ -300,10 +305,10 @@ fn wait(wait: Wait, mut waiter: Waiter<Value, Shared>, ledger: &Arc<Ledger>) -> 
     }
 }
 
-/// Each handle on its own thread, but for the waiter, which is on this one.
+/// Runs each act on a thread of its own, and the waiter on this one.
 fn at_once(acts: &[Act], how: Wait) {
     let ledger = Arc::new(Ledger::default());
-    let places = [here(), here(), here()];
+    let call_sites = [here(), here(), here()];
     let (first, waiter) = slot(Shared::new(&ledger));
     let mut handles: Vec<_> = (1..acts.len())
         .map(|_| first.clone_as(Origin::first()))
@@ -311,10 +316,10 @@ fn at_once(acts: &[Act], how: Wait) {
     handles.push(first);
     let threads: Vec<_> = handles
         .into_iter()
-        .zip(acts.iter().copied().zip(places))
-        .map(|(handle, (what, place))| {
+        .zip(acts.iter().copied().zip(call_sites))
+        .map(|(handle, (what, call_site))| {
             let ledger = Arc::clone(&ledger);
-            thread::spawn(move || act(what, place, handle, &ledger))
+            thread::spawn(move || act(what, call_site, handle, &ledger))
         })
         .collect();
     let waited = wait(how, waiter, &ledger);
@@ -336,25 +341,31 @@ fn at_once(acts: &[Act], how: Wait) {
     };
 
     let won: Vec<_> = signals.iter().filter_map(|signal| signal.ok()).collect();
-    let lost = ledger.lost.load(SeqCst);
-    assert!(won.len() <= 1 && lost <= 1, "{won:?}, {lost} lost");
-    assert!(won.len() + lost <= 1, "both signalled and lost");
+    let never_called = ledger.never_called.load(SeqCst);
+    assert!(
+        won.len() <= 1 && never_called <= 1,
+        "{won:?}, {never_called}"
+    );
+    assert!(
+        won.len() + never_called <= 1,
+        "both signalled and never called"
+    );
     let waited = matches!(how, Wait::Await | Wait::Move | Wait::MoveBack | Wait::Again);
     if waited {
-        assert_eq!(lost, usize::from(signals.is_empty()));
+        assert_eq!(never_called, usize::from(signals.is_empty()));
     }
     let rejected: Vec<_> = signals.iter().filter_map(|signal| signal.err()).collect();
     match won.first() {
         Some(first) => assert!(rejected.iter().all(|by| by == first), "{rejected:?}"),
-        // The one that came before the others may itself have lost against the close.
+        // The first signal may itself have lost against the close.
         None => assert!(rejected.is_empty() || rejected.contains(&CallSite::Closed)),
     }
     if let Some(value) = &got {
         let from = won.first().copied().unwrap_or(CallSite::Dropped);
         assert_eq!(value.from, from);
     }
-    // What was accepted is received, unless nobody looks: at the end of a wait, at a close, at a
-    // deadline.
+    // An accepted value is received if the waiter looks after that: at the end of a wait, at a
+    // close, or at a deadline.
     let looks = !matches!(how, Wait::Cancel | Wait::PollAndCancel | Wait::Try);
     assert!(got.is_some() || won.is_empty() || !looks);
     assert!(got.is_some() || !waited);
@@ -364,14 +375,15 @@ fn at_once(acts: &[Act], how: Wait) {
     assert_eq!(ledger.freed.load(SeqCst), 1);
 }
 
-/// How often a thread may be preempted; `None` is every interleaving.
+/// Checks a model with at most so many preemptions, or with every interleaving if there is no
+/// limit.
 fn check(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = preemptions;
     builder.check(model);
 }
 
-/// Of two signallers. Unoptimized, loom is ten times slower.
+/// The number of preemptions with two signallers. Without optimization, loom is ten times slower.
 const PREEMPTIONS: usize = if cfg!(debug_assertions) { 1 } else { 3 };
 
 #[test]

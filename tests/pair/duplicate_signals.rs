@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn every_way_of_signalling_reports_both_places() {
+fn every_way_of_signalling_reports_both_call_sites() {
     let log = Log::start();
     let (callback, _completion) = nodeback::callback();
     callback(None, Some(1));
@@ -25,7 +25,7 @@ fn every_way_of_signalling_reports_both_places() {
 }
 
 #[test]
-fn literal_call_reports_its_own_place_when_its_arguments_call_another_callback() {
+fn literal_call_reports_its_own_call_site_when_its_arguments_call_another_callback() {
     let log = Log::start();
     let (outer, _completion) = nodeback::callback();
     let (inner, _inner) = nodeback::callback();
@@ -41,7 +41,7 @@ fn literal_call_reports_its_own_place_when_its_arguments_call_another_callback()
 }
 
 #[test]
-fn nested_literal_calls_report_each_its_own_place() {
+fn each_nested_literal_call_reports_its_own_call_site() {
     let log = Log::start();
     let (outer, _completion) = nodeback::callback();
     let (inner, _inner) = nodeback::callback::<()>();
@@ -59,7 +59,7 @@ fn nested_literal_calls_report_each_its_own_place() {
 }
 
 #[test]
-fn call_through_a_reference_that_was_made_elsewhere_reports_where_that_was() {
+fn call_through_a_stored_reference_reports_where_the_reference_was_made() {
     let log = Log::start();
     let (callback, _completion) = nodeback::callback();
     let call: &(dyn Fn(Option<Error>, Option<u8>) + Send + Sync) = &*callback;
@@ -77,7 +77,7 @@ fn call_through_a_reference_that_was_made_elsewhere_reports_where_that_was() {
 }
 
 #[test]
-fn literal_calls_nested_deeper_than_is_recorded_report_each_its_own_place() {
+fn literal_calls_nested_deeper_than_the_record_report_their_call_sites() {
     static NESTED: AtomicUsize = AtomicUsize::new(0);
     fn nested(callbacks: &[Callback<usize>]) -> usize {
         if let [first, others @ ..] = callbacks {
@@ -99,7 +99,7 @@ fn literal_calls_nested_deeper_than_is_recorded_report_each_its_own_place() {
 }
 
 #[test]
-fn signal_from_a_thread_reports_its_place() {
+fn signal_from_a_thread_reports_its_call_site() {
     let log = Log::start();
     let (callback, _completion) = nodeback::callback();
     callback(None, Some(1));
@@ -122,7 +122,7 @@ fn signal_after_the_completion_was_dropped_is_reported() {
 }
 
 #[test]
-fn signal_after_a_loss_cannot_be_and_a_drop_after_a_signal_is_silent() {
+fn drop_after_a_signal_is_silent() {
     let log = Log::start();
     let (callback, completion) = nodeback::callback();
     let clone = callback.clone();
@@ -132,7 +132,7 @@ fn signal_after_a_loss_cannot_be_and_a_drop_after_a_signal_is_silent() {
 }
 
 #[test]
-fn try_settle_tells_its_caller_and_not_the_log() {
+fn rejection_that_try_settle_returns_is_not_logged() {
     let log = Log::start();
     let (callback, _completion) = nodeback::callback();
     callback(None, Some(1));
@@ -141,7 +141,7 @@ fn try_settle_tells_its_caller_and_not_the_log() {
 }
 
 #[test]
-fn flood_leaves_a_bounded_log() {
+fn flood_of_signals_leaves_a_bounded_log() {
     let log = Log::start();
     let (callback, completion) = nodeback::callback();
     for n in 0..10_000 {

@@ -26,7 +26,7 @@ fn hands_its_outcome_over_where_it_is_called() {
 }
 
 #[test]
-fn error_comes_without_the_result_beside_it() {
+fn error_comes_without_the_result() {
     let (callback, outcomes) = recorded();
     callback(Some(error!("boom")), Some(json!(1)));
     let given = outcomes.try_recv().unwrap();
@@ -34,7 +34,7 @@ fn error_comes_without_the_result_beside_it() {
 }
 
 #[test]
-fn second_signal_is_refused_and_reported() {
+fn second_signal_is_rejected_and_reported() {
     let log = Log::start();
     let (callback, outcomes) = recorded();
     callback(None, Some(json!(1)));
@@ -51,7 +51,7 @@ fn second_signal_is_refused_and_reported() {
 }
 
 #[test]
-fn last_clone_dropped_gives_it_the_error() {
+fn drop_of_the_last_clone_passes_the_error_to_the_function() {
     let (callback, outcomes) = recorded();
     let clone = callback.clone();
     drop(callback);
@@ -76,7 +76,7 @@ fn forwards_through_any_number_of_wrappers() {
 }
 
 #[test]
-fn forwarded_loss_reaches_the_completion() {
+fn error_of_a_dropped_wrapper_reaches_the_completion() {
     let (callback, mut completion) = nodeback::callback::<u8>();
     drop(Callback::from_fn(move |error, result| {
         callback.call(error, result);

@@ -30,7 +30,7 @@ fn into_error_only_fails() {
 }
 
 #[test]
-fn dropped_uncalled_it_is_lost() {
+fn closure_that_is_dropped_without_a_call_fails() {
     let (callback, mut completion) = nodeback::callback::<u8>();
     let done = callback.into_once::<Error, _>();
     assert!(is_pending(&mut completion));
@@ -40,7 +40,7 @@ fn dropped_uncalled_it_is_lost() {
 }
 
 #[test]
-fn refused_it_names_where_it_was_made() {
+fn rejected_closure_names_where_it_was_made() {
     let log = Log::start();
     let (callback, _completion) = nodeback::callback();
     callback(None, Some(1));

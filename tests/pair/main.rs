@@ -1,4 +1,4 @@
-//! Specifies a callback and its completion, without any handler: one signal wins, none is lost.
+//! A callback and its completion, without a handler: exactly one signal wins, and none is lost.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -34,10 +34,10 @@ use std::{
     time::Duration,
 };
 
-/// Long enough for anything, in a test that fails by hanging.
+/// Ample for anything, so that a test that would hang fails instead.
 const AMPLE: Duration = Duration::from_secs(60);
 
-/// The start of a location in the caller's file, up to its column.
+/// Returns the start of a location in the caller's file, up to its column.
 #[track_caller]
 fn line(line: u32) -> String {
     format!("{}:{line}:", std::panic::Location::caller().file())
@@ -62,7 +62,7 @@ fn poll<R>(completion: &mut Completion<R>, wakes: &Arc<Wakes>) -> Poll<Result<Op
     Pin::new(completion).poll(&mut Context::from_waker(&waker(Arc::clone(wakes))))
 }
 
-/// The outcome, which has to be there already.
+/// Returns the outcome, which must be there already.
 fn now<R>(completion: &mut Completion<R>) -> Result<Option<R>, Error> {
     match poll(completion, &Arc::default()) {
         Poll::Ready(outcome) => outcome,

@@ -1,8 +1,8 @@
 use super::*;
 
-fn error_of(lose: impl FnOnce(Callback<u8>)) -> Error {
+fn error_of(drop_all: impl FnOnce(Callback<u8>)) -> Error {
     let (callback, mut completion) = nodeback::callback();
-    lose(callback);
+    drop_all(callback);
     now(&mut completion).unwrap_err()
 }
 
@@ -21,7 +21,7 @@ fn last_handle_dropped_fails_at_once() {
 }
 
 #[test]
-fn clone_that_lives_keeps_it() {
+fn clone_that_is_alive_keeps_the_completion_pending() {
     let (callback, mut completion) = nodeback::callback::<u8>();
     let clone = callback.clone();
     drop(callback);
@@ -44,11 +44,11 @@ fn message_names_where_the_last_clone_was_made() {
 }
 
 #[test]
-fn message_says_when_a_panic_dropped_it_and_on_which_thread() {
+fn message_names_a_panic_that_dropped_it_and_the_thread() {
     let error = error_of(|callback| {
         let thread = thread::Builder::new().name("worker".into());
         let thread = thread.spawn(move || {
-            let _lost = callback;
+            let _dropped = callback;
             panic!("boom");
         });
         thread.unwrap().join().unwrap_err();
@@ -58,7 +58,7 @@ fn message_says_when_a_panic_dropped_it_and_on_which_thread() {
 }
 
 #[test]
-fn borrow_for_a_literal_call_does_not_keep_it() {
+fn borrow_for_a_literal_call_does_not_keep_the_callback_alive() {
     let error = error_of(|callback| {
         let _: &dyn Fn(Option<Error>, Option<u8>) = &*callback;
     });

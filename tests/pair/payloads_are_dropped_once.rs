@@ -24,7 +24,7 @@ fn when_won_and_never_taken() {
 }
 
 #[test]
-fn when_beaten_by_an_error_beside_it() {
+fn when_an_error_comes_with_it() {
     let (callback, _completion) = nodeback::callback();
     let ((result, results), (error, errors)) = (payload(), payload());
     callback(Some(error.into()), Some(result));
@@ -32,7 +32,7 @@ fn when_beaten_by_an_error_beside_it() {
 }
 
 #[test]
-fn when_refused() {
+fn when_rejected() {
     let (callback, _completion) = nodeback::callback();
     let ((first, firsts), (second, seconds), (error, errors)) = (payload(), payload(), payload());
     callback(None, Some(first));
@@ -42,13 +42,13 @@ fn when_refused() {
 }
 
 #[test]
-fn when_refused_and_given_back() {
+fn when_rejected_and_returned() {
     let (callback, _completion) = nodeback::callback();
     let ((first, _), (second, drops)) = (payload(), payload());
     callback(None, Some(first));
-    let refused = callback.try_settle(Ok::<_, Error>(second)).unwrap_err();
+    let rejected = callback.try_settle(Ok::<_, Error>(second)).unwrap_err();
     assert_eq!(drops(), 0);
-    drop(refused.into_inner());
+    drop(rejected.into_inner());
     assert_eq!(drops(), 1);
 }
 
@@ -62,7 +62,7 @@ fn when_closed() {
 }
 
 #[test]
-fn when_the_wrapper_that_holds_it_is_called_or_lost() {
+fn when_the_wrapper_that_holds_it_is_called_or_dropped() {
     for call in [true, false] {
         let (payload, drops) = payload();
         let callback = Callback::from_fn(move |_, _: Option<u8>| drop(payload));

@@ -58,7 +58,7 @@ fn signal_beats_the_drop_of_another_clone() {
 }
 
 #[test]
-fn two_drops_are_one_loss() {
+fn two_drops_are_one_error() {
     let (left, right, completions) = pairs::<u8>();
     race(|| drop(left), || drop(right));
     for mut completion in completions {

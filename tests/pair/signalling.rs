@@ -90,27 +90,27 @@ fn try_settle_accepts_the_first_signal() {
 }
 
 #[test]
-fn try_settle_gives_a_refused_signal_back() {
+fn try_settle_returns_a_rejected_signal() {
     let (callback, completion) = nodeback::callback();
     let clones = (callback.clone(), callback.clone());
     callback.succeed(1);
     let first = line!() - 1;
 
-    let refused = clones.0.try_settle(Ok::<_, Error>(2)).unwrap_err();
-    assert!(refused.first().to_string().starts_with(&line(first)));
+    let rejected = clones.0.try_settle(Ok::<_, Error>(2)).unwrap_err();
+    assert!(rejected.first().to_string().starts_with(&line(first)));
     assert_eq!(
-        refused.to_string(),
-        format!("the callback was already signalled at {}", refused.first()),
+        rejected.to_string(),
+        format!("the callback was already signalled at {}", rejected.first()),
     );
-    assert_eq!(refused.into_inner().unwrap(), Some(2));
+    assert_eq!(rejected.into_inner().unwrap(), Some(2));
 
-    let refused = clones.1.try_settle(Err("late")).unwrap_err();
-    assert_eq!(refused.into_inner().unwrap_err().message(), "late");
+    let rejected = clones.1.try_settle(Err("late")).unwrap_err();
+    assert_eq!(rejected.into_inner().unwrap_err().message(), "late");
     assert_eq!(completion.wait().unwrap(), Some(1));
 }
 
 #[test]
-fn is_signalled_tells_of_any_handle() {
+fn is_signalled_includes_signals_of_other_handles() {
     let (callback, completion) = nodeback::callback();
     let clone = callback.clone();
     assert!(!callback.is_signalled());

@@ -18,7 +18,7 @@ fn pending_then_woken_once_by_the_first_signal() {
 }
 
 #[test]
-fn wakes_who_polled_last() {
+fn wakes_the_task_that_polled_last() {
     let (callback, mut completion) = nodeback::callback();
     let (before, after) = (Arc::default(), Arc::default());
     assert!(poll(&mut completion, &before).is_pending());
@@ -28,7 +28,7 @@ fn wakes_who_polled_last() {
 }
 
 #[test]
-fn drop_of_one_clone_wakes_nobody_and_of_the_last_wakes_once() {
+fn only_the_drop_of_the_last_clone_wakes() {
     let (callback, mut completion) = nodeback::callback::<u8>();
     let (clone, wakes) = (callback.clone(), Arc::default());
     assert!(poll(&mut completion, &wakes).is_pending());
@@ -46,7 +46,7 @@ fn ready_at_the_first_poll_after_an_early_signal() {
 }
 
 #[test]
-fn fused_when_its_outcome_was_taken() {
+fn terminated_after_its_outcome_was_taken() {
     let (callback, mut completion) = nodeback::callback();
     assert!(!completion.is_terminated());
     callback.succeed(1);
@@ -78,7 +78,7 @@ fn wait_ends_when_the_last_clone_is_dropped_elsewhere() {
 }
 
 #[test]
-fn wait_for_gives_up_and_loses_nothing() {
+fn wait_for_times_out_and_loses_nothing() {
     let (callback, mut completion) = nodeback::callback();
     assert!(completion.wait_for(Duration::ZERO).is_err());
     assert!(completion.wait_for(Duration::from_millis(1)).is_err());
@@ -107,7 +107,7 @@ async fn select_that_takes_the_other_branch_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn timeout_round_it_loses_nothing() {
+async fn timeout_around_it_loses_nothing() {
     let (callback, mut completion) = nodeback::callback();
     assert!(tokio::time::timeout(AMPLE, &mut completion).await.is_err());
     callback.succeed(1);
@@ -115,21 +115,21 @@ async fn timeout_round_it_loses_nothing() {
 }
 
 #[test]
-fn dropped_it_refuses_every_signal() {
+fn dropped_completion_rejects_every_signal() {
     let (callback, completion) = nodeback::callback();
     drop(completion);
     assert!(callback.is_signalled());
-    let refused = callback.try_settle(Ok::<_, Error>(1)).unwrap_err();
-    assert_eq!(refused.first(), CallSite::Closed);
-    assert_eq!(refused.into_inner().unwrap(), Some(1));
+    let rejected = callback.try_settle(Ok::<_, Error>(1)).unwrap_err();
+    assert_eq!(rejected.first(), CallSite::Closed);
+    assert_eq!(rejected.into_inner().unwrap(), Some(1));
 }
 
 #[test]
-fn dropped_with_its_outcome_it_still_names_the_first_signal() {
+fn completion_dropped_with_its_outcome_still_names_the_first_signal() {
     let (callback, completion) = nodeback::callback();
     let clone = callback.clone();
     callback.succeed(1);
     drop(completion);
-    let refused = clone.try_settle(Ok::<_, Error>(2)).unwrap_err();
-    assert!(matches!(refused.first(), CallSite::Call { .. }));
+    let rejected = clone.try_settle(Ok::<_, Error>(2)).unwrap_err();
+    assert!(matches!(rejected.first(), CallSite::Call { .. }));
 }
