@@ -110,7 +110,7 @@ fn cases() -> Vec<(&'static str, Case)> {
     let retried = |fault| Case {
         fault,
         answer: None,
-        log: "no event, which is asked for again: ",
+        log: "polling for the next event failed and is retried: ",
     };
     let unreadable = |log| Case {
         answer: None,
@@ -131,7 +131,7 @@ fn cases() -> Vec<(&'static str, Case)> {
     let cut = event.len() - 5;
     let truncated = |fault| Case {
         fault,
-        answer: Some(("error", "the event broke off: ")),
+        answer: Some(("error", "the event was truncated: ")),
         log: "Runtime.EventTruncated",
     };
     vec![
@@ -293,7 +293,7 @@ async fn what_next_says_for_good_ends_the_process_with_one_line() {
         let api = BadApi::start(move |_| status(line)).await;
         let (log, code) = ended(Process::spawn(&mut function_process("echo", api.address))).await;
         let start = format!(
-            "Error: Runtime.ExitError: the Runtime API failed: the Runtime API answered {line}"
+            "Error: Runtime.ExitError: the Runtime API failed: the Runtime API responded with {line}"
         );
         assert!(log.starts_with(&start), "{line}: {log}");
         assert!(log.contains("Injected"), "{line}: {log}");
@@ -316,7 +316,7 @@ async fn an_api_that_was_never_there_ends_the_process_after_three_seconds() {
     let lines: Vec<_> = log.lines().collect();
     assert_eq!((lines.len(), code), (2, Some(1)), "{log}");
     assert!(
-        lines[0].contains("no event, which is asked for again: "),
+        lines[0].contains("polling for the next event failed and is retried: "),
         "{log}"
     );
     assert!(lines[0].contains("Connection refused"), "{log}");
@@ -371,13 +371,13 @@ async fn an_answer_is_posted_until_it_is_taken_or_refused() {
             "410",
             vec![status("410 Gone")],
             1,
-            "the answer was not taken: the Runtime API answered 410 Gone (the invocation timed out, or was answered before): {\"errorType\":\"Injected\"}",
+            "posting the outcome failed: the Runtime API responded with 410 Gone (the invocation timed out, or already has an outcome): {\"errorType\":\"Injected\"}",
         ),
         (
             "413",
             vec![status("413 Payload Too Large")],
             1,
-            "413 Payload Too Large (it is larger than Lambda takes)",
+            "413 Payload Too Large (it is larger than Lambda accepts)",
         ),
         ("403", vec![status("403 Forbidden")], 1, "403 Forbidden"),
         ("400", vec![status("400 Bad Request")], 1, "400 Bad Request"),
@@ -385,7 +385,7 @@ async fn an_answer_is_posted_until_it_is_taken_or_refused() {
             "taken, but the reply was lost",
             vec![reset(), status("403 Forbidden")],
             2,
-            "(after 1 failed attempts, one of which it may have taken)",
+            "(after 1 failed attempts, one of which may have been accepted)",
         ),
     ];
     let faults = cases
@@ -408,7 +408,7 @@ async fn an_answer_is_posted_until_it_is_taken_or_refused() {
             let log = process.log();
             assert!(log.contains(says), "{name}: {log}");
             assert_eq!(
-                log.contains("the answer was not taken"),
+                log.contains("posting the outcome failed"),
                 !says.is_empty(),
                 "{name}: {log}"
             );
@@ -423,7 +423,7 @@ async fn an_answer_that_meets_a_500_ends_the_process_with_one_line_more() {
     assert_eq!((log.lines().count(), code), (2, Some(1)), "{log}");
     assert!(
         log.contains(
-            "\nError: Runtime.ExitError: the Runtime API failed: the Runtime API answered 500"
+            "\nError: Runtime.ExitError: the Runtime API failed: the Runtime API responded with 500"
         ),
         "{log}"
     );

@@ -300,7 +300,7 @@ async fn an_answer_that_is_refused_is_logged_with_what_the_api_said() {
     let log = function.log();
     let line = log
         .lines()
-        .find(|line| line.contains("the answer was not taken"))
+        .find(|line| line.contains("posting the outcome failed"))
         .unwrap_or_default();
     for part in ["stale", "410 Gone", "timed out", r#"{"status":"recorded"}"#] {
         assert!(line.contains(part), "no `{part}` in:\n{log}");

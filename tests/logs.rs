@@ -376,7 +376,7 @@ async fn a_format_or_a_level_that_is_none_is_told_once_and_text_is_taken() {
     ])
     .await;
     for told in [
-        "\t\tWARN\tAWS_LAMBDA_LOG_FORMAT is `yaml`: expected Text or JSON, and took Text\n",
+        "\t\tWARN\tAWS_LAMBDA_LOG_FORMAT is `yaml`: expected Text or JSON; Text is used\n",
         "\t\tWARN\tAWS_LAMBDA_LOG_LEVEL is `loud`: expected ",
     ] {
         assert_eq!(log.matches(told).count(), 1, "{log}");

@@ -145,7 +145,10 @@ impl Faulty {
         }
         fate.taken += 1;
         if fate.broken {
-            assert!(request.body.contains("the event broke off"), "{request:?}");
+            assert!(
+                request.body.contains("the event was truncated"),
+                "{request:?}"
+            );
         } else {
             // Its own number, and no other.
             let body: Value = serde_json::from_str(&request.body).expect("JSON");

@@ -288,7 +288,7 @@ pub(crate) fn at() -> CallSite {
 
 impl<R: Send + 'static> Clone for Callback<R> {
     /// Returns another handle to the same completion. If it is the last one to be dropped, and
-    /// nothing was signalled, the error names the place of this call.
+    /// nothing was signalled, the error names the location of this call.
     #[track_caller]
     fn clone(&self) -> Self {
         Callback::new(self.target().clone_as(Origin::clone_here()))

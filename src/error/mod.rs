@@ -41,7 +41,7 @@ type Boxed = Box<dyn StdError + Send + Sync>;
 /// # JSON
 ///
 /// `{"errorType", "errorMessage", "trace"}`, in this order, as the Node runtime posts it. `trace`
-/// takes the place of Node's stack. It holds the error itself, the place where it was created, its
+/// takes the place of Node's stack. It holds the error itself, where it was created, its
 /// causes, and with `RUST_BACKTRACE=1` up to ten frames of your own code. It is empty for a value
 /// that is not an `Error` in Node either, such as a string or a number.
 ///

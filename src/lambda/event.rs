@@ -50,7 +50,7 @@ impl PolledEvent {
         event.body = read(body).await.map_err(|why| {
             Error::ours(
                 "Runtime.EventTruncated",
-                format!("the event broke off: {why}"),
+                format!("the event was truncated: {why}"),
             )
         });
         Ok(event)
@@ -166,7 +166,7 @@ where
     let why = match read {
         Ok(Ok(())) => return Ok(event.freeze()),
         Ok(Err(error)) => error,
-        Err(_) => format!("the rest did not come within {seconds} s"),
+        Err(_) => format!("the rest did not arrive within {seconds} s"),
     };
     Err(format!("{why}, after {} bytes", event.len()))
 }

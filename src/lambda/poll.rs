@@ -72,7 +72,7 @@ impl Poller {
                 Polled::Stop(why) => return Err(stopped(why)),
                 Polled::Failed(why) => {
                     if backoff.attempts == 0 {
-                        tracing::warn!("no event, which is asked for again: {why}");
+                        tracing::warn!("polling for the next event failed and is retried: {why}");
                     }
                     let seen = self.seen.load(Ordering::Relaxed);
                     if !backoff.pause(if seen { OUTAGE } else { NEVER_SEEN }).await {
@@ -106,9 +106,11 @@ async fn poll(client: &Client, context: &ContextBuilder) -> Polled {
         status => {
             let why = match client.within(BODY, post::read_reply(reply)).await {
                 Some(Ok((status, body))) => post::rejection(status, &body),
-                Some(Err(error)) => format!("the Runtime API answered {status}, then: {error}"),
+                Some(Err(error)) => {
+                    format!("the Runtime API responded with {status}, then: {error}")
+                }
                 None => format!(
-                    "the Runtime API answered {status}, and the rest did not come within {} s",
+                    "the Runtime API responded with {status}, and the rest did not arrive within {} s",
                     BODY.as_secs()
                 ),
             };
@@ -142,7 +144,7 @@ mod tests {
         });
         let client = Client::new(format!("http://{address}").parse().unwrap());
         match poll(&client, &crate::Context::builder()).await {
-            Polled::Stop(why) => assert!(why.ends_with("did not come within 5 s"), "{why}"),
+            Polled::Stop(why) => assert!(why.ends_with("did not arrive within 5 s"), "{why}"),
             _ => panic!("a 403 stops the function"),
         }
         served.await.unwrap();

@@ -46,7 +46,7 @@ impl PostAddress {
         let Err(NotAccepted { why, fatal }) = send(client, &path, headers, body).await else {
             return Ok(());
         };
-        tracing::error!("the answer was not taken: {why}");
+        tracing::error!("posting the outcome failed: {why}");
         if fatal {
             Err(super::stopped(why))
         } else {
@@ -69,7 +69,7 @@ async fn post_error(client: &Client, phase: &str, error: &Error) {
     let path = format!("{API}/{phase}/error");
     let (headers, body) = (headers(Some(error)), Bytes::from(error.to_json()));
     if let Err(NotAccepted { why, .. }) = send(client, &path, headers, body).await {
-        tracing::error!("the {phase} error was not taken: {why}");
+        tracing::error!("posting the {phase} error failed: {why}");
     }
 }
 
@@ -125,7 +125,7 @@ async fn send(
             .saturating_sub(u32::from(status.is_none_or(is_transient)));
         if earlier > 0 {
             why.push_str(&format!(
-                " (after {earlier} failed attempts, one of which it may have taken)"
+                " (after {earlier} failed attempts, one of which may have been accepted)"
             ));
         }
         let fatal = status == Some(StatusCode::INTERNAL_SERVER_ERROR);
@@ -164,13 +164,13 @@ where
 /// Returns a message about the response with which the Runtime API rejected a request.
 pub(super) fn rejection(status: StatusCode, body: &[u8]) -> String {
     let why = match status {
-        StatusCode::GONE => " (the invocation timed out, or was answered before)",
-        StatusCode::PAYLOAD_TOO_LARGE => " (it is larger than Lambda takes)",
+        StatusCode::GONE => " (the invocation timed out, or already has an outcome)",
+        StatusCode::PAYLOAD_TOO_LARGE => " (it is larger than Lambda accepts)",
         _ => "",
     };
     let body = String::from_utf8_lossy(body);
     let body: String = body.trim().chars().take(SHOWN).collect();
-    format!("the Runtime API answered {status}{why}: {body}")
+    format!("the Runtime API responded with {status}{why}: {body}")
 }
 
 /// How much of such a response is logged, in characters.

@@ -145,7 +145,7 @@ async fn rest_of(stream: &StreamReader) {
 }
 
 fn not_taken(stream: &StreamReader, why: &str, fatal: bool) -> Result<()> {
-    tracing::error!("the answer was not taken: {why}");
+    tracing::error!("posting the outcome failed: {why}");
     if let Some(error) = stream.close(why) {
         error.log();
     }

@@ -37,7 +37,7 @@ impl LogSettings {
             Some(text) if text.trim().eq_ignore_ascii_case("json") => Format::Json,
             Some(text) if !["", "text"].contains(&&*text.trim().to_ascii_lowercase()) => {
                 mistakes.push(format!(
-                    "AWS_LAMBDA_LOG_FORMAT is `{text}`: expected Text or JSON, and took Text"
+                    "AWS_LAMBDA_LOG_FORMAT is `{text}`: expected Text or JSON; Text is used"
                 ));
                 Format::Text
             }
@@ -50,7 +50,7 @@ impl LogSettings {
                 None => {
                     mistakes.push(format!(
                         "AWS_LAMBDA_LOG_LEVEL is `{text}`: expected TRACE, DEBUG, INFO, WARN, \
-                         ERROR or FATAL, and took INFO"
+                         ERROR or FATAL; INFO is used"
                     ));
                     info()
                 }
@@ -59,7 +59,7 @@ impl LogSettings {
                 directives(&text).unwrap_or_else(|| {
                     mistakes.push(format!(
                         "RUST_LOG is `{text}`: expected a level, or directives such as \
-                         `warn,my_crate=debug`, and took INFO"
+                         `warn,my_crate=debug`; INFO is used"
                     ));
                     info()
                 })

@@ -194,21 +194,21 @@ async fn run(fault: Fault, case: &'static str) -> (Vec<(String, String)>, String
 #[tokio::test]
 async fn a_fault_in_the_middle_of_a_stream_ends_it_and_not_the_process() {
     let cases = [
-        (Fault::Reset, "the answer was not taken: "),
+        (Fault::Reset, "posting the outcome failed: "),
         // What is replied before the connection breaks may be lost with it.
-        (Fault::ReplyAndClose(413), "the answer was not taken: "),
+        (Fault::ReplyAndClose(413), "posting the outcome failed: "),
         (
             Fault::Reply(413),
-            "the answer was not taken: the Runtime API answered 413 Payload Too Large (it is larger than Lambda takes): {",
+            "posting the outcome failed: the Runtime API responded with 413 Payload Too Large (it is larger than Lambda accepts): {",
         ),
         (
             Fault::Reply(410),
-            "the answer was not taken: the Runtime API answered 410 Gone",
+            "posting the outcome failed: the Runtime API responded with 410 Gone",
         ),
-        (Fault::ReplyAndClose(202), "the answer was not taken: "),
+        (Fault::ReplyAndClose(202), "posting the outcome failed: "),
         (
             Fault::Stall,
-            "the answer was not taken: the rest was not taken within 10 s of its end",
+            "posting the outcome failed: the rest was not taken within 10 s of its end",
         ),
     ];
     let runs = cases.map(async |(fault, expected)| {
@@ -261,7 +261,7 @@ async fn a_status_500_in_the_middle_of_a_stream_ends_the_process() {
     let (posts, log, code) = run(Fault::Reply(500), "writes_on").await;
     assert_eq!((posts.len(), code), (0, Some(101)), "{posts:?}");
     assert!(
-        log.contains("the Runtime API failed: the Runtime API answered 500"),
+        log.contains("the Runtime API failed: the Runtime API responded with 500"),
         "{log}"
     );
 }
