@@ -278,6 +278,7 @@ fn signal_shared<R: Send + 'static>(
     target.signal(outcome, call_site);
 }
 
+/// Returns the call site of the caller.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn at() -> CallSite {

@@ -16,7 +16,7 @@ use std::{borrow::Cow, error::Error as StdError};
 /// The name that the SDK for JavaScript gives to a failure to reach the service.
 const NETWORKING: &str = "NetworkingError";
 const TIMEOUT: &str = "TimeoutError";
-/// The name that it gives to an error response without a code.
+/// The name that it gives to an error response without a code, or that it cannot read.
 const UNKNOWN: &str = "UnknownError";
 
 impl Error {

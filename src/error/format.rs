@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::{backtrace::BacktraceStatus, fmt};
 
 impl Error {
-    /// Returns the JSON of the error, which an invocation that fails with it responds with.
+    /// Returns the error as JSON: the response of an invocation that fails with it.
     ///
     /// ```
     /// use nodeback::IntoError;

@@ -59,7 +59,7 @@ pub(crate) fn of(result: &Bytes) -> Result<Response<Bytes>, String> {
 pub(crate) fn of_stream(head: &Head) -> Result<Response<()>, String> {
     let mut response = Response::new(());
     let Some(metadata) = &head.metadata else {
-        // It was checked when it was set.
+        // The content type was checked when it was set.
         if let Ok(content_type) = HeaderValue::from_str(&head.content_type) {
             response
                 .headers_mut()
@@ -94,7 +94,7 @@ pub(crate) fn has_no_content(status: StatusCode) -> bool {
     matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
-/// Returns a response of JSON, which AWS takes a body for unless its content type is set.
+/// Returns a response with JSON's content type, which AWS assumes unless the function sets another.
 fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
     let is_empty = body.is_empty();
     let mut response = Response::new(body);

@@ -131,8 +131,8 @@ mod sealed {
     pub trait Sealed<'a>: Sized {
         fn value(self) -> Option<&'a Value>;
 
-        /// Returns the value, unless it is `undefined` or `null`, so that reading its member
-        /// `reading` fails.
+        /// Returns the value. If it is `undefined` or `null`, fails as reading its member `reading`
+        /// does.
         #[track_caller]
         fn defined(self, reading: &str) -> Result<&'a Value> {
             match self.value() {

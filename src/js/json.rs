@@ -75,7 +75,8 @@ impl Formatter for JsNumbers {
     }
 
     fn write_f32<W: ?Sized + Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
-        // The shortest text of the `f32`, and not of the `f64` that it would become.
+        // Prints the shortest digits of the `f32`, rather than those of the `f64` that it would
+        // become.
         writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
     }
 }

@@ -15,8 +15,8 @@ use std::{
     time::Duration,
 };
 
-/// How long a Runtime API that fails is polled again, if it has worked before (`OUTAGE`), and if it
-/// never has (`NEVER_SEEN`), since its address may be wrong.
+/// How long polling is retried while it fails: `OUTAGE` if the Runtime API has worked before, and
+/// `NEVER_SEEN` if it never has, since its address may be wrong.
 const OUTAGE: Duration = Duration::from_secs(30);
 const NEVER_SEEN: Duration = Duration::from_secs(3);
 
@@ -110,7 +110,8 @@ async fn poll(client: &Client, context: &ContextBuilder) -> Polled {
                     format!("the Runtime API responded with {status}, then: {error}")
                 }
                 None => format!(
-                    "the Runtime API responded with {status}, and the rest did not arrive within {} s",
+                    "the Runtime API responded with {status}, and the rest did not arrive within \
+                     {} s",
                     BODY.as_secs()
                 ),
             };

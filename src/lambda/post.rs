@@ -95,7 +95,7 @@ pub(super) const ATTEMPTS: Duration = Duration::from_secs(10);
 
 struct NotAccepted {
     why: String,
-    /// Whether the process is to exit.
+    /// Whether the process has to exit.
     fatal: bool,
 }
 
@@ -135,7 +135,7 @@ async fn send(
 
 /// Returns whether a rejection is temporary.
 pub(super) fn is_transient(status: StatusCode) -> bool {
-    // AWS's documentation of a 500 says that the runtime should exit.
+    // According to AWS's documentation, a runtime should exit after a 500.
     (status.is_server_error() && status != StatusCode::INTERNAL_SERVER_ERROR)
         || status == StatusCode::TOO_MANY_REQUESTS
 }
@@ -200,7 +200,7 @@ pub(super) fn visible(text: &str) -> String {
     text.chars().take(NAME_LIMIT).map(visible).collect()
 }
 
-/// Returns the JSON that X-Ray shows of an error.
+/// Returns the JSON from which X-Ray shows an error.
 fn xray_cause(error: &Error) -> String {
     let directory = std::env::current_dir().unwrap_or_default();
     let name: String = error.error_type().chars().take(NAME_LIMIT).collect();

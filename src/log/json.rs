@@ -19,7 +19,7 @@ pub(super) fn line(time: &str, of: &SpanFields, level: &str, event: &Event<'_>) 
     let mut members = Members(Map::new());
     members.own("timestamp", time.into());
     members.own("level", level.into());
-    // Node leaves out what is undefined.
+    // Node omits members that are undefined.
     if !of.request_id.is_empty() {
         members.own("requestId", (*of.request_id).into());
     }

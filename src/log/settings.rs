@@ -92,8 +92,8 @@ fn level(text: &str) -> Option<LevelFilter> {
         .filter(|_| !text.is_empty())
 }
 
-/// Parses `RUST_LOG` as is the convention: a level for all targets, levels for some, or both.
-/// Without a level for all targets, those without one of their own are off.
+/// Parses `RUST_LOG` by its convention: a level for all targets, levels for some, or both. Without
+/// a level for all targets, those without one of their own are off.
 fn directives(text: &str) -> Option<Targets> {
     if let Some(level) = level(text) {
         return Some(Targets::new().with_default(level));

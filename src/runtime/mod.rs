@@ -14,7 +14,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use std::{borrow::Cow, fmt};
 
-/// Starts a program with several handlers, each under a name, as in Node's `exports`.
+/// Returns the builder of a program with several handlers, each under a name, as in Node's
+/// `exports`.
 ///
 /// On Lambda, the last part of the function's handler setting selects the handler (`_HANDLER`:
 /// `index.orders` means `orders`). The local server uses the function's name in the URL, the
@@ -164,7 +165,7 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// Panics outside of a tokio runtime with its time driver enabled.
+    /// Panics if there is no tokio runtime with its time driver enabled.
     pub async fn invoke(&self, event: impl Serialize, context: Context) -> Outcome {
         match self.function_of(&context) {
             Ok(function) => invocation::in_process(&function, event, context).await,

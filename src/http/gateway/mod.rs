@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use serde_json::{Map, Value};
 
-/// What stands between the client and the function.
+/// The service between the client and the function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Gateway {
     /// An API Gateway REST API with Lambda proxy integration.
