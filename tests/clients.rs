@@ -1,5 +1,5 @@
-//! The local server as AWS's own clients see it: the AWS CLI and boto3 call it; and examples answer
-//! `cargo lambda`, whose deadline is long past.
+//! Calls the local server with AWS's own clients: the AWS CLI and boto3. It also runs examples under
+//! `cargo lambda`, which sends a deadline that is long past.
 
 mod support;
 
@@ -18,7 +18,7 @@ use tokio::{
     sync::{Barrier, Semaphore},
 };
 
-/// An example that serves.
+/// An example that runs as a local server.
 struct LocalServer {
     url: String,
     _process: Process,
@@ -44,7 +44,8 @@ impl LocalServer {
     }
 }
 
-/// A program that calls, with nothing of who runs the tests in its environment.
+/// Returns a client program, isolated from the environment and the AWS settings of the user that runs
+/// the tests.
 fn client(program: &str) -> Command {
     let mut client = Command::new(live("python/bin").join(program));
     client
@@ -70,12 +71,12 @@ client = boto3.client("lambda", endpoint_url=sys.argv[1], config=config)
 def invoke(payload, FunctionName="f", **parameters):
     if not isinstance(payload, (str, bytes)):
         payload = json.dumps(payload)
-    answer = client.invoke(FunctionName=FunctionName, Payload=payload, **parameters)
-    answer["Payload"] = answer["Payload"].read()
-    return answer
+    response = client.invoke(FunctionName=FunctionName, Payload=payload, **parameters)
+    response["Payload"] = response["Payload"].read()
+    return response
 
-def same(seen, expected):
-    assert seen == expected, f"{seen!r} is not {expected!r}"
+def same(actual, expected):
+    assert actual == expected, f"got {actual!r} instead of {expected!r}"
 "#;
 
 /// Runs a script that calls the function at `url` through boto3.
@@ -85,11 +86,11 @@ fn boto3(url: &str, script: &str) {
     assert!(run.status.success(), "{}", text(&run.stderr));
 }
 
-/// Serves a handler in this process, for as long as the test runs.
+/// Serves a handler in this process for as long as the test runs, and returns its URL.
 async fn serve<M: 'static>(handler: impl Handler<M>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    // A type without the handler's marker can be spawned.
+    // `tokio::spawn` needs a `'static` future. Boxing removes the marker type `M` from its type.
     let served: futures::future::BoxFuture<'static, _> =
         Box::pin(Runtime::new(handler).serve(listener, std::future::pending()));
     tokio::spawn(served);
@@ -100,7 +101,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// What a client that succeeded printed.
+/// Returns the JSON that a client printed, and asserts that the client succeeded.
 fn printed(run: &Output) -> Value {
     assert!(run.status.success(), "{}", text(&run.stderr));
     serde_json::from_slice(&run.stdout).unwrap()
@@ -108,14 +109,14 @@ fn printed(run: &Output) -> Value {
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
-fn the_aws_cli_gets_a_good_answer() {
+fn the_aws_cli_gets_a_response() {
     let (server, folder) = (
         LocalServer::start(&mut example("hello")),
         Folder::new("cli_good"),
     );
     let run = server.aws(&folder, &["--payload", r#"{ "name": "Żaneta" }"#]);
-    let answer = json!({ "StatusCode": 200, "ExecutedVersion": "$LATEST" });
-    assert_eq!(printed(&run), answer);
+    let metadata = json!({ "StatusCode": 200, "ExecutedVersion": "$LATEST" });
+    assert_eq!(printed(&run), metadata);
     let response: Value = serde_json::from_str(&folder.read("out.json")).unwrap();
     assert_eq!(response["hello"], "Żaneta");
 
@@ -124,20 +125,21 @@ fn the_aws_cli_gets_a_good_answer() {
         env!("CARGO_MANIFEST_DIR"),
         "/../examples/events/hello.json"
     );
-    assert_eq!(printed(&server.aws(&folder, &["--payload", event])), answer);
+    let run = server.aws(&folder, &["--payload", event]);
+    assert_eq!(printed(&run), metadata);
     assert!(folder.read("out.json").starts_with(r#"{"hello":"Ada","#));
 }
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
-fn the_aws_cli_tells_a_failure_and_its_log() {
+fn the_aws_cli_gets_an_error_and_its_log() {
     let server = LocalServer::start(&mut example("hello"));
     let folder = Folder::new("cli_failure");
     let run = server.aws(&folder, &["--payload", "{}", "--log-type", "Tail"]);
-    let mut answer = printed(&run);
-    let log = answer["LogResult"].take();
+    let mut response = printed(&run);
+    let log = response["LogResult"].take();
     assert_eq!(
-        answer,
+        response,
         json!({
             "StatusCode": 200,
             "FunctionError": "Unhandled",
@@ -199,12 +201,12 @@ fn the_aws_cli_names_a_version_an_alias_and_an_arn() {
     ] {
         let payload = ["--payload", r#"{"name":"Ada"}"#, "--log-type", "Tail"];
         let run = server.aws(&folder, &[arguments, &payload].concat());
-        let answer = printed(&run);
-        assert_eq!(answer["ExecutedVersion"], version, "of {arguments:?}");
+        let response = printed(&run);
+        assert_eq!(response["ExecutedVersion"], version, "of {arguments:?}");
         assert!(folder.read("out.json").starts_with(r#"{"hello":"Ada","#));
         let decode = &mut client("python");
         let decode = decode.args(["-m", "base64", "-d"]);
-        let log = output(decode, answer["LogResult"].as_str().unwrap()).stdout;
+        let log = output(decode, response["LogResult"].as_str().unwrap()).stdout;
         let start = text(&log).lines().next().unwrap();
         let end = format!(" Version: {version}");
         assert!(start.ends_with(&end), "of {arguments:?}: {start}");
@@ -234,7 +236,7 @@ fn the_aws_cli_names_a_version_an_alias_and_an_arn() {
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
-fn a_failed_event_of_the_aws_cli_is_retried() {
+fn an_asynchronous_event_from_the_aws_cli_that_fails_is_retried() {
     let mut hello = Process::spawn(example("hello").args(["--retry", "--listen", "127.0.0.1:0"]));
     let mut stdout = hello.stdout().lines();
     let line = stdout.next().unwrap().unwrap();
@@ -263,7 +265,7 @@ fn a_failed_event_of_the_aws_cli_is_retried() {
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
-fn the_aws_cli_tells_why_a_payload_is_refused() {
+fn the_aws_cli_prints_why_a_payload_was_rejected() {
     let (server, folder) = (
         LocalServer::start(&mut example("hello")),
         Folder::new("cli_bad"),
@@ -278,39 +280,39 @@ fn the_aws_cli_tells_why_a_payload_is_refused() {
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
-fn boto3_gets_answers_failures_and_the_log_tail() {
+fn boto3_gets_responses_errors_and_the_log_tail() {
     let server = LocalServer::start(&mut example("hello"));
     boto3(
         &server.url,
         r#"
-answer = invoke({"name": "Ada"})
-request = answer["ResponseMetadata"]["RequestId"]
-same(json.loads(answer["Payload"]), {"hello": "Ada", "request": request})
-same((answer["StatusCode"], answer["ExecutedVersion"]), (200, "$LATEST"))
-assert "FunctionError" not in answer and "LogResult" not in answer, answer
+response = invoke({"name": "Ada"})
+request = response["ResponseMetadata"]["RequestId"]
+same(json.loads(response["Payload"]), {"hello": "Ada", "request": request})
+same((response["StatusCode"], response["ExecutedVersion"]), (200, "$LATEST"))
+assert "FunctionError" not in response and "LogResult" not in response, response
 
-answer = invoke({}, LogType="Tail")
-request = answer["ResponseMetadata"]["RequestId"]
-same((answer["StatusCode"], answer["FunctionError"]), (200, "Unhandled"))
+response = invoke({}, LogType="Tail")
+request = response["ResponseMetadata"]["RequestId"]
+same((response["StatusCode"], response["FunctionError"]), (200, "Unhandled"))
 failure = b'{"errorType":"string","errorMessage":"name is missing","trace":[]}'
-same(answer["Payload"], failure)
-start, error, end, report = base64.b64decode(answer["LogResult"]).decode().splitlines()
+same(response["Payload"], failure)
+start, error, end, report = base64.b64decode(response["LogResult"]).decode().splitlines()
 same(start, f"START RequestId: {request} Version: $LATEST")
 same(error.split("\t", 1)[1], f"{request}\tERROR\tInvoke Error \t{failure.decode()}")
 same(end, f"END RequestId: {request}")
 assert report.startswith(f"REPORT RequestId: {request}\tDuration: "), report
 
-answer = invoke({}, InvocationType="Event")
-same((answer["StatusCode"], answer["Payload"]), (202, b""))
-answer = invoke({}, InvocationType="DryRun")
-same((answer["StatusCode"], answer["Payload"]), (204, b""))
+response = invoke({}, InvocationType="Event")
+same((response["StatusCode"], response["Payload"]), (202, b""))
+response = invoke({}, InvocationType="DryRun")
+same((response["StatusCode"], response["Payload"]), (204, b""))
 "#,
     );
 }
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
-fn boto3_raises_for_what_is_refused() {
+fn boto3_raises_an_exception_for_a_rejected_request() {
     let server = LocalServer::start(&mut example("hello"));
     boto3(
         &server.url,
@@ -335,7 +337,7 @@ except ClientError as error:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 #[ignore = "needs tests/live/python.sh"]
-async fn the_context_has_what_boto3_said() {
+async fn the_context_contains_what_boto3_sent() {
     let about = |_: Value, context: Context, callback: Callback| {
         callback.succeed(json!({
             "client": context.client_context,
@@ -349,8 +351,8 @@ async fn the_context_has_what_boto3_said() {
         r#"
 client_context = {"client": {"installation_id": "i"}, "custom": {"k": "ż"}}
 encoded = base64.b64encode(json.dumps(client_context).encode()).decode()
-answer = invoke({}, ClientContext=encoded, TenantId="tenant-1", Qualifier="live")
-same(json.loads(answer["Payload"]), {
+response = invoke({}, ClientContext=encoded, TenantId="tenant-1", Qualifier="live")
+same(json.loads(response["Payload"]), {
     "client": client_context,
     "name": "f",
     "arn": "arn:aws:lambda:eu-west-1:123456789012:function:f:live",
@@ -367,9 +369,9 @@ for name, called in [
     (other, other),
     (other + ":$LATEST", other + ":$LATEST"),
 ]:
-    answer = json.loads(invoke({}, name)["Payload"])
-    same((answer["name"], answer["client"], answer["tenant"]), ("orders", None, None))
-    same(answer["arn"], called)
+    response = json.loads(invoke({}, name)["Payload"])
+    same((response["name"], response["client"], response["tenant"]), ("orders", None, None))
+    same(response["arn"], called)
 
 unchecked = boto3.client(
     "lambda", endpoint_url=sys.argv[1], config=config.merge(Config(parameter_validation=False)))
@@ -406,8 +408,8 @@ async fn boto3_sends_six_megabytes_and_no_more() {
         &serve(size).await,
         r#"
 limit = 6 * 1024 * 1024
-answer = invoke('"' + "x" * (limit - 2) + '"')
-same(answer["Payload"], str(limit - 2).encode())
+response = invoke('"' + "x" * (limit - 2) + '"')
+same(response["Payload"], str(limit - 2).encode())
 for size in [limit + 1, 2 * limit]:
     try:
         raise SystemExit(invoke('"' + "x" * (size - 2) + '"'))
@@ -429,8 +431,8 @@ async fn boto3_sends_an_event_of_one_megabyte_and_no_more() {
         &serve(ignored).await,
         r#"
 limit = 1024 * 1024
-answer = invoke('"' + "x" * (limit - 2) + '"', InvocationType="Event")
-same(answer["StatusCode"], 202)
+response = invoke('"' + "x" * (limit - 2) + '"', InvocationType="Event")
+same(response["StatusCode"], 202)
 try:
     raise SystemExit(invoke('"' + "x" * (limit - 1) + '"', InvocationType="Event"))
 except ClientError as error:
@@ -453,19 +455,19 @@ async fn boto3_gets_a_response_of_six_megabytes_and_no_more() {
         &serve(sized).await,
         r#"
 limit = 6 * 1024 * 1024 + 100
-answer = invoke(limit)
-assert "FunctionError" not in answer
-same(len(answer["Payload"]), limit)
-answer = invoke(limit + 1)
-same((answer["StatusCode"], answer["FunctionError"]), (200, "Unhandled"))
-same(json.loads(answer["Payload"])["errorType"], "Function.ResponseSizeTooLarge")
+response = invoke(limit)
+assert "FunctionError" not in response
+same(len(response["Payload"]), limit)
+response = invoke(limit + 1)
+same((response["StatusCode"], response["FunctionError"]), (200, "Unhandled"))
+same(json.loads(response["Payload"])["errorType"], "Function.ResponseSizeTooLarge")
 "#,
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 #[ignore = "needs tests/live/python.sh"]
-async fn parallel_calls_run_side_by_side() {
+async fn parallel_calls_run_concurrently() {
     let all = Arc::new(Barrier::new(8));
     let handler = move |event: Value, _: Context, callback: Callback| {
         let all = Arc::clone(&all);
@@ -478,25 +480,25 @@ async fn parallel_calls_run_side_by_side() {
         &serve(handler).await,
         r#"
 with concurrent.futures.ThreadPoolExecutor(8) as pool:
-    answers = list(pool.map(invoke, range(8)))
-same([answer["Payload"] for answer in answers], [str(n).encode() for n in range(8)])
-same(len({answer["ResponseMetadata"]["RequestId"] for answer in answers}), 8)
+    responses = list(pool.map(invoke, range(8)))
+same([response["Payload"] for response in responses], [str(n).encode() for n in range(8)])
+same(len({response["ResponseMetadata"]["RequestId"] for response in responses}), 8)
 "#,
     );
 }
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
-fn boto3_is_told_of_a_timeout() {
+fn boto3_gets_the_error_of_a_timeout() {
     let mut timer = example("timer");
     let server = LocalServer::start(timer.env("AWS_LAMBDA_FUNCTION_TIMEOUT", "1"));
     boto3(
         &server.url,
         r#"
-answer = invoke({"ms": 60000})
-request = answer["ResponseMetadata"]["RequestId"]
-same((answer["StatusCode"], answer["FunctionError"]), (200, "Unhandled"))
-failure = json.loads(answer["Payload"])
+response = invoke({"ms": 60000})
+request = response["ResponseMetadata"]["RequestId"]
+same((response["StatusCode"], response["FunctionError"]), (200, "Unhandled"))
+failure = json.loads(response["Payload"])
 same(failure["errorType"], "Sandbox.Timedout")
 message = f"RequestId: {request} Error: Task timed out after 1.00 seconds"
 same(failure["errorMessage"], message)
@@ -505,7 +507,8 @@ same(invoke({"ms": 1})["Payload"], b'{"waited":1}')
     );
 }
 
-/// `cargo lambda`, for a project that is none of its own: it wants one with a binary.
+/// Returns a `cargo lambda` command in a folder with a minimal project: `cargo lambda` insists on a
+/// project with a binary.
 fn cargo_lambda(folder: &Folder) -> Command {
     folder.write(
         "Cargo.toml",
@@ -523,7 +526,7 @@ fn cargo_lambda(folder: &Folder) -> Command {
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
-fn cargo_lambda_gets_answers_though_its_deadline_is_long_past() {
+fn cargo_lambda_gets_responses_although_its_deadline_is_long_past() {
     let folder = Folder::new("cargo_lambda");
     for (name, event, expected) in [
         ("hello", r#"{ "name": "Ada" }"#, Ok(json!("Ada"))),
@@ -540,7 +543,7 @@ fn cargo_lambda_gets_answers_though_its_deadline_is_long_past() {
         let _watch = Process::spawn_logged(watch);
         wait_until_open(address);
 
-        // The variables that it asks for.
+        // The variables that `cargo lambda` asks the user to set.
         let mut function = example(name);
         function
             .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt"))
@@ -554,8 +557,8 @@ fn cargo_lambda_gets_answers_though_its_deadline_is_long_past() {
         let log = function.log();
         match expected {
             Ok(expected) => {
-                let answer = printed(&run);
-                let mut values = answer.as_object().unwrap().values();
+                let response = printed(&run);
+                let mut values = response.as_object().unwrap().values();
                 assert_eq!(values.next(), Some(&expected), "from {name}:\n{log}");
             }
             Err(message) => {
@@ -567,7 +570,8 @@ fn cargo_lambda_gets_answers_though_its_deadline_is_long_past() {
     }
 }
 
-/// The time of each chunk is that at which the handler wrote it: the client lets it go on.
+/// The handler writes its next chunk only when the client asks for it, so each chunk must have arrived
+/// before that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 #[ignore = "needs tests/live/python.sh"]
 async fn boto3_reads_a_stream_as_it_is_written() {
@@ -582,7 +586,7 @@ async fn boto3_reads_a_stream_as_it_is_written() {
         match event.as_str() {
             Some("go on") => go_on.add_permits(1),
             Some("fail") => {
-                stream.write("begun").await?;
+                stream.write("started").await?;
                 return Err(Error::new("OrderNotFound", "no order 7"));
             }
             _ => {
@@ -599,10 +603,10 @@ async fn boto3_reads_a_stream_as_it_is_written() {
         r#"
 def stream(event, **parameters):
     payload = json.dumps(event)
-    answer = client.invoke_with_response_stream(FunctionName="f", Payload=payload, **parameters)
-    same((answer["StatusCode"], answer["ExecutedVersion"]), (200, "$LATEST"))
-    same(answer["ResponseStreamContentType"], "application/vnd.amazon.eventstream")
-    return answer["EventStream"]
+    response = client.invoke_with_response_stream(FunctionName="f", Payload=payload, **parameters)
+    same((response["StatusCode"], response["ExecutedVersion"]), (200, "$LATEST"))
+    same(response["ResponseStreamContentType"], "application/vnd.amazon.eventstream")
+    return response["EventStream"]
 
 seen = []
 for event in stream({}, LogType="Tail"):
@@ -616,13 +620,13 @@ for event in stream({}, LogType="Tail"):
 same(seen, ["one", "two", "żółć", "complete"])
 
 [chunk, complete] = list(stream("fail"))
-same(chunk["PayloadChunk"]["Payload"], b"begun")
+same(chunk["PayloadChunk"]["Payload"], b"started")
 same(complete["InvokeComplete"]["ErrorCode"], "OrderNotFound")
 same(json.loads(complete["InvokeComplete"]["ErrorDetails"])["errorMessage"], "no order 7")
 
-# Without a stream.
-answer = invoke(json.dumps("fail"))
-same(json.loads(answer["Payload"])["errorType"], "OrderNotFound")
+# With the ordinary Invoke operation.
+response = invoke(json.dumps("fail"))
+same(json.loads(response["Payload"])["errorType"], "OrderNotFound")
 
 try:
     stream({}, InvocationType="Event")

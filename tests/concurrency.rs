@@ -117,7 +117,7 @@ async fn contexts_request_ids_tasks_and_logs_are_never_mixed() {
             );
             assert_eq!(seen.insert(n, ()), None, "a second answer of {n}");
         }
-        assert!(api.asked() <= events as usize + concurrency);
+        assert!(api.polls() <= events as usize + concurrency);
 
         let log = process.log();
         let steps: Vec<_> = log
@@ -136,7 +136,7 @@ async fn contexts_request_ids_tasks_and_logs_are_never_mixed() {
 async fn beside(bad: Option<&str>, concurrency: usize) -> Vec<Duration> {
     let mut api = RuntimeApi::start().await;
     let _process = start(&api, "neighbours", concurrency);
-    api.asked_for(concurrency).await;
+    api.wait_for_polls(concurrency).await;
     let mut took = Vec::new();
     for n in 0..size(20, 500) {
         let sent = u64::from(bad.is_some());

@@ -1,5 +1,5 @@
-//! The examples under AWS's Runtime Interface Emulator, which runs a function's process, sends it
-//! events through the Runtime API and stops it at its timeout, as Lambda does.
+//! Runs the examples under AWS's Runtime Interface Emulator. Like Lambda, it starts the process of a
+//! function, sends it events through the Runtime API, and stops it at the timeout.
 
 mod support;
 
@@ -8,10 +8,10 @@ use reqwest::{Client, StatusCode};
 use std::{fs, net::SocketAddr, process::Command, time::Duration};
 use support::{Process, ROOT, example, free_address, live, output, wait_until_open};
 
-/// Which handler of an example that has several.
+/// The handler to run in an example that has several.
 const HANDLER: &str = "create";
 
-/// An example that the emulator runs. It is started by the first event.
+/// The emulator with an example, which it starts when the first event arrives.
 struct Emulator {
     process: Process,
     address: SocketAddr,
@@ -42,7 +42,7 @@ impl Emulator {
         let address = self.address;
         let url = format!("http://{address}/2015-03-31/functions/function/invocations");
         let call = Client::new().post(url).body(event.to_owned());
-        // What the function does not answer, the emulator may leave without an answer too.
+        // If the function sends no outcome, the emulator may never respond either.
         let response = call.timeout(Duration::from_secs(30)).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.text().await.unwrap()
@@ -50,7 +50,7 @@ impl Emulator {
 
     async fn invoke(&self, event: Value) -> Value {
         let text = self.text(&event.to_string()).await;
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"))
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
     }
 }
 
@@ -60,7 +60,7 @@ impl Drop for Emulator {
     }
 }
 
-/// The text with every request id in it made the same.
+/// Replaces every request id in the text with `ID`.
 fn without_ids(text: &str) -> String {
     let id = |candidate: &str| {
         let parts: Vec<_> = candidate.split('-').map(str::len).collect();
@@ -83,9 +83,9 @@ async fn every_example_responds_as_it_does_locally() {
         let event = entry.unwrap().path();
         let name = event.file_stem().unwrap().to_str().unwrap();
         match name {
-            // A race, which anyone may win.
+            // A race with no certain winner.
             "spawned_task" => continue,
-            // They need an upstream, and a feature that is off.
+            // The first needs an upstream server, the second a feature that is not enabled here.
             "shared_state" | "snapstart" => continue,
             _ => {}
         }
@@ -94,16 +94,16 @@ async fn every_example_responds_as_it_does_locally() {
         if name == "exports" {
             server.args(["--handler", HANDLER]);
         }
-        let server = output(&mut server, "");
-        assert!(server.status.success(), "{name} locally: {server:?}");
-        let server = String::from_utf8(server.stdout).unwrap();
+        let local = output(&mut server, "");
+        assert!(local.status.success(), "{name} locally: {local:?}");
+        let local = String::from_utf8(local.stdout).unwrap();
         let emulator = Emulator::start(name, "10");
-        // Not only the first time.
+        // The second event reaches a process that is already running.
         for _ in 0..2 {
-            let answer = emulator.text(&fs::read_to_string(&event).unwrap()).await;
+            let response = emulator.text(&fs::read_to_string(&event).unwrap()).await;
             assert_eq!(
-                without_ids(&answer),
-                without_ids(server.trim_end()),
+                without_ids(&response),
+                without_ids(local.trim_end()),
                 "{name}"
             );
         }
@@ -114,17 +114,17 @@ async fn every_example_responds_as_it_does_locally() {
 
 #[tokio::test]
 #[ignore = "needs tests/live/python.sh"]
-async fn a_failure_is_answered_and_logged_and_the_process_goes_on() {
+async fn an_error_is_posted_and_logged_and_the_process_keeps_running() {
     let mut hello = Emulator::start("hello", "10");
-    let answer = hello.invoke(json!({})).await;
+    let response = hello.invoke(json!({})).await;
     let failure = json!({ "errorType": "string", "errorMessage": "name is missing", "trace": [] });
-    assert_eq!(answer, failure);
-    let answer: Value = serde_json::from_str(&hello.text("{").await).unwrap();
-    assert_eq!(answer["errorType"], "Runtime.UnmarshalError");
-    let answer = hello.invoke(json!({ "name": "Ada" })).await;
-    assert_eq!(answer["hello"], "Ada");
+    assert_eq!(response, failure);
+    let response: Value = serde_json::from_str(&hello.text("{").await).unwrap();
+    assert_eq!(response["errorType"], "Runtime.UnmarshalError");
+    let response = hello.invoke(json!({ "name": "Ada" })).await;
+    assert_eq!(response["hello"], "Ada");
 
-    let id = answer["request"].as_str().unwrap();
+    let id = response["request"].as_str().unwrap();
     let log = hello.process.wait_for(&format!("END RequestId: {id}"));
     assert_eq!(log.matches("\tERROR\tInvoke Error \t{").count(), 2, "{log}");
     assert_eq!(log.matches("INIT START").count(), 1, "{log}");
@@ -132,13 +132,14 @@ async fn a_failure_is_answered_and_logged_and_the_process_goes_on() {
 
 #[tokio::test]
 #[ignore = "needs tests/live/python.sh"]
-async fn what_is_too_slow_is_timed_out_and_the_next_event_is_answered() {
+async fn a_slow_handler_times_out_and_the_next_event_gets_its_response() {
     let timer = Emulator::start("timer", "1");
-    // The emulator says so and stops the process, unless the function itself is first.
+    // Either the function or the emulator reports the timeout, whichever is first. The emulator also
+    // stops the process.
     let text = timer.text(r#"{ "ms": 60000 }"#).await;
     assert!(text.contains("Task timed out after "), "{text}");
-    let answer = timer.invoke(json!({ "ms": 1 })).await;
-    assert_eq!(answer, json!({ "waited": 1 }));
+    let response = timer.invoke(json!({ "ms": 1 })).await;
+    assert_eq!(response, json!({ "waited": 1 }));
 }
 
 #[tokio::test]
@@ -149,18 +150,18 @@ async fn the_first_of_several_signals_wins_and_the_others_are_logged() {
     assert_eq!(race.invoke(event).await, json!({ "winner": "oregon" }));
     let log = race.process.wait_for("END RequestId: ");
     let line = log.lines().find(|line| line.contains("signalled again"));
-    let place = "examples/spawned_task.rs:";
-    assert_eq!(line.unwrap_or(log).matches(place).count(), 2, "{log}");
+    let call_site = "examples/spawned_task.rs:";
+    assert_eq!(line.unwrap_or(log).matches(call_site).count(), 2, "{log}");
 
-    let answer = race.invoke(json!({})).await;
-    assert_eq!(answer["errorType"], "Runtime.UnmarshalError");
-    let message = answer["errorMessage"].as_str().unwrap();
+    let response = race.invoke(json!({})).await;
+    assert_eq!(response["errorType"], "Runtime.UnmarshalError");
+    let message = response["errorMessage"].as_str().unwrap();
     assert!(message.contains("missing field `frankfurt`"), "{message}");
 }
 
 #[tokio::test]
 #[ignore = "needs tests/live/python.sh"]
-async fn what_wait_until_runs_ends_within_its_invocation() {
+async fn work_passed_to_wait_until_ends_within_its_invocation() {
     let mut orders = Emulator::start("wait_until", "10");
     let event = json!({ "order": 7, "email": "ada@example.com" });
     assert_eq!(orders.invoke(event).await, json!({ "accepted": 7 }));
@@ -168,8 +169,8 @@ async fn what_wait_until_runs_ends_within_its_invocation() {
     let line = "\tINFO\tsent the receipt to ada@example.com\n";
     assert_eq!(log.matches(line).count(), 1, "{log}");
 
-    let answer = orders.invoke(json!({ "order": 8 })).await;
-    assert_eq!(answer, json!({ "accepted": 8 }));
+    let response = orders.invoke(json!({ "order": 8 })).await;
+    assert_eq!(response, json!({ "accepted": 8 }));
     let log = orders.process.wait_for("no address for the receipt\n");
     let line = "\tERROR\tthe work passed to wait_until at examples/wait_until.rs:";
     assert_eq!(log.matches(line).count(), 1, "{log}");
@@ -179,41 +180,41 @@ async fn what_wait_until_runs_ends_within_its_invocation() {
 #[ignore = "needs tests/live/python.sh"]
 async fn a_success_waits_for_the_tasks_of_its_invocation() {
     let mut event_loop = Emulator::start("event_loop", "10");
-    let answer = event_loop.invoke(json!({ "wait": true })).await;
-    assert_eq!(answer, "called before the timer fired");
+    let response = event_loop.invoke(json!({ "wait": true })).await;
+    assert_eq!(response, "called before the timer fired");
     let log = event_loop.process.wait_for("END RequestId: ");
     assert!(log.contains("\tINFO\tthe timer fired\n"), "{log}");
 }
 
 #[tokio::test]
 #[ignore = "needs tests/live/python.sh"]
-async fn an_http_error_is_an_answer_and_no_failure() {
+async fn an_http_error_is_a_response_and_not_a_failed_invocation() {
     let mut orders = Emulator::start("api_gateway", "10");
     let event = fs::read_to_string(format!("{ROOT}/examples/events/api_gateway.json")).unwrap();
     let mut event: Value = serde_json::from_str(&event).unwrap();
     event["rawPath"] = json!("/nowhere");
-    let answer = orders.invoke(event.clone()).await;
-    assert_eq!(answer["statusCode"], 404);
-    assert_eq!(answer["body"], r#"{"message":"no route POST /nowhere"}"#);
+    let response = orders.invoke(event.clone()).await;
+    assert_eq!(response["statusCode"], 404);
+    assert_eq!(response["body"], r#"{"message":"no route POST /nowhere"}"#);
 
     event["rawPath"] = json!("/orders");
     event["body"] = json!("{}");
     assert_eq!(orders.invoke(event).await["statusCode"], 400);
 
-    let answer = orders.invoke(json!([])).await;
-    assert_eq!(answer["errorType"], "Runtime.UnmarshalError");
+    let response = orders.invoke(json!([])).await;
+    assert_eq!(response["errorType"], "Runtime.UnmarshalError");
     let log = orders.process.wait_for("Runtime.UnmarshalError");
     assert_eq!(log.matches("Invoke Error").count(), 1, "{log}");
 }
 
-/// It buffers a stream, and knows nothing of the metadata that comes first.
+/// The emulator buffers the stream and returns the metadata at its start like any other data.
 #[tokio::test]
 #[ignore = "needs tests/live/python.sh"]
-async fn a_stream_is_taken_as_it_is_written() {
+async fn a_stream_is_returned_exactly_as_it_was_written() {
     let streaming = Emulator::start("streaming", "10");
     let metadata = r#"{"statusCode":200,"headers":{"Content-Type":"text/plain"}}"#;
     let lines: String = (0..10).map(|line| format!("line {line}\n")).collect();
-    // Not only the first time.
+    // The second event reaches a process that is already running.
     for _ in 0..2 {
         let text = streaming.text("{}").await;
         assert_eq!(text, format!("{metadata}{}{lines}", "\0".repeat(8)));

@@ -70,7 +70,7 @@ async fn on_lambda_an_unknown_name_fails_the_initialisation_and_names_what_there
             (log, code),
             (format!("Error: {kind}: {message}\n"), Some(1))
         );
-        assert_eq!(api.asked(), 0);
+        assert_eq!(api.polls(), 0);
     }
 }
 

@@ -1,5 +1,5 @@
-//! A function's process against a Runtime API that misbehaves: what it does of each fault is in
-//! the table of `src/docs/reliability.md`.
+//! Runs the process of a function against a Runtime API that misbehaves. The table in
+//! `src/docs/reliability.md` lists what the function does about each fault.
 
 mod support;
 
@@ -12,7 +12,7 @@ use support::{
 };
 use tokio::time::{self, Instant};
 
-/// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
+/// Runs the function named in `_HANDLER`. This is not a test: the tests start it as a process.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs to be started by the other tests, as the process of a function"]
 async fn function() {
@@ -56,7 +56,7 @@ fn good(id: &str, body: &[u8]) -> Vec<u8> {
     )
 }
 
-/// What `next` replies: the fault, then an event `after`, then nothing any more.
+/// A script in which `next` replies with the fault, then with the event `after`, then never again.
 fn then_an_event(fault: Reply) -> impl FnMut(&Request) -> Reply + Send {
     let mut faults = vec![Reply::Whole(good("after", b"1")), fault];
     move |request| match request.endpoint.as_str() {
@@ -65,16 +65,16 @@ fn then_an_event(fault: Reply) -> impl FnMut(&Request) -> Reply + Send {
     }
 }
 
-/// The answer to the event that follows a fault.
+/// Whether this is the response to the event that follows the fault.
 fn is_after(request: &Request) -> bool {
     request.request_id == "after" && request.endpoint == "response"
 }
 
 struct Case {
     fault: Reply,
-    /// What the event itself is answered with, if it can be: the endpoint and a part of the body.
-    answer: Option<(&'static str, &'static str)>,
-    /// A part of what the log says.
+    /// The post for the faulty event itself, if there can be one: its endpoint and a part of its body.
+    post: Option<(&'static str, &'static str)>,
+    /// A part of the expected log.
     log: &'static str,
 }
 
@@ -109,29 +109,29 @@ fn with(name: &str, value: &[u8]) -> Vec<u8> {
 fn cases() -> Vec<(&'static str, Case)> {
     let retried = |fault| Case {
         fault,
-        answer: None,
+        post: None,
         log: "polling for the next event failed and is retried: ",
     };
     let unreadable = |log| Case {
-        answer: None,
+        post: None,
         log,
         fault: Reply::Whole(vec![]),
     };
     let odd = |fault, log| Case {
         fault: Reply::Whole(fault),
-        answer: Some(("response", r#"{"event":1,"client":null}"#)),
+        post: Some(("response", r#"{"event":1,"client":null}"#)),
         log,
     };
-    let refused = |body: &[u8], part| Case {
+    let invalid = |body: &[u8], part| Case {
         fault: Reply::Whole(good("odd", body)),
-        answer: Some(("error", part)),
+        post: Some(("error", part)),
         log: "Runtime.UnmarshalError",
     };
     let event = good("odd", b"\"a whole event\"");
     let cut = event.len() - 5;
     let truncated = |fault| Case {
         fault,
-        answer: Some(("error", "the event was truncated: ")),
+        post: Some(("error", "the event was truncated: ")),
         log: "Runtime.EventTruncated",
     };
     vec![
@@ -144,7 +144,7 @@ fn cases() -> Vec<(&'static str, Case)> {
             retried(Reply::Reset(event[..20].to_vec())),
         ),
         (
-            "no HTTP",
+            "not HTTP",
             retried(Reply::Reset(b"\0\x01\x02 what?\r\n\r\n".to_vec())),
         ),
         (
@@ -159,7 +159,7 @@ fn cases() -> Vec<(&'static str, Case)> {
             "trickle",
             Case {
                 fault: Reply::Trickle(event),
-                answer: Some(("response", "a whole event")),
+                post: Some(("response", "a whole event")),
                 log: "",
             },
         ),
@@ -167,7 +167,7 @@ fn cases() -> Vec<(&'static str, Case)> {
             "no event yet",
             Case {
                 fault: Reply::Whole(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
-                answer: None,
+                post: None,
                 log: "",
             },
         ),
@@ -186,7 +186,7 @@ fn cases() -> Vec<(&'static str, Case)> {
             },
         ),
         (
-            "a request id that is no text",
+            "a request id that is not text",
             Case {
                 fault: Reply::Whole(with(ID, b"\xff\xfe")),
                 ..unreadable("`lambda-runtime-aws-request-id` is \"\\xff\\xfe\": expected an id")
@@ -198,35 +198,35 @@ fn cases() -> Vec<(&'static str, Case)> {
         ),
         ("no function", odd(without(ARN), "")),
         (
-            "a deadline that is no number",
+            "a deadline that is not a number",
             odd(
                 with(DEADLINE, b"soon"),
                 "`lambda-runtime-deadline-ms` is \"soon\": expected",
             ),
         ),
         (
-            "a deadline beyond any clock",
+            "a deadline that no clock can represent",
             odd(with(DEADLINE, b"18446744073709551615"), ""),
         ),
         (
-            "a client context that is no JSON",
+            "a client context that is not JSON",
             odd(
                 with(CLIENT, b"{"),
                 "`lambda-runtime-client-context` is left out",
             ),
         ),
         (
-            "a client context that is no text",
+            "a client context that is not text",
             odd(
                 with(CLIENT, b"\xff"),
                 "`lambda-runtime-client-context` is left out",
             ),
         ),
         (
-            "a client context of any shape",
+            "a client context with unusual members",
             Case {
                 fault: Reply::Whole(with(CLIENT, br#"{"client":{"a":1},"custom":{"n":[1]}}"#)),
-                answer: Some((
+                post: Some((
                     "response",
                     r#""client":{"client":{"a":1},"custom":{"n":[1]}}"#,
                 )),
@@ -234,54 +234,54 @@ fn cases() -> Vec<(&'static str, Case)> {
             },
         ),
         (
-            "an identity that is none",
+            "an identity that is not an object",
             odd(
                 with("lambda-runtime-cognito-identity", b"[1]"),
                 "expected JSON: ",
             ),
         ),
-        ("an empty body", refused(b"", "EOF while parsing")),
+        ("an empty body", invalid(b"", "EOF while parsing")),
         (
             "invalid UTF-8",
-            refused(b"\"\xff\"", "unable to parse the event"),
+            invalid(b"\"\xff\"", "unable to parse the event"),
         ),
-        ("half an event", refused(b"{\"a\":", "EOF while parsing")),
+        ("half an event", invalid(b"{\"a\":", "EOF while parsing")),
         (
             "6 MB of nesting",
-            refused(&[b'['; 6 * 1024 * 1024], "recursion limit exceeded"),
+            invalid(&[b'['; 6 * 1024 * 1024], "recursion limit exceeded"),
         ),
     ]
 }
 
 #[tokio::test]
-async fn what_next_does_wrong_is_told_and_the_process_goes_on() {
-    let faults = cases().into_iter().map(|(name, case)| async move {
+async fn a_fault_of_next_is_logged_and_the_process_keeps_polling() {
+    let runs = cases().into_iter().map(|(name, case)| async move {
         let api = BadApi::start(then_an_event(case.fault)).await;
         let process = Process::spawn(&mut function_process("echo", api.address));
         let requests = api.got(|requests| requests.iter().any(is_after)).await;
-        let answers: Vec<_> = requests
+        let posts: Vec<_> = requests
             .iter()
             .filter(|request| request.endpoint != "next" && !is_after(request))
             .collect();
-        match case.answer {
-            None => assert!(answers.is_empty(), "{name}: {answers:?}"),
+        match case.post {
+            None => assert!(posts.is_empty(), "{name}: {posts:?}"),
             Some((endpoint, part)) => {
-                assert_eq!(answers.len(), 1, "{name}: {answers:?}");
-                assert_eq!(answers[0].endpoint, endpoint, "{name}: {answers:?}");
-                assert!(answers[0].body.contains(part), "{name}: {answers:?}");
+                assert_eq!(posts.len(), 1, "{name}: {posts:?}");
+                assert_eq!(posts[0].endpoint, endpoint, "{name}: {posts:?}");
+                assert!(posts[0].body.contains(part), "{name}: {posts:?}");
             }
         }
-        let asked = requests.iter().filter(|request| request.endpoint == "next");
-        assert!(asked.count() <= 3, "{name}: {requests:?}");
+        let polls = requests.iter().filter(|request| request.endpoint == "next");
+        assert!(polls.count() <= 3, "{name}: {requests:?}");
         let log = process.log();
         assert!(log.contains(case.log), "{name}: {log}");
         assert!(!log.contains("panicked"), "{name}: {log}");
     });
-    futures::future::join_all(faults).await;
+    futures::future::join_all(runs).await;
 }
 
 #[tokio::test]
-async fn what_next_says_for_good_ends_the_process_with_one_line() {
+async fn a_permanent_error_of_next_ends_the_process_with_one_log_line() {
     for line in [
         "500 Internal Server Error",
         "403 Forbidden",
@@ -302,7 +302,7 @@ async fn what_next_says_for_good_ends_the_process_with_one_line() {
     }
 }
 
-/// Its log and its exit code, while the API runs on.
+/// Waits for the process to end without blocking the tasks of the API. Returns its log and exit code.
 async fn ended(process: Process) -> (String, Option<i32>) {
     tokio::task::spawn_blocking(|| process.end())
         .await
@@ -310,7 +310,7 @@ async fn ended(process: Process) -> (String, Option<i32>) {
 }
 
 #[tokio::test]
-async fn an_api_that_was_never_there_ends_the_process_after_three_seconds() {
+async fn an_api_that_was_never_reachable_ends_the_process_after_a_few_attempts() {
     let address = support::free_address();
     let (log, code) = ended(Process::spawn(&mut function_process("echo", address))).await;
     let lines: Vec<_> = log.lines().collect();
@@ -327,8 +327,8 @@ async fn an_api_that_was_never_there_ends_the_process_after_three_seconds() {
     assert!(lines[1].ends_with(" attempts)"), "{log}");
 }
 
-/// Two faults on the way of one answer, which then is taken.
-fn answers(replies: Vec<Reply>) -> impl FnMut(&Request) -> Reply + Send {
+/// A script that replies to the posts for the event `first` with these replies, then accepts them.
+fn replies_to_posts(replies: Vec<Reply>) -> impl FnMut(&Request) -> Reply + Send {
     let mut events = vec![
         Reply::Whole(good("after", b"2")),
         Reply::Whole(good("first", b"1")),
@@ -342,7 +342,7 @@ fn answers(replies: Vec<Reply>) -> impl FnMut(&Request) -> Reply + Send {
 }
 
 #[tokio::test]
-async fn an_answer_is_posted_until_it_is_taken_or_refused() {
+async fn a_response_is_posted_until_it_is_accepted_or_rejected() {
     let reset = || Reply::Reset(vec![]);
     let cases = [
         (
@@ -382,16 +382,16 @@ async fn an_answer_is_posted_until_it_is_taken_or_refused() {
         ("403", vec![status("403 Forbidden")], 1, "403 Forbidden"),
         ("400", vec![status("400 Bad Request")], 1, "400 Bad Request"),
         (
-            "taken, but the reply was lost",
+            "accepted, but the reply was lost",
             vec![reset(), status("403 Forbidden")],
             2,
             "(after 1 failed attempts, one of which may have been accepted)",
         ),
     ];
-    let faults = cases
+    let runs = cases
         .into_iter()
-        .map(|(name, replies, posts, says)| async move {
-            let api = BadApi::start(answers(replies)).await;
+        .map(|(name, replies, posts, message)| async move {
+            let api = BadApi::start(replies_to_posts(replies)).await;
             let process = Process::spawn(&mut function_process("echo", api.address));
             let requests = api.got(|requests| requests.iter().any(is_after)).await;
             let posted: Vec<_> = requests
@@ -406,19 +406,19 @@ async fn an_answer_is_posted_until_it_is_taken_or_refused() {
                 );
             }
             let log = process.log();
-            assert!(log.contains(says), "{name}: {log}");
+            assert!(log.contains(message), "{name}: {log}");
             assert_eq!(
                 log.contains("posting the outcome failed"),
-                !says.is_empty(),
+                !message.is_empty(),
                 "{name}: {log}"
             );
         });
-    futures::future::join_all(faults).await;
+    futures::future::join_all(runs).await;
 }
 
 #[tokio::test]
-async fn an_answer_that_meets_a_500_ends_the_process_with_one_line_more() {
-    let api = BadApi::start(answers(vec![status("500 Internal Server Error")])).await;
+async fn a_response_that_meets_status_500_ends_the_process_with_one_more_log_line() {
+    let api = BadApi::start(replies_to_posts(vec![status("500 Internal Server Error")])).await;
     let (log, code) = ended(Process::spawn(&mut function_process("echo", api.address))).await;
     assert_eq!((log.lines().count(), code), (2, Some(1)), "{log}");
     assert!(
@@ -432,15 +432,15 @@ async fn an_answer_that_meets_a_500_ends_the_process_with_one_line_more() {
 
 const OUTAGE: Duration = Duration::from_secs(10);
 
-/// In real time: sockets have no other.
+/// This test runs in real time, since a paused clock does not work with sockets.
 #[tokio::test]
-async fn an_outage_of_ten_seconds_is_outlived_without_a_storm_of_requests() {
+async fn the_process_survives_an_outage_of_ten_seconds_without_flooding_the_api() {
     let outages = [("1", 1), ("16", 16)].map(|(workers, count)| async move {
         let start = Instant::now();
         let mut faults = 0;
         let mut event = Some(good("after", b"1"));
         let api = BadApi::start(move |request| match request.endpoint.as_str() {
-            // Once it has been there.
+            // The first polls succeed: an API that was never reachable ends the process.
             "next" if faults < count => {
                 faults += 1;
                 Reply::Whole(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())
@@ -453,11 +453,11 @@ async fn an_outage_of_ten_seconds_is_outlived_without_a_storm_of_requests() {
         let mut process = function_process("echo", api.address);
         let process = Process::spawn(process.env("AWS_LAMBDA_MAX_CONCURRENCY", workers));
         let requests = api.got(|requests| requests.iter().any(is_after)).await;
-        let asked = requests.iter().filter(|r| r.endpoint == "next").count();
-        println!("{asked} requests of {workers} workers in an outage of 10 s");
+        let polls = requests.iter().filter(|r| r.endpoint == "next").count();
+        println!("{polls} polls from {workers} workers in an outage of 10 s");
         assert!(
-            asked > count && asked <= 14 * count,
-            "{asked} requests of {workers} workers"
+            polls > count && polls <= 14 * count,
+            "{polls} polls from {workers} workers"
         );
         let back = time::timeout(Duration::from_secs(10), async { start.elapsed() - OUTAGE });
         assert!(back.await.expect("at once") < Duration::from_secs(8));

@@ -1,5 +1,5 @@
-//! The local server under clients that are greedy, broken or malicious, over raw sockets. Each test would fail
-//! if a limit of time were met; those limits are tested in `src/tests/slow_clients.rs`.
+//! Tests the local server against greedy, broken and malicious clients, over raw sockets. No test here
+//! may run into a time limit of the server; `src/tests/slow_clients.rs` tests those limits.
 
 mod common;
 #[path = "../src/tests/raw.rs"]
@@ -30,7 +30,7 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A served handler; ending it waits for what is in flight.
+/// A served handler. Its `end` waits for the invocations in flight.
 struct LocalServer {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -65,7 +65,7 @@ impl LocalServer {
     }
 }
 
-/// A request with these headers and no others, on a connection of its own.
+/// Sends a request with only these headers, on its own connection.
 async fn call(address: SocketAddr, line: &str, headers: &str, body: &str) -> Answer {
     let length = body.len();
     let request =
@@ -77,14 +77,14 @@ async fn post(address: SocketAddr, headers: &str, body: &str) -> Answer {
     call(address, &format!("POST {PATH} HTTP/1.1"), headers, body).await
 }
 
-/// That a client which behaves is served.
+/// Asserts that a well-behaved client is served.
 async fn assert_good_call(address: SocketAddr) {
-    let answer = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", "7"));
-    assert_answered(&answer.await.expect("an answer"), "7");
+    let response = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", "7"));
+    assert_answered(&response.await.expect("a response within 20 s"), "7");
 }
 
 #[tokio::test]
-async fn a_client_that_has_ended_its_half_is_answered() {
+async fn a_client_that_shuts_down_its_sending_side_gets_a_response() {
     let (entered, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let gate = (Arc::clone(&entered), Arc::clone(&go));
     let server = LocalServer::serve(move |event: Value, _: Context, callback: Callback| {
@@ -105,7 +105,7 @@ async fn a_client_that_has_ended_its_half_is_answered() {
     let mut stream = send(server.address, request("[7]")).await;
     entered.notified().await;
     stream.shutdown().await.unwrap();
-    // By when this is answered the server has seen the end.
+    // By the time of this response, the server has seen the end of the other client's sending side.
     assert_good_call(server.address).await;
     go.notify_one();
     assert_answered(&Answer::parse(&read_all(&mut stream).await), "[7]");
@@ -121,7 +121,7 @@ async fn a_client_that_has_ended_its_half_is_answered() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_still_sending_can_read_why_it_is_refused() {
+async fn a_client_that_is_still_sending_can_read_why_its_request_was_rejected() {
     let server = LocalServer::serve(never_entered).await;
     let large = "y".repeat(10_000_000);
     for (request, status) in [
@@ -137,9 +137,9 @@ async fn a_client_that_is_still_sending_can_read_why_it_is_refused() {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert_eq!(Answer::parse(&answer).status, status);
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        assert_eq!(Answer::parse(&response).status, status);
     }
     server.end().await;
 }
@@ -149,16 +149,16 @@ fn never_entered(_: Value, _: Context, _: Callback) {
 }
 
 #[tokio::test]
-async fn headers_over_the_limit_are_431() {
+async fn headers_over_the_limit_get_status_431() {
     let server = LocalServer::serve(never_entered).await;
     let headers = |value: usize| format!("host: localhost\r\nx: {}\r\n", "y".repeat(value));
-    let answer = post(server.address, &headers(17_000), "{}").await;
-    answer.assert_refusal(431, "RequestHeaderSectionTooLargeException");
+    let response = post(server.address, &headers(17_000), "{}").await;
+    response.assert_refusal(431, "RequestHeaderSectionTooLargeException");
     let line = format!("POST {PATH}?{} HTTP/1.1", "q".repeat(17_000));
-    let answer = call(server.address, &line, "host: localhost\r\n", "{}").await;
-    answer.assert_refusal(431, "RequestHeaderSectionTooLargeException");
+    let response = call(server.address, &line, "host: localhost\r\n", "{}").await;
+    response.assert_refusal(431, "RequestHeaderSectionTooLargeException");
 
-    // What the parser gives up on is answered by it, with no body; and can still be read.
+    // The parser itself rejects these, without a body. The client can still read the status.
     for (name, headers) in [
         ("a long header", headers(10_000_000)),
         (
@@ -166,21 +166,21 @@ async fn headers_over_the_limit_are_431() {
             "x: y\r\n".repeat(1_000) + "host: localhost\r\n",
         ),
     ] {
-        let answer = post(server.address, &headers, "{}").await;
-        assert_eq!((answer.status, &*answer.body), (431, ""), "{name}");
+        let response = post(server.address, &headers, "{}").await;
+        assert_eq!((response.status, &*response.body), (431, ""), "{name}");
     }
     let line = format!("POST {PATH}?{} HTTP/1.1", "q".repeat(10_000_000));
-    let answer = call(server.address, &line, "host: localhost\r\n", "{}").await;
-    assert!([414, 431].contains(&answer.status), "{answer:?}");
+    let response = call(server.address, &line, "host: localhost\r\n", "{}").await;
+    assert!([414, 431].contains(&response.status), "{response:?}");
     server.end().await;
 
     let server = LocalServer::echo().await;
-    let answer = post(server.address, &headers(16_000), "7").await;
-    assert_answered(&answer, "7");
+    let response = post(server.address, &headers(16_000), "7").await;
+    assert_answered(&response, "7");
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_refused_and_the_connection_ended() {
+async fn an_endless_body_is_rejected_and_the_connection_closed() {
     let server = LocalServer::serve(never_entered).await;
     let start = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\n");
     for (headers, piece) in [
@@ -203,13 +203,13 @@ async fn a_body_without_end_is_refused_and_the_connection_ended() {
             .assert_refusal(413, "RequestEntityTooLargeException");
         drop(read);
         let sent = sent.await.unwrap();
-        assert!(sent < 200_000_000, "{sent} bytes were taken");
+        assert!(sent < 200_000_000, "the server accepted {sent} bytes");
     }
     server.end().await;
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused_and_the_next_is_served() {
+async fn requests_that_are_not_http_are_rejected_and_the_next_client_is_served() {
     let server = LocalServer::echo().await;
     let with = |headers: &str, body: &str| {
         format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n{body}").into_bytes()
@@ -245,19 +245,22 @@ async fn what_is_no_http_is_refused_and_the_next_is_served() {
             with("transfer-encoding: chunked", "fffffffffffffffff\r\n7"),
         ),
     ] {
-        let answer = raw(server.address, request).await;
-        assert!(answer.starts_with("HTTP/1.1 400 "), "{name}: `{answer}`");
+        let response = raw(server.address, request).await;
+        assert!(
+            response.starts_with("HTTP/1.1 400 "),
+            "{name}: `{response}`"
+        );
     }
     let http2 = raw(server.address, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    assert_eq!(http2, "", "the connection is ended");
+    assert_eq!(http2, "", "the connection is closed");
     assert_good_call(server.address).await;
     server.end().await;
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_in_their_order() {
+async fn pipelined_requests_get_their_responses_in_order() {
     let server = LocalServer::serve(|event: u64, context: Context, callback: Callback<u64>| {
-        // The first is the slowest.
+        // The first request takes the longest.
         let pause = Duration::from_millis(30 * (3 - event));
         context.spawn(async move {
             time::sleep(pause).await;
@@ -268,14 +271,14 @@ async fn pipelined_requests_are_answered_in_their_order() {
     let request =
         |n: u64| format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n{n}");
     let pipeline = request(1) + &request(2) + &request(3) + "end\r\n\r\n" + &request(1);
-    let answers = raw(server.address, pipeline).await;
-    let answers: Vec<_> = answers.split("HTTP/1.1 ").skip(1).collect();
-    let bodies = answers
+    let responses = raw(server.address, pipeline).await;
+    let responses: Vec<_> = responses.split("HTTP/1.1 ").skip(1).collect();
+    let bodies = responses
         .iter()
-        .map(|answer| answer.split("\r\n\r\n").nth(1).unwrap());
+        .map(|response| response.split("\r\n\r\n").nth(1).unwrap());
     assert_eq!(bodies.collect::<Vec<_>>(), ["1", "2", "3", ""]);
-    // What follows nonsense is not looked at.
-    assert!(answers[3].starts_with("400 "), "{answers:?}");
+    // The server ignores whatever follows an invalid request.
+    assert!(responses[3].starts_with("400 "), "{responses:?}");
     server.end().await;
 }
 
@@ -286,23 +289,23 @@ async fn only_post_is_served() {
         "GET", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PURGE", "post",
     ] {
         let line = format!("{method} {PATH} HTTP/1.1");
-        let answer = call(server.address, &line, "host: localhost\r\n", "").await;
-        answer.assert_refusal(405, "MethodNotAllowedException");
+        let response = call(server.address, &line, "host: localhost\r\n", "").await;
+        response.assert_refusal(405, "MethodNotAllowedException");
     }
     let line = format!("HEAD {PATH} HTTP/1.1");
-    let answer = call(server.address, &line, "host: localhost\r\n", "").await;
-    assert_eq!((answer.status, &*answer.body), (405, ""));
+    let response = call(server.address, &line, "host: localhost\r\n", "").await;
+    assert_eq!((response.status, &*response.body), (405, ""));
     let line = "CONNECT 127.0.0.1:9000 HTTP/1.1";
-    let answer = call(server.address, line, "host: localhost\r\n", "").await;
-    answer.assert_refusal(405, "MethodNotAllowedException");
+    let response = call(server.address, line, "host: localhost\r\n", "").await;
+    response.assert_refusal(405, "MethodNotAllowedException");
     let line = "POST /2015-03-31/functions HTTP/1.1";
-    let answer = call(server.address, line, "host: localhost\r\n", "").await;
-    answer.assert_refusal(404, "UnknownOperationException");
+    let response = call(server.address, line, "host: localhost\r\n", "").await;
+    response.assert_refusal(404, "UnknownOperationException");
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_name_that_could_be_a_path_does_not_reach_the_handler() {
+async fn a_function_name_that_could_be_a_path_does_not_reach_the_handler() {
     let server = LocalServer::serve(never_entered).await;
     for (name, status) in [
         ("", 400),
@@ -319,18 +322,18 @@ async fn a_name_that_could_be_a_path_does_not_reach_the_handler() {
         ("%ff", 400),
     ] {
         let line = format!("POST /2015-03-31/functions/{name}/invocations HTTP/1.1");
-        let answer = call(server.address, &line, "host: localhost\r\n", "{}").await;
-        assert_eq!(answer.status, status, "{name}: {answer:?}");
-        assert!(!answer.head.contains("x-injected"), "{answer:?}");
+        let response = call(server.address, &line, "host: localhost\r\n", "{}").await;
+        assert_eq!(response.status, status, "{name}: {response:?}");
+        assert!(!response.head.contains("x-injected"), "{response:?}");
     }
     let line = format!("POST {PATH}?Qualifier=..%2f.. HTTP/1.1");
-    let answer = call(server.address, &line, "host: localhost\r\n", "{}").await;
-    answer.assert_refusal(400, "ValidationException");
+    let response = call(server.address, &line, "host: localhost\r\n", "{}").await;
+    response.assert_refusal(400, "ValidationException");
     server.end().await;
 }
 
 #[tokio::test]
-async fn no_header_of_an_answer_holds_what_the_client_sent() {
+async fn no_response_header_repeats_what_the_client_sent() {
     let server = LocalServer::echo().await;
     const MARK: &str = "zzmarkzz";
     let headers = format!(
@@ -349,23 +352,23 @@ async fn no_header_of_an_answer_holds_what_the_client_sent() {
         let line =
             format!("POST /2015-03-31/functions/{MARK}/invocations?Qualifier={MARK} HTTP/1.1");
         let body = format!("\"{MARK}\\r\\nx: y\"");
-        let answer = call(server.address, &line, &format!("{headers}{more}"), &body).await;
-        assert_eq!(answer.status, status, "{more}: {answer:?}");
-        assert!(!answer.head.contains(MARK), "{more}: {answer:?}");
+        let response = call(server.address, &line, &format!("{headers}{more}"), &body).await;
+        assert_eq!(response.status, status, "{more}: {response:?}");
+        assert!(!response.head.contains(MARK), "{more}: {response:?}");
     }
-    let answer = call(
+    let response = call(
         server.address,
         &format!("{MARK} /{MARK} HTTP/1.1"),
         &headers,
         "",
     )
     .await;
-    assert!(!answer.head.contains(MARK), "{answer:?}");
+    assert!(!response.head.contains(MARK), "{response:?}");
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_this_servers_is_403() {
+async fn a_host_header_of_another_server_gets_status_403() {
     let server = LocalServer::serve(never_entered).await;
     for host in [
         "evil.example",
@@ -375,25 +378,25 @@ async fn a_host_that_is_not_this_servers_is_403() {
         "",
     ] {
         let headers = format!("host: {host}\r\n");
-        let answer = post(server.address, &headers, "{}").await;
-        answer.assert_refusal(403, "AccessDeniedException");
+        let response = post(server.address, &headers, "{}").await;
+        response.assert_refusal(403, "AccessDeniedException");
     }
-    // The target counts too, whatever the header says.
+    // The host of an absolute request target is checked too, whatever the header contains.
     for headers in ["host: localhost\r\n", "host: evil.example\r\n"] {
         let line = format!("POST http://evil.example{PATH} HTTP/1.1");
-        let answer = call(server.address, &line, headers, "{}").await;
-        answer.assert_refusal(403, "AccessDeniedException");
+        let response = call(server.address, &line, headers, "{}").await;
+        response.assert_refusal(403, "AccessDeniedException");
     }
     for headers in ["", "host: localhost\r\nhost: localhost\r\n"] {
-        let answer = post(server.address, headers, "{}").await;
-        answer.assert_refusal(400, "InvalidRequestContentException");
+        let response = post(server.address, headers, "{}").await;
+        response.assert_refusal(400, "InvalidRequestContentException");
     }
     server.end().await;
 
     let server = LocalServer::echo().await;
     for host in ["localhost", "127.0.0.1:9000", "[::1]", "orders.localhost"] {
-        let answer = post(server.address, &format!("host: {host}\r\n"), "7").await;
-        assert_answered(&answer, "7");
+        let response = post(server.address, &format!("host: {host}\r\n"), "7").await;
+        assert_answered(&response, "7");
     }
     let line = format!("POST http://{}{PATH} HTTP/1.1", server.address);
     assert_answered(
@@ -406,7 +409,7 @@ async fn a_host_that_is_not_this_servers_is_403() {
 }
 
 #[tokio::test]
-async fn a_web_page_of_another_origin_is_403_and_told_nothing() {
+async fn a_web_page_of_another_origin_gets_status_403_and_no_cors_headers() {
     let server = LocalServer::serve(never_entered).await;
     for origin in [
         "http://evil.example",
@@ -422,28 +425,28 @@ async fn a_web_page_of_another_origin_is_403_and_told_nothing() {
                  access-control-request-private-network: true\r\n"
             );
             let line = format!("{method} {PATH} HTTP/1.1");
-            let answer = call(server.address, &line, &headers, "{}").await;
-            answer.assert_refusal(403, "AccessDeniedException");
-            assert!(!answer.head.contains("access-control-"), "{answer:?}");
+            let response = call(server.address, &line, &headers, "{}").await;
+            response.assert_refusal(403, "AccessDeniedException");
+            assert!(!response.head.contains("access-control-"), "{response:?}");
         }
     }
     server.end().await;
 
     let server = LocalServer::echo().await;
     let headers = "host: localhost:9000\r\norigin: http://localhost:9000\r\n";
-    let answer = post(server.address, headers, "7").await;
-    assert_answered(&answer, "7");
-    assert!(!answer.head.contains("access-control-"), "{answer:?}");
+    let response = post(server.address, headers, "7").await;
+    assert_answered(&response, "7");
+    assert!(!response.head.contains("access-control-"), "{response:?}");
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_request_that_a_web_page_of_another_origin_caused_is_403_and_logged() {
+async fn a_request_caused_by_a_web_page_of_another_origin_gets_status_403_and_is_logged() {
     let log = Log::start();
     let server = LocalServer::serve(never_entered).await;
     let same_site = "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors";
-    let mut refused = 0;
-    for (sign, told) in [
+    let mut rejected = 0;
+    for (headers, reason) in [
         (same_site, "sec-fetch-site is `same-site`"),
         (
             "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-User: ?1",
@@ -458,25 +461,25 @@ async fn a_request_that_a_web_page_of_another_origin_caused_is_403_and_logged() 
             "referer is `http://192.168.1.5:3000/page`",
         ),
     ] {
-        // A function's own path, an API's, and one that is nobody's.
+        // A path of the function, a path of the Invoke API, and a path of neither.
         for path in ["/orders?delete=7", PATH, "/2015-03-31/functions/f"] {
             for method in ["GET", "POST", "DELETE", "HEAD", "OPTIONS"] {
                 let line = format!("{method} {path} HTTP/1.1");
-                let headers = format!("host: localhost\r\n{sign}\r\n");
-                let answer = call(server.address, &line, &headers, "").await;
-                assert_eq!(answer.status, 403, "{method} {path}: {sign}");
-                assert!(!answer.head.contains("access-control-"), "{answer:?}");
-                // Nor may a browser that shows the refusal ask for an icon.
+                let all_headers = format!("host: localhost\r\n{headers}\r\n");
+                let response = call(server.address, &line, &all_headers, "").await;
+                assert_eq!(response.status, 403, "{method} {path}: {headers}");
+                assert!(!response.head.contains("access-control-"), "{response:?}");
+                // A browser that displays this response must not request an icon either.
                 let policy = "content-security-policy: default-src 'none'";
-                assert!(answer.head.contains(policy), "{answer:?}");
+                assert!(response.head.contains(policy), "{response:?}");
                 let path = path.split('?').next().unwrap();
-                let told = format!(
-                    "refused {method} {path}, which a web page of another origin caused: {told}"
+                let message = format!(
+                    "refused {method} {path}, which a web page of another origin caused: {reason}"
                 );
-                refused += 1;
+                rejected += 1;
                 let warnings = log.warnings();
-                assert_eq!(warnings.len(), refused);
-                assert_eq!(warnings.last().unwrap().message, told);
+                assert_eq!(warnings.len(), rejected);
+                assert_eq!(warnings.last().unwrap().message, message);
             }
         }
     }
@@ -484,21 +487,21 @@ async fn a_request_that_a_web_page_of_another_origin_caused_is_403_and_logged() 
 }
 
 #[tokio::test]
-async fn the_users_navigation_and_a_page_of_the_server_reach_the_function() {
+async fn a_user_navigation_and_a_page_of_the_server_itself_reach_the_function() {
     let server = LocalServer::echo().await;
-    for sign in [
+    for headers in [
         "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate",
         "Sec-Fetch-Site: same-origin\r\nReferer: http://localhost/",
         "Referer: http://localhost/page",
     ] {
-        let headers = format!("host: localhost\r\n{sign}\r\n");
+        let headers = format!("host: localhost\r\n{headers}\r\n");
         assert_answered(&post(server.address, &headers, "7").await, "7");
     }
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_client_that_goes_leaves_no_failure_behind() {
+async fn a_client_that_disconnects_causes_no_failure() {
     for resets in [false, true] {
         let mut timer = Process::spawn(example("timer").args(["--listen", "127.0.0.1:0"]));
         let address = address(&mut timer);
@@ -522,7 +525,7 @@ async fn a_client_that_goes_leaves_no_failure_behind() {
     }
 }
 
-/// The address that it prints.
+/// Reads the address that the local server prints.
 fn address(process: &mut Process) -> SocketAddr {
     let mut line = String::new();
     process.stdout().read_line(&mut line).unwrap();
@@ -530,7 +533,7 @@ fn address(process: &mut Process) -> SocketAddr {
     address.parse().unwrap()
 }
 
-/// Waits for more of its log, and not in the way of the test's own tasks.
+/// Waits until the log contains `text`, without blocking the tasks of the test.
 async fn seen(mut process: Process, text: &'static str) -> Process {
     let wait = move || {
         process.wait_for(text);
@@ -540,7 +543,7 @@ async fn seen(mut process: Process, text: &'static str) -> Process {
 }
 
 #[tokio::test]
-async fn a_server_that_the_network_reaches_says_so_and_takes_addresses_but_no_names() {
+async fn a_server_reachable_from_the_network_logs_so_and_accepts_addresses_but_no_host_names() {
     let mut hello = Process::spawn(example("hello").args(["--listen", "0.0.0.0:0"]));
     let port = address(&mut hello).port();
     let here = SocketAddr::from(([127, 0, 0, 1], port));
@@ -553,8 +556,8 @@ async fn a_server_that_the_network_reaches_says_so_and_takes_addresses_but_no_na
         ("evil.example", 403),
         ("host.docker.internal:9000", 403),
     ] {
-        let answer = post(here, &format!("host: {host}\r\n"), body).await;
-        assert_eq!(answer.status, status, "{host}: {answer:?}");
+        let response = post(here, &format!("host: {host}\r\n"), body).await;
+        assert_eq!(response.status, status, "{host}: {response:?}");
     }
     drop(hello);
 
@@ -565,15 +568,15 @@ async fn a_server_that_the_network_reaches_says_so_and_takes_addresses_but_no_na
 }
 
 #[tokio::test]
-async fn ten_thousand_idle_connections_leave_a_good_call_its_answer() {
+async fn a_call_gets_its_response_despite_ten_thousand_idle_connections() {
     const IDLE: usize = 10_000;
     const FILES: u64 = IDLE as u64 + 1_000;
     let files = rlimit::increase_nofile_limit(FILES).unwrap();
     if files < FILES {
-        eprintln!("SKIPPED: it needs {FILES} open files, and `ulimit -Hn` is {files}");
+        eprintln!("SKIPPED: the test needs {FILES} open files, but `ulimit -Hn` is {files}");
         return;
     }
-    // It inherits the limit.
+    // The example inherits the limit.
     let mut hello = Process::spawn(example("hello").args(["--listen", "127.0.0.1:0"]));
     let address = address(&mut hello);
     let before = hello.memory("VmRSS");
@@ -581,32 +584,34 @@ async fn ten_thousand_idle_connections_leave_a_good_call_its_answer() {
     let body = r#"{"name":"Ada"}"#;
     let good_call = async || {
         let called = std::time::Instant::now();
-        let answer = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", body));
-        assert_eq!(answer.await.expect("an answer").status, 200);
+        let response = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", body));
+        let response = response.await.expect("a response within 20 s");
+        assert_eq!(response.status, 200);
         called.elapsed()
     };
     let mut idle = Vec::new();
     let mut took = Vec::new();
     for n in 0..IDLE {
-        // Some have begun with a request.
+        // Some clients have started to send a request.
         let start = match n % 100 {
             0 => format!("POST {PATH} HTTP/1.1\r\nx: "),
             1 => format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n["),
             _ => String::new(),
         };
         idle.push(send(address, start).await);
-        // The system lets no more than 128 wait to be accepted; who is answered is the last one.
+        // The backlog of the listener is 128. A response to a call proves that the server has accepted
+        // every connection before it.
         if n % 100 == 99 {
             took.push(good_call().await);
         }
     }
-    // None was closed to make room.
+    // The server closed none of them to make room.
     let open = idle.iter().filter(|stream| is_open(stream)).count();
     assert_eq!(open, IDLE);
     took.sort();
     println!(
-        "{IDLE} connections in {:?}; of {} calls beside them the median took {:?}, the slowest \
-         {:?}; memory {before:?} to {:?} kB",
+        "opened {IDLE} connections in {:?}; of {} calls in between, the median took {:?} and the \
+         slowest {:?}; the memory rose from {before:?} to {:?} kB",
         began.elapsed(),
         took.len(),
         took[took.len() / 2],
@@ -621,7 +626,7 @@ fn is_open(stream: &TcpStream) -> bool {
 }
 
 #[tokio::test]
-async fn a_server_out_of_sockets_closes_the_idle_ones_and_goes_on() {
+async fn a_server_out_of_sockets_closes_idle_connections_and_keeps_serving() {
     let hello = example("hello");
     let mut limited = Command::new("sh");
     limited
@@ -635,20 +640,23 @@ async fn a_server_out_of_sockets_closes_the_idle_ones_and_goes_on() {
             idle.push(send(address, "").await);
         }
     });
-    connected.await.expect("room is made");
+    connected
+        .await
+        .expect("idle connections are closed to make room");
     let body = r#"{"name":"Ada"}"#;
     for _ in 0..3 {
-        let answer = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", body));
-        assert_eq!(answer.await.expect("an answer").status, 200);
+        let response = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", body));
+        let response = response.await.expect("a response within 20 s");
+        assert_eq!(response.status, 200);
     }
     let log = hello.log();
-    let told = log.matches("no more connections for now: ").count();
-    // Once for each time that it was short, and no line for each try.
-    assert!((1..100).contains(&told), "{log}");
+    let lines = log.matches("no more connections for now: ").count();
+    // One line for each shortage, not one for each failed attempt to accept a connection.
+    assert!((1..100).contains(&lines), "{log}");
 }
 
 #[tokio::test]
-async fn many_slow_clients_do_not_hold_a_good_one_up() {
+async fn many_slow_clients_do_not_delay_a_good_one() {
     let entered = Arc::<AtomicUsize>::default();
     let count = Arc::clone(&entered);
     let server = LocalServer::serve(move |event: Value, _: Context, callback: Callback| {
@@ -679,7 +687,7 @@ async fn many_slow_clients_do_not_hold_a_good_one_up() {
 }
 
 #[tokio::test]
-async fn a_hundred_clients_that_reset_do_no_harm() {
+async fn a_hundred_clients_that_reset_their_connections_do_no_harm() {
     let server = LocalServer::echo().await;
     for n in 0..100 {
         let request = format!(
@@ -694,7 +702,7 @@ async fn a_hundred_clients_that_reset_do_no_harm() {
 }
 
 #[tokio::test]
-async fn more_invocations_than_aws_runs_at_a_time_are_429() {
+async fn more_concurrent_invocations_than_aws_allows_get_status_429() {
     let (release, hold) = tokio::sync::watch::channel(());
     let waits = move |_: Value, context: Context, callback: Callback| {
         let mut hold = hold.clone();
@@ -709,10 +717,10 @@ async fn more_invocations_than_aws_runs_at_a_time_are_429() {
     for _ in 0..1_000 {
         assert_eq!(call(server.address, &line, event, "{}").await.status, 202);
     }
-    let answer = call(server.address, &line, "host: localhost\r\n", "{}").await;
-    answer.assert_refusal(429, "TooManyRequestsException");
-    let answer = call(server.address, "GET / HTTP/1.1", "host: localhost\r\n", "").await;
-    answer.assert_refusal(429, "TooManyRequestsException");
+    let response = call(server.address, &line, "host: localhost\r\n", "{}").await;
+    response.assert_refusal(429, "TooManyRequestsException");
+    let response = call(server.address, "GET / HTTP/1.1", "host: localhost\r\n", "").await;
+    response.assert_refusal(429, "TooManyRequestsException");
     drop(release);
     server.end().await;
 }

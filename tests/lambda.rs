@@ -258,7 +258,7 @@ async fn what_wait_until_runs_follows_the_answer_and_precedes_the_next_event() {
     assert_eq!(posted.json(), "answered");
     let (line, _) = line.accept().await.unwrap();
     assert_eq!(
-        api.asked(),
+        api.polls(),
         1,
         "the next event was asked for before the work had ended"
     );
@@ -289,9 +289,9 @@ async fn several_are_in_flight_where_the_environment_asks_for_it() {
 async fn an_answer_that_is_refused_is_logged_with_what_the_api_said() {
     let mut api = RuntimeApi::start().await;
     let function = Process::spawn(&mut start(&api, "fails"));
-    api.answer_with(StatusCode::GONE);
+    api.reply_with(StatusCode::GONE);
     api.invoke(event("stale", json!({}))).await;
-    api.answer_with(StatusCode::ACCEPTED);
+    api.reply_with(StatusCode::ACCEPTED);
     // The next one is asked for when the last is over.
     assert_eq!(
         api.invoke(event("next", json!({}))).await.request_id,

@@ -1,4 +1,4 @@
-//! Tower layers round the invocations: on Lambda, locally and in a test.
+//! Tests tower layers around invocations on Lambda, locally and in a test.
 
 mod support;
 
@@ -24,7 +24,7 @@ use tower::{
     util::BoxCloneSyncService,
 };
 
-/// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
+/// Runs the function named in `_HANDLER`. This is not a test: the tests start it as a process.
 #[tokio::test]
 #[ignore = "needs to be started by the other tests, as the process of a function"]
 async fn function() {
@@ -37,9 +37,12 @@ async fn function() {
         "fails" => Runtime::new(echo).layer(failing("closed today")).run(),
         "skips" => Runtime::new(echo).layer(skipping()).run(),
         "panics" => Runtime::new(echo).layer(panicking()).run(),
-        "cut" => Runtime::new(cut).layer(short).run(),
-        "after" => Runtime::new(after).layer(short).run(),
-        "spawned" => Runtime::new(after).layer(spawning()).layer(short).run(),
+        "waits" => Runtime::new(waits).layer(short).run(),
+        "responds_first" => Runtime::new(responds_first).layer(short).run(),
+        "spawned" => {
+            let runtime = Runtime::new(responds_first).layer(spawning());
+            runtime.layer(short).run()
+        }
         other => panic!("no function {other}"),
     };
     ran.await.unwrap();
@@ -50,28 +53,29 @@ fn echo(event: Value, _: Context, callback: Callback) {
     callback.succeed(event);
 }
 
-/// Holds a line open in a task until that is dropped.
-fn cut(event: Value, context: Context, callback: Callback) {
-    let Some(address) = event["line"].as_str().map(String::from) else {
+/// Spawns a task that connects to the test and responds when the test closes the connection. Dropping
+/// the task closes the connection.
+fn waits(event: Value, context: Context, callback: Callback) {
+    let Some(address) = event["address"].as_str().map(String::from) else {
         return callback.succeed(event);
     };
     context.spawn(async move {
-        let mut line = TcpStream::connect(address).await?;
-        line.read_to_end(&mut Vec::new()).await?;
+        let mut connection = TcpStream::connect(address).await?;
+        connection.read_to_end(&mut Vec::new()).await?;
         callback.succeed(json!("after all"));
         Ok::<_, nodeback::Error>(())
     });
 }
 
-/// Answers, and then goes on until the test hangs up.
-fn after(event: Value, context: Context, callback: Callback) {
-    if let Some(address) = event["line"].as_str().map(String::from) {
+/// Responds, and then works in `wait_until` until the test closes the connection.
+fn responds_first(event: Value, context: Context, callback: Callback) {
+    if let Some(address) = event["address"].as_str().map(String::from) {
         context.wait_until(async move {
-            let mut line = TcpStream::connect(address).await?;
-            line.read_to_end(&mut Vec::new()).await
+            let mut connection = TcpStream::connect(address).await?;
+            connection.read_to_end(&mut Vec::new()).await
         });
     }
-    callback.succeed(json!("answered"));
+    callback.succeed(json!("responded"));
 }
 
 type Boxed = BoxCloneSyncService<LambdaInvocation, (), BoxError>;
@@ -137,7 +141,8 @@ fn failing(why: &'static str) -> impl Layer<InvocationService, Service = Boxed> 
     layer_fn(move |_| Boxed::new(service_fn(async move |_| Err(why.into()))))
 }
 
-/// A layer that gives the rest to a task of its own, which goes on when the layer is cut off.
+/// A layer that runs the inner service in a separate task, which continues when a timeout drops the
+/// layer's own future.
 fn spawning() -> impl Layer<InvocationService, Service = Boxed> {
     layer_fn(|inner: InvocationService| {
         Boxed::new(service_fn(move |invocation: LambdaInvocation| {
@@ -155,7 +160,7 @@ fn skipping() -> impl Layer<InvocationService, Service = Boxed> {
     layer_fn(|_| Boxed::new(service_fn(async |_| Ok(()))))
 }
 
-/// A layer that fails once the handler is done.
+/// A layer that fails after the inner service has completed.
 fn failing_after() -> impl Layer<InvocationService, Service = Boxed> {
     layer_fn(|inner: InvocationService| {
         Boxed::new(service_fn(move |invocation| {
@@ -172,15 +177,15 @@ fn context(request_id: &str) -> Context {
     Context::builder().aws_request_id(request_id).build()
 }
 
-/// A line that a handler holds open, and the event that says where it is.
-async fn line() -> (TcpListener, Value) {
-    let line = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let event = json!({ "line": line.local_addr().unwrap().to_string() });
-    (line, event)
+/// A listener for the connection of a handler, and the event with its address.
+async fn listen() -> (TcpListener, Value) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let event = json!({ "address": listener.local_addr().unwrap().to_string() });
+    (listener, event)
 }
 
-async fn hung_up(mut line: TcpStream) {
-    let ended = tokio::time::timeout(Duration::from_secs(30), line.read(&mut [0])).await;
+async fn assert_closed(mut connection: TcpStream) {
+    let ended = tokio::time::timeout(Duration::from_secs(30), connection.read(&mut [0])).await;
     assert_eq!(ended.expect("the task was dropped").unwrap(), 0);
 }
 
@@ -212,18 +217,18 @@ async fn the_last_layer_is_outermost_on_lambda() {
     assert_eq!(saw.collect::<Vec<_>>(), ORDER);
 }
 
-/// Calls a function that is served locally, and gives what it answered.
+/// Serves the function locally, calls it once, and returns the body of the response.
 async fn locally(runtime: Runtime, event: &Value) -> Value {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let served = tokio::spawn(runtime.serve(listener, async { stopped.await.unwrap_or(()) }));
     let url = format!("http://{address}/2015-03-31/functions/f/invocations");
-    let answer = Client::new().post(url).body(event.to_string()).send().await;
-    let answer = answer.unwrap().json().await.unwrap();
+    let response = Client::new().post(url).body(event.to_string()).send().await;
+    let response = response.unwrap().json().await.unwrap();
     stop.send(()).unwrap();
     served.await.unwrap().unwrap();
-    answer
+    response
 }
 
 #[tokio::test]
@@ -232,7 +237,7 @@ async fn the_last_layer_is_outermost_locally() {
     assert_eq!(locally(ordered(&seen), &json!(7)).await, 7);
     let mut saw = seen.all();
     for line in &mut saw {
-        // The local server makes up the request id.
+        // The local server generates the request id.
         if let Some((name, _)) = line.split_once(" in ") {
             *line = format!("{name} in 1");
         }
@@ -241,7 +246,7 @@ async fn the_last_layer_is_outermost_locally() {
 }
 
 #[tokio::test]
-async fn a_layer_that_does_not_run_the_handler_is_the_failure() {
+async fn a_layer_that_does_not_run_the_handler_fails_the_invocation() {
     let fails = || Runtime::new(echo).layer(failing("closed today"));
     let skips = || Runtime::new(echo).layer(skipping());
     let not_invoked = "Runtime.NotInvoked";
@@ -254,10 +259,10 @@ async fn a_layer_that_does_not_run_the_handler_is_the_failure() {
     let error = skips().invoke((), context("1")).await.result.unwrap_err();
     assert_eq!(error.error_type(), not_invoked);
 
-    let answer = locally(fails(), &json!({})).await;
-    assert_eq!(answer["errorMessage"], "closed today");
-    let answer = locally(skips(), &json!({})).await;
-    assert_eq!(answer["errorType"], not_invoked);
+    let response = locally(fails(), &json!({})).await;
+    assert_eq!(response["errorMessage"], "closed today");
+    let response = locally(skips(), &json!({})).await;
+    assert_eq!(response["errorType"], not_invoked);
 
     for (name, member, expected) in [
         ("fails", "errorMessage", "closed today"),
@@ -266,7 +271,7 @@ async fn a_layer_that_does_not_run_the_handler_is_the_failure() {
     ] {
         let mut api = RuntimeApi::start().await;
         let function = Process::spawn(&mut function_process(name, api.address));
-        // The process goes on.
+        // The process keeps running after the first failure.
         for id in ["1", "2"] {
             let posted = api.invoke(event(id, &json!({}))).await;
             assert_eq!((&*posted.endpoint, &*posted.request_id), ("error", id));
@@ -279,7 +284,7 @@ async fn a_layer_that_does_not_run_the_handler_is_the_failure() {
 }
 
 #[tokio::test]
-async fn a_layer_that_fails_after_the_answer_alters_nothing() {
+async fn a_layer_that_fails_after_the_response_changes_nothing() {
     let runtime = || Runtime::new(echo).layer(failing_after());
     let outcome = runtime().invoke(json!(7), context("1")).await;
     assert_eq!(outcome.result.unwrap(), 7);
@@ -287,22 +292,23 @@ async fn a_layer_that_fails_after_the_answer_alters_nothing() {
 }
 
 #[tokio::test]
-async fn a_timeout_layer_cuts_off_the_handler_and_its_tasks() {
-    let (line, held) = line().await;
-    let runtime = Runtime::new(cut).layer(TimeoutLayer::new(Duration::from_millis(300)));
-    let (outcome, accepted) = tokio::join!(runtime.invoke(held, context("1")), line.accept());
+async fn a_timeout_layer_aborts_the_handler_and_its_tasks() {
+    let (listener, waiting) = listen().await;
+    let runtime = Runtime::new(waits).layer(TimeoutLayer::new(Duration::from_millis(300)));
+    let (outcome, accepted) =
+        tokio::join!(runtime.invoke(waiting, context("1")), listener.accept());
     assert_eq!(outcome.result.unwrap_err().error_type(), "Elapsed");
-    hung_up(accepted.unwrap().0).await;
+    assert_closed(accepted.unwrap().0).await;
 }
 
 #[tokio::test]
-async fn a_timeout_layer_cuts_off_on_lambda_too_and_names_what() {
+async fn a_timeout_layer_aborts_tasks_on_lambda_too_and_the_log_names_them() {
     let mut api = RuntimeApi::start().await;
-    let function = Process::spawn(&mut function_process("cut", api.address));
-    let (line, held) = line().await;
-    let posted = api.invoke(event("1", &held)).await;
+    let function = Process::spawn(&mut function_process("waits", api.address));
+    let (listener, waiting) = listen().await;
+    let posted = api.invoke(event("1", &waiting)).await;
     assert_eq!(posted.json()["errorType"], "Elapsed");
-    hung_up(line.accept().await.unwrap().0).await;
+    assert_closed(listener.accept().await.unwrap().0).await;
     assert_eq!(api.invoke(event("2", &json!(7))).await.json(), 7);
     let log = function.log();
     let name = "\t1\tWARN\taborted with its invocation: the task spawned at tests/layers.rs:";
@@ -310,7 +316,7 @@ async fn a_timeout_layer_cuts_off_on_lambda_too_and_names_what() {
 }
 
 #[tokio::test]
-async fn what_a_handlers_future_holds_is_dropped_with_it() {
+async fn the_values_that_a_handler_holds_are_dropped_with_its_future() {
     struct Dropped(Arc<Notify>);
     impl Drop for Dropped {
         fn drop(&mut self) {
@@ -335,7 +341,7 @@ async fn what_a_handlers_future_holds_is_dropped_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_layer_cuts_off_what_follows_the_answer() {
+async fn no_layer_aborts_work_that_follows_the_response() {
     let done = Arc::new(Mutex::new(false));
     let handler = {
         let done = Arc::clone(&done);
@@ -345,38 +351,38 @@ async fn no_layer_cuts_off_what_follows_the_answer() {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 *done.lock().unwrap() = true;
             });
-            callback.succeed(json!("answered"));
+            callback.succeed(json!("responded"));
         }
     };
     let runtime = Runtime::new(handler).layer(TimeoutLayer::new(Duration::from_millis(300)));
     let outcome = runtime.invoke((), context("1")).await;
-    assert_eq!(outcome.result.unwrap(), "answered");
+    assert_eq!(outcome.result.unwrap(), "responded");
     assert!(outcome.unfinished_tasks.is_empty() && *done.lock().unwrap());
 }
 
 #[tokio::test]
-async fn no_layer_cuts_off_what_follows_the_answer_on_lambda() {
-    for name in ["after", "spawned"] {
+async fn no_layer_aborts_work_that_follows_the_response_on_lambda() {
+    for name in ["responds_first", "spawned"] {
         let mut api = RuntimeApi::start().await;
         let mut function = Process::spawn(&mut function_process(name, api.address));
-        let (line, held) = line().await;
-        let posted = api.invoke(event("1", &held)).await;
-        let answered = ("response", json!("answered"));
-        assert_eq!((&*posted.endpoint, posted.json()), answered);
-        let (line, _) = line.accept().await.unwrap();
+        let (listener, waiting) = listen().await;
+        let posted = api.invoke(event("1", &waiting)).await;
+        let expected = ("response", json!("responded"));
+        assert_eq!((&*posted.endpoint, posted.json()), expected);
+        let (connection, _) = listener.accept().await.unwrap();
         function.wait_for("\t1\tERROR\ta layer failed after the answer: request timed out");
-        let asked = api.asked();
+        let polls = api.polls();
         assert_eq!(
-            asked, 1,
-            "the next event was asked for before the work had ended"
+            polls, 1,
+            "the function polled for the next event before the work had ended"
         );
-        drop(line);
+        drop(connection);
         let posted = api.invoke(event("2", &json!({}))).await;
-        assert_eq!((&*posted.endpoint, posted.json()), answered);
+        assert_eq!((&*posted.endpoint, posted.json()), expected);
     }
 }
 
-/// Counts how often it is cloned, and panics from then on where it is asked to.
+/// A service that can be cloned `left` more times. Each further clone panics.
 struct Clones {
     inner: InvocationService,
     left: Arc<Mutex<usize>>,
@@ -388,7 +394,7 @@ impl Clone for Clones {
             .left
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        *left = left.checked_sub(1).expect("a clone too many");
+        *left = left.checked_sub(1).expect("one clone too many");
         drop(left);
         Clones {
             inner: self.inner.clone(),
@@ -415,7 +421,7 @@ impl tower::Service<LambdaInvocation> for Clones {
 }
 
 #[tokio::test]
-async fn a_layer_that_panics_as_it_is_cloned_fails_that_invocation() {
+async fn a_layer_that_panics_when_it_is_cloned_fails_that_invocation() {
     let left = Arc::new(Mutex::new(3));
     let counted = Arc::clone(&left);
     let runtime = Runtime::new(echo).layer(layer_fn(move |inner| Clones {
@@ -428,12 +434,12 @@ async fn a_layer_that_panics_as_it_is_cloned_fails_that_invocation() {
     let error = invoke().await.result.unwrap_err();
     assert_eq!(
         (error.error_type(), error.message()),
-        ("Runtime.Panic", "a clone too many")
+        ("Runtime.Panic", "one clone too many")
     );
 }
 
 #[tokio::test]
-async fn layers_are_laid_round_the_handlers_that_come_after_them_too() {
+async fn a_layer_also_applies_to_handlers_that_are_added_after_it() {
     let seen = Seen::default();
     let runtime = nodeback::exports()
         .handler("before", echo)

@@ -141,7 +141,7 @@ async fn of_failures(format: &str) -> String {
         assert_eq!(api.posted().await.endpoint, "error");
     }
     // All are over when every worker asks again.
-    api.asked_for(EVENTS + 8).await;
+    api.wait_for_polls(EVENTS + 8).await;
     process.log()
 }
 

@@ -35,7 +35,7 @@ async fn what_keeps_the_state_from_being_made_is_told_to_lambda_and_ends_the_pro
         let line = format!("Error: {kind}: {message}\n");
         assert!(log.starts_with(&line), "{log}");
         assert_eq!(code, Some(1));
-        assert_eq!(api.asked(), 0);
+        assert_eq!(api.polls(), 0);
     }
 }
 

@@ -109,7 +109,7 @@ async fn resources_let_go_before_the_snapshot_and_are_set_up_again_after_it() {
     let mut api = RuntimeApi::start().await;
     let mut function = Process::spawn(&mut snapstart("two", &api));
     function.wait_for("first: before_snapshot");
-    assert_eq!(api.asked(), 0);
+    assert_eq!(api.polls(), 0);
     api.restore();
     assert_eq!(api.invoke(event()).await.json(), "answered");
     let log = function.log();
@@ -149,7 +149,7 @@ async fn a_resource_that_fails_is_told_to_lambda_and_ends_the_process() {
         let (log, code) = function.end();
         assert!(log.contains(&format!("\n{kind}: ouch\n")), "{log}");
         assert_eq!(code, Some(1));
-        assert_eq!(api.asked(), 0);
+        assert_eq!(api.polls(), 0);
     }
 }
 
@@ -243,7 +243,7 @@ async fn hooks_add_up_and_one_that_panics_keeps_no_other_from_running() {
 #[tokio::test]
 async fn a_hook_that_cannot_be_registered_is_one_clear_error() {
     let mut api = RuntimeApi::start().await;
-    api.answer_with(StatusCode::FORBIDDEN);
+    api.reply_with(StatusCode::FORBIDDEN);
     let function = start(&api);
     let function = registered(&mut api, function).await;
     let posted = api.posted().await;
@@ -259,7 +259,7 @@ async fn a_hook_that_cannot_be_registered_is_one_clear_error() {
     assert!(error.starts_with(&format!("Error: {kind}: ")), "{error}");
     assert!(error.contains("403 Forbidden"), "{error}");
     assert_eq!(code, Some(1));
-    assert_eq!(api.asked(), 0);
+    assert_eq!(api.polls(), 0);
 }
 
 #[test]

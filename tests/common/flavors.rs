@@ -1,10 +1,10 @@
-//! Every flavor of tokio's runtime.
+//! Runs a test on every flavor of tokio's runtime.
 
 use std::future::Future;
 use tokio::runtime::Builder;
 
-/// Runs a test on a current-thread runtime, and on the workers of multi-threaded ones with one and
-/// with four.
+/// Runs a test on a current-thread runtime, and on multi-threaded runtimes with one and with four
+/// workers.
 pub(crate) fn on_every_flavor<F>(test: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -18,7 +18,7 @@ where
             .enable_all()
             .build()
             .unwrap();
-        // A task runs on a worker, where `block_on` would run it on this thread.
+        // A spawned task runs on a worker, whereas `block_on` polls its future on this thread.
         let ended = runtime.block_on(async { tokio::spawn(test()).await });
         if let Err(error) = ended {
             panic!("on {workers} workers: {error}");

@@ -1,4 +1,4 @@
-//! Records what is logged on the threads that a [`Log`] was told of.
+//! Records what is logged on the threads that a [`Log`] is installed on.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -11,7 +11,7 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
-/// Everything logged on this thread until it is dropped.
+/// Everything that is logged on this thread until this value is dropped.
 pub(crate) struct Log {
     lines: Arc<Mutex<Vec<Line>>>,
     dispatch: Dispatch,
@@ -22,7 +22,7 @@ pub(crate) struct Log {
 pub(crate) struct Line {
     pub(crate) level: Level,
     pub(crate) message: String,
-    /// Its own, and those of the spans around it.
+    /// The fields of the event and of the spans around it.
     pub(crate) fields: HashMap<&'static str, String>,
 }
 
@@ -39,7 +39,7 @@ impl Log {
         }
     }
 
-    /// `f`, as something that logs here from whatever thread it runs on.
+    /// Wraps `f` so that this log records it on whichever thread it runs.
     pub(crate) fn recording<T>(&self, f: impl FnOnce() -> T) -> impl FnOnce() -> T {
         let dispatch = self.dispatch.clone();
         move || dispatcher::with_default(&dispatch, f)

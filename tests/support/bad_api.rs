@@ -1,5 +1,5 @@
-//! A Lambda Runtime API that misbehaves: a script says of each request what bytes it is replied to
-//! with, and how.
+//! A Lambda Runtime API that misbehaves. A script decides which bytes it sends in reply to each
+//! request, and how.
 
 use std::{
     net::{Shutdown, SocketAddr},
@@ -13,7 +13,7 @@ use tokio::{
     time,
 };
 
-/// A request that it got.
+/// A request that the API received.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// `next`, `response`, `error` or `init/error`.
@@ -22,16 +22,16 @@ pub struct Request {
     pub body: String,
 }
 
-/// How a request is replied to.
+/// How the API replies to a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// The connection stays.
+    /// Sends all bytes and keeps the connection open.
     Whole(Vec<u8>),
-    /// Then the connection is reset.
+    /// Sends the bytes, then resets the connection.
     Reset(Vec<u8>),
-    /// Then nothing comes any more.
+    /// Sends the bytes, then nothing more.
     Stall(Vec<u8>),
-    /// A few bytes at a time.
+    /// Sends a few bytes at a time.
     Trickle(Vec<u8>),
 }
 
@@ -41,7 +41,7 @@ pub fn status(line: &str) -> Reply {
     Reply::Whole(format!("HTTP/1.1 {line}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes())
 }
 
-/// What `next` replies for an event, with these headers instead of the usual ones.
+/// Returns the reply of `next` with an event, with only these headers.
 pub fn event(headers: &[(&str, &[u8])], body: &[u8]) -> Vec<u8> {
     let mut reply = b"HTTP/1.1 200 OK\r\n".to_vec();
     for (name, value) in headers {
@@ -77,13 +77,13 @@ impl BadApi {
         BadApi { address, requests }
     }
 
-    /// Waits until it has got requests of which this is true.
+    /// Waits until `enough` is true for the requests received so far, and returns them.
     pub async fn got(&self, enough: impl Fn(&[Request]) -> bool) -> Vec<Request> {
         let mut requests = self.requests.clone();
         let got = requests.wait_for(|requests| enough(requests));
         match time::timeout(Duration::from_secs(60), got).await {
             Ok(requests) => requests.expect("the API runs").clone(),
-            Err(_) => panic!("not what was expected: {:?}", *self.requests.borrow()),
+            Err(_) => panic!("got only these requests: {:?}", *self.requests.borrow()),
         }
     }
 
@@ -117,7 +117,7 @@ async fn serve(
             }
             Reply::Stall(bytes) => {
                 let _ = stream.write_all(&bytes).await;
-                // Until the other end gives up.
+                // Waits until the client closes the connection.
                 let _ = stream.read_u8().await;
                 return;
             }

@@ -1,4 +1,4 @@
-//! What the tests of whole processes share.
+//! Helpers for the tests that start processes.
 #![allow(
     dead_code,
     missing_debug_implementations,
@@ -27,7 +27,8 @@ use std::{
 /// The root of the repository.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// An example as cargo built it for this test run, to run in the root of the repository.
+/// Returns the command of an example that cargo built for this test run. It runs in the root of the
+/// repository.
 pub fn example(name: &str) -> Command {
     let mut path = std::env::current_exe().expect("the path of the test");
     path.pop();
@@ -35,7 +36,7 @@ pub fn example(name: &str) -> Command {
     let path: PathBuf = path.join("examples").join(name);
     assert!(
         path.exists(),
-        "{} is not built: run `cargo test`, which does",
+        "{} does not exist: run `cargo test`, which builds the examples",
         path.display()
     );
     let mut command = Command::new(path);
@@ -47,7 +48,7 @@ pub fn example(name: &str) -> Command {
     command
 }
 
-/// Has it run on the Lambda whose Runtime API is there.
+/// Sets the environment variables that Lambda sets, with `api` as the address of the Runtime API.
 pub fn on_lambda(command: &mut Command, api: SocketAddr) {
     command
         .env("AWS_LAMBDA_RUNTIME_API", api.to_string())
@@ -58,7 +59,8 @@ pub fn on_lambda(command: &mut Command, api: SocketAddr) {
         .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream");
 }
 
-/// The test program itself, as the process of one of the functions in its test `function`.
+/// Returns a command that runs this test program as a Lambda function: its test `function` starts the
+/// handler called `name`.
 pub fn function(name: &str, api: SocketAddr) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the path of the test"));
     command
@@ -69,7 +71,7 @@ pub fn function(name: &str, api: SocketAddr) -> Command {
     command
 }
 
-/// Runs it to its end with `input` on its standard input.
+/// Runs the command to its end, with `input` as its standard input.
 pub fn output(command: &mut Command, input: &str) -> Output {
     let mut child = command
         .stdin(Stdio::piped())
@@ -77,7 +79,7 @@ pub fn output(command: &mut Command, input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the example starts");
-    // A program that does not want its input may have closed it.
+    // A program that does not read its input may already have closed it.
     let _ = child
         .stdin
         .take()
@@ -86,8 +88,8 @@ pub fn output(command: &mut Command, input: &str) -> Output {
     child.wait_with_output().expect("the example ends")
 }
 
-/// A process that is killed when the test is over. Its standard error is read along, so that it
-/// never waits for a reader.
+/// A process that is killed when the test is over. A thread reads its standard error, so that the
+/// process never blocks on a full pipe.
 pub struct Process {
     child: Child,
     log: Receiver<String>,
@@ -99,10 +101,10 @@ impl Process {
         Process::start(command).0
     }
 
-    /// Starts it with its standard output in the log too.
+    /// Starts the process with its standard output in the log, too.
     pub fn spawn_logged(command: &mut Command) -> Self {
         let (mut process, lines) = Process::start(command);
-        read_along(process.child.stdout.take().expect("a pipe"), lines);
+        collect_lines(process.child.stdout.take().expect("a pipe"), lines);
         process
     }
 
@@ -113,7 +115,7 @@ impl Process {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the process starts");
         let (lines, log) = mpsc::channel();
-        read_along(child.stderr.take().expect("a pipe"), lines.clone());
+        collect_lines(child.stderr.take().expect("a pipe"), lines.clone());
         let process = Process {
             child,
             log,
@@ -122,8 +124,8 @@ impl Process {
         (process, lines)
     }
 
-    /// Its memory in kB, where the system tells: `VmRSS`, what is resident, or `VmHWM`, the most
-    /// that was.
+    /// Returns the memory of the process in kB: `VmRSS` is what is resident now, `VmHWM` the peak.
+    /// Returns `None` on systems without `/proc`.
     pub fn memory(&self, name: &str) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -131,7 +133,7 @@ impl Process {
         line.strip_suffix(" kB")?.parse().ok()
     }
 
-    /// How many files it has open, where the system tells.
+    /// Returns the number of open files, or `None` on systems without `/proc`.
     pub fn open_files(&self) -> Option<usize> {
         let files = fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok()?;
         Some(files.count())
@@ -146,7 +148,7 @@ impl Process {
         assert!(kill.expect("kill").success());
     }
 
-    /// Has it end by itself, since it has children to end.
+    /// Asks the process to end and waits until it has, so that it can end its own children.
     pub fn terminate(&mut self) {
         let id = self.child.id().to_string();
         let _ = Command::new("kill").args(["-TERM", &id]).status();
@@ -157,7 +159,7 @@ impl Process {
         BufReader::new(self.child.stdout.take().expect("a pipe"))
     }
 
-    /// Waits for a line of the log that contains `text`, and gives all up to there.
+    /// Waits for a line of the log that contains `text`, and returns the log up to that line.
     pub fn wait_for(&mut self, text: &str) -> &str {
         while !self.seen.contains(text) {
             let line = self.log.recv_timeout(Duration::from_secs(30));
@@ -166,21 +168,21 @@ impl Process {
         &self.seen
     }
 
-    /// Waits for its end: what it wrote to standard error, and its exit code.
+    /// Waits until the process ends, and returns its log and its exit code.
     pub fn end(mut self) -> (String, Option<i32>) {
         let code = self.child.wait().expect("the process ends").code();
         self.seen.extend(self.log.iter());
         (std::mem::take(&mut self.seen), code)
     }
 
-    /// Ends it, and gives what it wrote to standard error.
+    /// Kills the process and returns its log.
     pub fn log(mut self) -> String {
         self.child.kill().expect("the process runs");
         self.end().0
     }
 }
 
-fn read_along(stream: impl Read + Send + 'static, lines: Sender<String>) {
+fn collect_lines(stream: impl Read + Send + 'static, lines: Sender<String>) {
     thread::spawn(move || {
         for line in BufReader::new(stream).lines() {
             let _ = lines.send(line.expect("text") + "\n");
@@ -195,7 +197,7 @@ impl Drop for Process {
     }
 }
 
-/// What `tests/live/python.sh` has put there.
+/// Returns the path of a file that `tests/live/python.sh` installed.
 pub fn live(path: &str) -> PathBuf {
     let path = Path::new(ROOT).join("target/live").join(path);
     assert!(
@@ -206,8 +208,8 @@ pub fn live(path: &str) -> PathBuf {
     path
 }
 
-/// An address for a program that cannot be told to take a free port. No connection is given a port
-/// of this range as its own.
+/// Returns an address for a program that cannot choose a free port itself. Its port is below the range
+/// from which the system assigns local ports to connections.
 pub fn free_address() -> SocketAddr {
     static TRIED: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + process::id() % 1_000 * 20;
@@ -220,7 +222,7 @@ pub fn free_address() -> SocketAddr {
     }
 }
 
-/// Waits until something listens there.
+/// Waits until a server listens on the address.
 pub fn wait_until_open(address: SocketAddr) {
     let start = Instant::now();
     while TcpStream::connect(address).is_err() {
@@ -232,7 +234,7 @@ pub fn wait_until_open(address: SocketAddr) {
     }
 }
 
-/// A folder for the files of one test, by its name. Gone when the test is over.
+/// A folder for the files of one test, deleted when the test is over.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -262,7 +264,8 @@ impl Drop for Folder {
     }
 }
 
-/// The seed of `NODEBACK_SEED`, or a new one; printed, so that a run can be repeated.
+/// Returns the seed in `NODEBACK_SEED`, or a new one. It prints the seed, so that the run can be
+/// repeated.
 pub fn seed() -> u64 {
     let seed = match std::env::var("NODEBACK_SEED") {
         Ok(seed) => seed.parse().expect("NODEBACK_SEED is a number"),
@@ -272,7 +275,7 @@ pub fn seed() -> u64 {
     seed
 }
 
-/// `small`, or `full` where `NODEBACK_FULL` asks for the whole size.
+/// Returns `full` if `NODEBACK_FULL` is 1, and `small` otherwise.
 pub fn size(small: u64, full: u64) -> u64 {
     if is_full() { full } else { small }
 }

@@ -1,4 +1,4 @@
-//! A small Lambda Runtime API, which records what a function posts.
+//! A small Lambda Runtime API that records what a function posts.
 
 use axum::{
     Router,
@@ -51,7 +51,7 @@ impl Posted {
 pub struct Event {
     pub request_id: String,
     pub body: String,
-    /// Further headers, or others.
+    /// Additional headers, which replace the usual ones of the same name.
     pub headers: Vec<(&'static str, String)>,
 }
 
@@ -66,9 +66,9 @@ struct Shared {
     events: Mutex<mpsc::UnboundedReceiver<Event>>,
     posted: mpsc::UnboundedSender<Posted>,
     connections: Arc<AtomicUsize>,
-    asked: watch::Sender<usize>,
+    polls: watch::Sender<usize>,
     restored: watch::Sender<bool>,
-    /// What answers are answered with.
+    /// The status of the reply to a post.
     status: std::sync::Mutex<StatusCode>,
 }
 
@@ -83,7 +83,7 @@ impl RuntimeApi {
             events: Mutex::new(event_queue),
             posted: post_queue,
             connections: Arc::clone(&connections),
-            asked: watch::Sender::new(0),
+            polls: watch::Sender::new(0),
             restored: watch::Sender::new(false),
             status: std::sync::Mutex::new(StatusCode::ACCEPTED),
         });
@@ -92,23 +92,24 @@ impl RuntimeApi {
             .route(&format!("{runtime}/invocation/next"), get(next))
             .route(
                 &format!("{runtime}/invocation/{{id}}/{{endpoint}}"),
-                post(answer),
+                post(post_outcome),
             )
             .route(
                 &format!("{runtime}/init/error"),
-                post(|state, headers, body| told("init/error", state, headers, body)),
+                post(|state, headers, body| record("init/error", state, headers, body)),
             )
             .route(&format!("{runtime}/restore/next"), get(restored))
             .route(
                 &format!("{runtime}/restore/error"),
-                post(|state, headers, body| told("restore/error", state, headers, body)),
+                post(|state, headers, body| record("restore/error", state, headers, body)),
             )
             .route("/2020-01-01/extension/register", post(register))
             .route("/2020-01-01/extension/event/next", get(no_extension_event))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(Arc::clone(&state));
         let listener = listener.tap_io(move |io| {
-            // Two small writes in a row would wait for each other's acknowledgement.
+            // Without `TCP_NODELAY`, the second of two small writes would wait for the acknowledgment
+            // of the first.
             let _ = io.set_nodelay(true);
             connections.fetch_add(1, Ordering::SeqCst);
         });
@@ -121,61 +122,61 @@ impl RuntimeApi {
         }
     }
 
-    /// Hands out an event to whoever asks next.
+    /// Hands out an event to the next poll.
     pub fn send(&self, event: Event) {
         self.events.send(event).expect("the API runs");
     }
 
-    /// The next answer; a test that waits too long for it fails.
+    /// Waits for the next post. A test that waits for more than 30 s fails.
     pub async fn posted(&mut self) -> Posted {
         let posted = tokio::time::timeout(Duration::from_secs(30), self.posted.recv());
         posted
             .await
-            .expect("an answer within 30 s")
+            .expect("a post within 30 s")
             .expect("the API runs")
     }
 
-    /// An answer that is there already.
+    /// Returns the next post if it has already arrived.
     pub fn try_posted(&mut self) -> Option<Posted> {
         self.posted.try_recv().ok()
     }
 
-    /// One event, and the answer to it.
+    /// Sends one event and waits for its outcome.
     pub async fn invoke(&mut self, event: Event) -> Posted {
         self.send(event);
         self.posted().await
     }
 
-    /// How many connections were made so far.
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
 
-    /// How many events were asked for so far.
-    pub fn asked(&self) -> usize {
-        *self.state.asked.borrow()
+    /// Returns the number of polls for an event so far.
+    pub fn polls(&self) -> usize {
+        *self.state.polls.borrow()
     }
 
-    /// Ends when so many events were asked for.
-    pub async fn asked_for(&self, events: usize) {
-        let mut asked = self.state.asked.subscribe();
-        let asked = asked.wait_for(|asked| *asked >= events).await;
-        asked.expect("the API runs");
+    /// Waits until the function has polled for an event `count` times.
+    pub async fn wait_for_polls(&self, count: usize) {
+        let mut polls = self.state.polls.subscribe();
+        let polls = polls.wait_for(|polls| *polls >= count).await;
+        polls.expect("the API runs");
     }
 
-    /// Ends the wait for the snapshot to be restored.
+    /// Replies to `restore/next`, as Lambda does when it restores a snapshot.
     pub fn restore(&self) {
         self.state.restored.send_replace(true);
     }
 
-    /// What answers, and the registration of an extension, are answered with.
-    pub fn answer_with(&self, status: StatusCode) {
+    /// Sets the status of the replies to posts and to the registration of an extension.
+    pub fn reply_with(&self, status: StatusCode) {
         *self.state.status.lock().expect("no panic") = status;
     }
 }
 
 async fn next(State(state): State<Arc<Shared>>) -> impl IntoResponse {
-    state.asked.send_modify(|asked| *asked += 1);
+    state.polls.send_modify(|polls| *polls += 1);
     let event = state.events.lock().await.recv().await;
     let Some(event) = event else {
         return (HeaderMap::new(), String::new());
@@ -202,7 +203,7 @@ async fn next(State(state): State<Arc<Shared>>) -> impl IntoResponse {
     (headers, event.body)
 }
 
-async fn answer(
+async fn post_outcome(
     State(state): State<Arc<Shared>>,
     Path((request_id, endpoint)): Path<(String, String)>,
     headers: HeaderMap,
@@ -220,7 +221,7 @@ async fn answer(
     )
 }
 
-fn told(
+fn record(
     endpoint: &str,
     State(state): State<Arc<Shared>>,
     headers: HeaderMap,
@@ -247,7 +248,7 @@ async fn register(
     body: Bytes,
 ) -> (StatusCode, HeaderMap, &'static str) {
     let status = *state.status.lock().expect("no panic");
-    told("extension/register", state, headers, body).await;
+    record("extension/register", state, headers, body).await;
     let mut headers = HeaderMap::new();
     let id = HeaderValue::from_static("extension-1");
     headers.insert("lambda-extension-identifier", id);
@@ -255,7 +256,7 @@ async fn register(
     (status, headers, body)
 }
 
-/// An extension that asks for no events is told of none.
+/// An extension that registers for no events gets none.
 async fn no_extension_event() {
     std::future::pending().await
 }
