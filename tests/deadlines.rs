@@ -1,4 +1,5 @@
-//! What hangs: it is cut off and named, the answer is AWS's, and the next invocation is unharmed.
+//! Tests code that hangs at the deadline: it is aborted and named in the log, the invocation gets the
+//! outcome that AWS would give it, and the next invocation is unaffected.
 
 mod support;
 
@@ -14,19 +15,20 @@ use support::{
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
-/// The functions under test, by the name in `_HANDLER`, on as many workers as `WORKERS` names. Not a
-/// test: the tests start it.
+/// Runs the function named in `_HANDLER` on the number of workers in `WORKERS`. This is not a test: the
+/// tests start it as a process.
 #[test]
 #[ignore = "needs to be started by the other tests, as the process of a function"]
 fn function() {
     if let Ok(name) = std::env::var("_HANDLER") {
         let workers = std::env::var("WORKERS").map_or(4, |workers| workers.parse().unwrap());
-        // A task of its own, so that it runs on a worker, where there are any.
+        // A spawned task runs on a worker, if there are any, whereas `block_on` polls its future on
+        // this thread.
         tokio_with(workers).block_on(async { tokio::spawn(run(name)).await.unwrap() });
     }
 }
 
-/// A runtime with so many workers, or with the current thread alone.
+/// Builds a runtime with this number of workers, or a current-thread runtime for 0.
 fn tokio_with(workers: usize) -> tokio::runtime::Runtime {
     let mut builder = match workers {
         0 => tokio::runtime::Builder::new_current_thread(),
@@ -42,7 +44,7 @@ async fn run(name: String) {
     let runtime = Runtime::new(hangs);
     let ran = match name.as_str() {
         "hangs" => runtime.run().await,
-        "in_time" => {
+        "fails_early" => {
             runtime
                 .fail_before_deadline(Duration::from_millis(100))
                 .run()
@@ -74,11 +76,11 @@ async fn hangs(event: Value, context: Context, callback: Callback) {
         }
         Some("wait_until") => {
             context.wait_until(pending::<()>());
-            callback.succeed(json!("answered"));
+            callback.succeed(json!("responded"));
         }
-        Some("held") => {
+        Some("deferred") => {
             context.spawn(pending::<()>());
-            callback.succeed(json!("answered without it"));
+            callback.succeed(json!("responded without the task"));
         }
         _ => callback.succeed(event),
     }
@@ -95,7 +97,7 @@ fn event(id: &str, how: &str) -> Event {
     }
 }
 
-/// What hangs, what is posted of it, and what the log names.
+/// What hangs, a part of what is posted, and what the log names.
 const CASES: [(&str, &str, &[&str]); 6] = [
     (
         "handler",
@@ -119,12 +121,12 @@ const CASES: [(&str, &str, &[&str]); 6] = [
     ),
     (
         "wait_until",
-        r#""answered""#,
+        r#""responded""#,
         &["aborted at the deadline: the work passed to wait_until at tests/deadlines.rs:"],
     ),
     (
-        "held",
-        r#""answered without it""#,
+        "deferred",
+        r#""responded without the task""#,
         &[
             "aborted at the deadline, and the response was sent without it: the task spawned at tests/",
         ],
@@ -132,20 +134,20 @@ const CASES: [(&str, &str, &[&str]); 6] = [
 ];
 
 #[tokio::test]
-async fn what_hangs_is_cut_off_and_named_and_the_next_event_is_answered() {
-    for (how, answer, names) in CASES {
+async fn hanging_code_is_aborted_and_named_and_the_next_event_gets_its_response() {
+    for (how, expected, names) in CASES {
         let mut api = RuntimeApi::start().await;
         let process = Process::spawn(&mut function_process("hangs", api.address));
         let posted = api.invoke(event("hangs", how)).await;
         let body = String::from_utf8_lossy(&posted.body).into_owned();
-        assert!(body.contains(answer), "{how}: {body}");
+        assert!(body.contains(expected), "{how}: {body}");
         if posted.endpoint == "error" {
             assert!(
                 body.contains("RequestId: hangs Error: Task timed out after 0."),
                 "{body}"
             );
         }
-        let posted = api.invoke(event("next", "answer")).await;
+        let posted = api.invoke(event("next", "respond")).await;
         assert_eq!(
             (posted.request_id.as_str(), posted.endpoint.as_str()),
             ("next", "response")
@@ -160,18 +162,18 @@ async fn what_hangs_is_cut_off_and_named_and_the_next_event_is_answered() {
             );
         }
         let failures = log.matches("\thangs\tERROR\tInvoke Error").count();
-        assert_eq!(failures, usize::from(posted_failed(answer)), "{how}: {log}");
+        assert_eq!(failures, usize::from(is_timeout(expected)), "{how}: {log}");
     }
 }
 
-fn posted_failed(answer: &str) -> bool {
-    answer.starts_with("Sandbox")
+fn is_timeout(expected: &str) -> bool {
+    expected.starts_with("Sandbox")
 }
 
 #[tokio::test]
-async fn fail_before_deadline_fails_in_time_with_what_is_in_the_way() {
+async fn fail_before_deadline_fails_early_with_an_error_that_names_the_task() {
     let mut api = RuntimeApi::start().await;
-    let _process = Process::spawn(&mut function_process("in_time", api.address));
+    let _process = Process::spawn(&mut function_process("fails_early", api.address));
     let posted = api.invoke(event("1", "task")).await;
     assert_eq!(
         posted.json()["errorType"],
@@ -180,12 +182,12 @@ async fn fail_before_deadline_fails_in_time_with_what_is_in_the_way() {
     let message = posted.json()["errorMessage"].to_string();
     let start = "\"no response 100 ms before the deadline; aborted: the task spawned at tests/";
     assert!(message.starts_with(start), "{message}");
-    // What is in time is untouched.
-    assert_eq!(api.invoke(event("2", "answer")).await.endpoint, "response");
+    // An invocation that responds in time is not affected.
+    assert_eq!(api.invoke(event("2", "respond")).await.endpoint, "response");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_margin_counts_from_the_deadline_and_is_half_of_the_time_at_most() {
+async fn the_margin_before_the_deadline_is_at_most_half_of_the_timeout() {
     let slow = |_: Value, context: Context, callback: Callback| {
         context.spawn(async move {
             tokio::time::sleep(Duration::from_secs(2)).await;
@@ -221,7 +223,7 @@ async fn the_margin_counts_from_the_deadline_and_is_half_of_the_time_at_most() {
 }
 
 #[tokio::test]
-async fn a_handler_that_blocks_the_only_thread_is_answered_for() {
+async fn the_watchdog_responds_for_a_handler_that_blocks_the_only_thread() {
     for workers in [0, 1, 4] {
         let mut api = RuntimeApi::start().await;
         let mut function = function_process("hangs", api.address);
@@ -239,9 +241,9 @@ async fn a_handler_that_blocks_the_only_thread_is_answered_for() {
     }
 }
 
-/// Locally nobody else stops it, and the server has to go on.
+/// Locally, nothing else stops the handler, and the server has to keep serving.
 #[tokio::test]
-async fn locally_a_handler_that_blocks_the_only_thread_is_answered_for() {
+async fn the_local_server_responds_for_a_handler_that_blocks_the_only_thread() {
     for workers in [0, 1, 4] {
         let (release, held) = mpsc::channel::<()>();
         let held = Arc::new(parking_lot::Mutex::new(held));

@@ -1,4 +1,5 @@
-//! The local server as a web server: requests of browsers and curl, as those to a Lambda function URL.
+//! Tests the local server as a web server, which handles requests from browsers and curl like requests
+//! to a Lambda function URL.
 
 mod common;
 
@@ -23,7 +24,7 @@ impl LocalServer {
     async fn serve<M: 'static>(handler: impl Handler<M>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        // A type without the handler's marker can be spawned.
+        // `tokio::spawn` needs a `'static` future. Boxing removes the marker type `M` from its type.
         let served: futures::future::BoxFuture<'static, _> =
             Box::pin(Runtime::new(handler).serve(listener, std::future::pending()));
         tokio::spawn(served);
@@ -39,7 +40,7 @@ impl LocalServer {
         self.request(Method::GET, path).send().await.unwrap()
     }
 
-    /// What comes for these bytes, up to the end of the connection.
+    /// Sends these bytes and returns all that the server sends until it closes the connection.
     async fn raw(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.0).await.unwrap();
         stream.write_all(request).await.unwrap();
@@ -54,13 +55,13 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     value.map_or("", |value| value.to_str().unwrap())
 }
 
-/// Without a status code the event is the body of the response.
+/// Returns the event. Since it has no status code, the whole event becomes the body of the response.
 async fn echo(event: Value) -> Result<Value, Error> {
     Ok(event)
 }
 
 #[tokio::test]
-async fn a_request_is_an_event_of_payload_format_2() {
+async fn a_request_becomes_an_event_of_payload_format_2() {
     let server = LocalServer::serve(echo).await;
     let response = server
         .request(
@@ -126,7 +127,7 @@ async fn a_request_is_an_event_of_payload_format_2() {
     );
 }
 
-/// The members of `a` that `b` has too are the same.
+/// Asserts that the members that `a` and `b` have in common are equal.
 fn agree(a: &Value, b: &Value) {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => {
@@ -140,7 +141,7 @@ fn agree(a: &Value, b: &Value) {
 }
 
 #[tokio::test]
-async fn the_event_is_the_one_of_aws_lambda_events_there_and_back() {
+async fn the_event_survives_a_round_trip_through_the_types_of_aws_lambda_events() {
     let server = LocalServer::serve(echo).await;
     let response = server
         .request(Method::PUT, "/orders?x=1")
@@ -165,7 +166,7 @@ async fn the_event_is_the_one_of_aws_lambda_events_there_and_back() {
 }
 
 #[tokio::test]
-async fn the_responses_of_aws_lambda_events_are_understood() {
+async fn the_response_types_of_aws_lambda_events_are_accepted() {
     let handler = async |event: Value| {
         let mut url = LambdaFunctionUrlResponse::default();
         url.status_code = 201;
@@ -194,7 +195,7 @@ async fn the_responses_of_aws_lambda_events_are_understood() {
 }
 
 #[tokio::test]
-async fn a_path_may_name_the_function() {
+async fn a_path_can_name_the_function() {
     let server = LocalServer::serve(async |event: Value, context: Context| {
         let path = event["rawPath"].clone();
         Ok::<_, Error>(json!([
@@ -210,29 +211,29 @@ async fn a_path_may_name_the_function() {
         ("/lambda-url/orders", "orders", "/"),
         ("/lambda-url/orders//", "orders", "//"),
     ] {
-        let told: Value = server.get(path).await.json().await.unwrap();
-        assert_eq!(told, json!([name, raw, name]), "{path}");
+        let body: Value = server.get(path).await.json().await.unwrap();
+        assert_eq!(body, json!([name, raw, name]), "{path}");
     }
     for path in ["/lambda-url", "/lambda-urls/x", "/2015-03-31"] {
-        let told: Value = server.get(path).await.json().await.unwrap();
-        assert_eq!(told[1], path);
+        let body: Value = server.get(path).await.json().await.unwrap();
+        assert_eq!(body[1], path);
     }
 }
 
 #[tokio::test]
-async fn a_body_is_text_or_base64_by_its_content_type_as_on_aws() {
+async fn the_content_type_decides_whether_a_body_is_text_or_base64_as_on_aws() {
     let server = LocalServer::serve(echo).await;
-    let (text, other) = (("{\"a\":\"ż\"}", false), ("eyJhIjoixbwifQ==", true));
+    let (text, base64) = (("{\"a\":\"ż\"}", false), ("eyJhIjoixbwifQ==", true));
     for (content_type, (body, encoded)) in [
         (Some("application/json"), text),
         (Some("Application/JSON; charset=utf-8"), text),
         (Some("application/javascript"), text),
         (Some("application/xml"), text),
         (Some("text/csv"), text),
-        (Some("application/octet-stream"), other),
-        (Some("application/vnd.api+json"), other),
-        (Some("application/x-www-form-urlencoded"), other),
-        (None, other),
+        (Some("application/octet-stream"), base64),
+        (Some("application/vnd.api+json"), base64),
+        (Some("application/x-www-form-urlencoded"), base64),
+        (None, base64),
     ] {
         let mut request = server.request(Method::POST, "/").body("{\"a\":\"ż\"}");
         if let Some(content_type) = content_type {
@@ -245,7 +246,7 @@ async fn a_body_is_text_or_base64_by_its_content_type_as_on_aws() {
             "{content_type:?}"
         );
     }
-    // Text that is none.
+    // Declared as text, but not valid UTF-8.
     let request = server.request(Method::POST, "/").body(b"\xff".as_slice());
     let request = request.header("Content-Type", "text/plain");
     let event: Value = request.send().await.unwrap().json().await.unwrap();
@@ -253,7 +254,7 @@ async fn a_body_is_text_or_base64_by_its_content_type_as_on_aws() {
         (&event["body"], &event["isBase64Encoded"]),
         (&json!("/w=="), &json!(true))
     );
-    // None at all.
+    // No body.
     let request = server
         .request(Method::POST, "/")
         .header("Content-Type", "image/png");
@@ -264,27 +265,28 @@ async fn a_body_is_text_or_base64_by_its_content_type_as_on_aws() {
     );
 }
 
-/// A handler that answers with what the body of the request says.
-async fn answer(event: Value) -> Result<Value, Error> {
+/// A handler whose result is the JSON in the body of the request.
+async fn result_from_body(event: Value) -> Result<Value, Error> {
     Ok(serde_json::from_str(
         event["body"].as_str().unwrap_or_default(),
     )?)
 }
 
-async fn answered(server: &LocalServer, result: &Value) -> Response {
+/// Sends the result that `result_from_body` is to return.
+async fn post_result(server: &LocalServer, result: &Value) -> Response {
     let request = server.request(Method::POST, "/").json(result);
     request.send().await.unwrap()
 }
 
 #[tokio::test]
-async fn a_result_says_status_headers_cookies_and_body() {
-    let server = LocalServer::serve(answer).await;
+async fn a_result_sets_status_headers_cookies_and_body() {
+    let server = LocalServer::serve(result_from_body).await;
     let not_found = json!({
         "statusCode": 404,
         "headers": { "Content-Type": "text/plain", "X-Number": 7, "X-True": true },
         "body": "no order ż",
     });
-    let response = answered(&server, &not_found).await;
+    let response = post_result(&server, &not_found).await;
     assert_eq!(response.status(), 404);
     assert_eq!(header(&response, "content-type"), "text/plain");
     assert_eq!(header(&response, "x-number"), "7");
@@ -297,7 +299,7 @@ async fn a_result_says_status_headers_cookies_and_body() {
         "headers": { "Location": "/next", "Set-Cookie": "c=3" },
         "cookies": ["a=1; Path=/; HttpOnly", "b=2"],
     });
-    let response = answered(&server, &redirect).await;
+    let response = post_result(&server, &redirect).await;
     assert_eq!(response.status(), 302);
     assert_eq!(header(&response, "location"), "/next");
     let cookies = response.headers().get_all("set-cookie").iter();
@@ -312,18 +314,18 @@ async fn a_result_says_status_headers_cookies_and_body() {
         "body": "iVBORw0KGgo=",
         "isBase64Encoded": true,
     });
-    let response = answered(&server, &image).await;
+    let response = post_result(&server, &image).await;
     assert_eq!(header(&response, "content-type"), "image/png");
     assert_eq!(header(&response, "content-length"), "8");
     assert_eq!(*response.bytes().await.unwrap(), *b"\x89PNG\r\n\x1a\n");
 
     let bare = json!({ "statusCode": 204, "headers": null, "cookies": null, "body": null });
-    assert_eq!(answered(&server, &bare).await.status(), 204);
+    assert_eq!(post_result(&server, &bare).await.status(), 204);
 }
 
 #[tokio::test]
-async fn a_result_without_a_status_code_is_the_body() {
-    let server = LocalServer::serve(answer).await;
+async fn a_result_without_a_status_code_becomes_the_body() {
+    let server = LocalServer::serve(result_from_body).await;
     for result in [
         json!({ "hello": "Ada", "body": "x", "headers": { "a": "b" } }),
         json!(null),
@@ -331,7 +333,7 @@ async fn a_result_without_a_status_code_is_the_body() {
         json!(-0.5),
         json!(false),
     ] {
-        let response = answered(&server, &result).await;
+        let response = post_result(&server, &result).await;
         assert_eq!(response.status(), 200);
         assert_eq!(header(&response, "content-type"), "application/json");
         assert_eq!(response.text().await.unwrap(), result.to_string());
@@ -339,23 +341,23 @@ async fn a_result_without_a_status_code_is_the_body() {
 }
 
 #[tokio::test]
-async fn a_text_without_a_status_code_is_the_body_itself() {
-    let server = LocalServer::serve(answer).await;
+async fn a_string_result_becomes_the_body_without_quotes() {
+    let server = LocalServer::serve(result_from_body).await;
     for text in ["Hello, world!", "\"quoted\"\n\tż", "{\"a\":1}"] {
-        let response = answered(&server, &json!(text)).await;
+        let response = post_result(&server, &json!(text)).await;
         assert_eq!(response.status(), 200);
         assert_eq!(header(&response, "content-type"), "application/json");
         let length = text.len().to_string();
         assert_eq!(header(&response, "content-length"), length);
         assert_eq!(response.text().await.unwrap(), text);
     }
-    let response = answered(&server, &json!("")).await;
+    let response = post_result(&server, &json!("")).await;
     assert_eq!(header(&response, "content-length"), "0");
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_text_is_sent_as_json() {
-    let server = LocalServer::serve(answer).await;
+async fn a_body_that_is_not_a_string_is_sent_as_json() {
+    let server = LocalServer::serve(result_from_body).await;
     for body in [
         json!({}),
         json!({ "b": [1, "ż"], "a": null }),
@@ -364,7 +366,7 @@ async fn a_body_that_is_no_text_is_sent_as_json() {
         json!(true),
     ] {
         let result = json!({ "statusCode": 201, "body": body, "headers": { "X-A": "1" } });
-        let response = answered(&server, &result).await;
+        let response = post_result(&server, &result).await;
         assert_eq!(response.status(), 201, "{body}");
         assert_eq!(header(&response, "x-a"), "1");
         assert_eq!(header(&response, "content-type"), "application/json");
@@ -373,7 +375,7 @@ async fn a_body_that_is_no_text_is_sent_as_json() {
 }
 
 #[tokio::test]
-async fn a_204_or_304_has_no_body_and_no_length() {
+async fn a_response_with_status_204_or_304_has_no_body_and_no_length() {
     let server = LocalServer::serve(async |event: Value| {
         let status = event["rawPath"].as_str().and_then(|path| path.get(1..));
         Ok::<_, Error>(
@@ -382,7 +384,7 @@ async fn a_204_or_304_has_no_body_and_no_length() {
     })
     .await;
     for status in ["204", "304"] {
-        // The next response on the connection starts where this one ends.
+        // The next response on the connection must start right after the headers of this one.
         let request = format!(
             "GET /{status} HTTP/1.1\r\nHost: localhost\r\n\r\n\
              GET /200 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -400,15 +402,15 @@ async fn a_204_or_304_has_no_body_and_no_length() {
     }
 }
 
-/// The other addresses of 127.0.0.0/8 need no configuration on Linux alone.
+/// Only Linux provides the other addresses of 127.0.0.0/8 without configuration.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_source_ip_is_the_clients() {
+async fn the_source_ip_is_the_address_of_the_client() {
     let server = LocalServer::serve(echo).await;
     for address in ["127.0.0.1", "127.8.7.6"] {
         let client = Client::builder().local_address(Some(address.parse().unwrap()));
         let request = client.build().unwrap().get(format!("http://{}/", server.0));
-        // It is the connection that counts, and not what the client says.
+        // The address of the connection counts, not the header that the client sends.
         let request = request.header("X-Forwarded-For", "192.0.2.1");
         let event: Value = request.send().await.unwrap().json().await.unwrap();
         assert_eq!(event["requestContext"]["http"]["sourceIp"], address);
@@ -422,46 +424,46 @@ async fn is_bad_gateway(response: Response, case: &str) {
 }
 
 #[tokio::test]
-async fn a_function_that_fails_is_502() {
+async fn an_invocation_that_fails_gets_status_502() {
     let handler = |event: Value, context: Context, callback: Callback| {
         match event["rawPath"].as_str() {
             Some("/fail") => return callback.fail("boom"),
             Some("/panic") => panic!("boom"),
             Some("/large") => return callback.succeed(json!("x".repeat(7 * 1024 * 1024))),
-            Some("/lost") => return,
+            Some("/never_called") => return,
             _ => {}
         }
-        // It is aborted at the deadline.
+        // Aborted at the deadline.
         context.spawn(async move {
             std::future::pending::<()>().await;
             drop(callback);
         });
     };
     let server = LocalServer::serve(handler).await;
-    for path in ["/fail", "/panic", "/large", "/lost", "/hang"] {
+    for path in ["/fail", "/panic", "/large", "/never_called", "/hang"] {
         is_bad_gateway(server.get(path).await, path).await;
     }
 }
 
 #[tokio::test]
-async fn a_result_that_is_no_response_is_502_with_the_reason_in_the_log() {
+async fn an_invalid_result_gets_status_502_and_the_log_contains_the_reason() {
     let log = Log::start();
-    let server = LocalServer::serve(answer).await;
+    let server = LocalServer::serve(result_from_body).await;
     for (result, why) in BAD {
         let json: Value = serde_json::from_str(result).unwrap();
-        let response = answered(&server, &json).await;
+        let response = post_result(&server, &json).await;
         let request_id = header(&response, "x-amzn-requestid").to_owned();
         is_bad_gateway(response, result).await;
         let errors = log.errors();
         let error = errors.last().unwrap();
-        let said = format!("the result is no HTTP response: {why}");
-        assert!(error.message.starts_with(&said), "{result}: {error:?}");
+        let message = format!("the result is no HTTP response: {why}");
+        assert!(error.message.starts_with(&message), "{result}: {error:?}");
         assert_eq!(error.fields["requestId"], request_id);
     }
     assert_eq!(log.errors().len(), BAD.len());
 }
 
-/// Results that are no responses, and what is wrong with each.
+/// Results that are not valid HTTP responses, and what is wrong with each.
 const BAD: [(&str, &str); 14] = [
     (
         r#"{"statusCode":99}"#,
@@ -501,7 +503,7 @@ const BAD: [(&str, &str); 14] = [
 ];
 
 #[tokio::test]
-async fn head_has_the_headers_and_no_body() {
+async fn a_head_request_gets_the_headers_without_the_body() {
     let server = LocalServer::serve(echo_method).await;
     for (method, body) in [("HEAD", ""), ("GET", "GET")] {
         let request = format!(
@@ -523,7 +525,7 @@ async fn echo_method(event: Value) -> Result<Value, Error> {
 }
 
 #[tokio::test]
-async fn every_method_reaches_the_function_but_those_of_the_connection() {
+async fn every_method_except_connect_and_trace_reaches_the_function() {
     let server = LocalServer::serve(echo_method).await;
     for method in ["DELETE", "OPTIONS", "PATCH", "PUT", "PURGE"] {
         let request = server.request(method.parse().unwrap(), "/");
@@ -541,7 +543,7 @@ async fn every_method_reaches_the_function_but_those_of_the_connection() {
 }
 
 #[tokio::test]
-async fn what_no_client_would_send_is_an_event_too() {
+async fn an_unusual_request_becomes_an_event_too() {
     let server = LocalServer::serve(echo).await;
     let (host, mut request) = (
         server.0.to_string(),
@@ -565,10 +567,10 @@ fn never_entered(_: Value, _: Context, _: Callback) {
 }
 
 #[tokio::test]
-async fn a_body_above_the_limit_of_an_event_is_413_before_the_handler() {
+async fn a_body_above_the_size_limit_of_an_event_gets_status_413() {
     let server = LocalServer::serve(never_entered).await;
     const MB: usize = 1024 * 1024;
-    // As base64 five megabytes are more than six.
+    // Five megabytes exceed six after base64 encoding.
     for (content_type, size) in [("text/plain", 6 * MB + 1), ("image/png", 5 * MB)] {
         let request = server.request(Method::POST, "/").body(vec![b'x'; size]);
         let request = request.header("Content-Type", content_type);
@@ -582,7 +584,7 @@ async fn a_body_above_the_limit_of_an_event_is_413_before_the_handler() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_does_not_end_its_invocation() {
+async fn a_client_that_disconnects_does_not_end_its_invocation() {
     let (entered, go, ended) = (
         Arc::new(Notify::new()),
         Arc::new(Notify::new()),

@@ -1,4 +1,4 @@
-//! A handler as a service in somebody else's stack: lambda_runtime's own loop, and tower's layers.
+//! Tests a handler as a tower service, run by lambda_runtime and lambda_http, and under tower's layers.
 
 mod support;
 
@@ -11,9 +11,9 @@ use support::{
 };
 use tower::{Service, ServiceBuilder, ServiceExt};
 
-/// The function under test. Not a test: the test starts it.
+/// Runs the function under test. This is not a test: the tests start it as a process.
 #[tokio::test]
-#[ignore = "needs to be started by the other test, as the process of a function"]
+#[ignore = "needs to be started by the other tests, as the process of a function"]
 async fn function() {
     let stack = ServiceBuilder::new().concurrency_limit(1);
     let ran = match std::env::var("_HANDLER").as_deref() {
@@ -54,7 +54,7 @@ fn handler(event: Value, context: Context, callback: Callback) -> Result<(), Err
         Some("throw") => Err(Error::new("OrderNotFound", "no order 7")),
         Some("task") => {
             context.spawn(async { Err::<(), _>("the write failed") });
-            callback.succeed(json!("held"));
+            callback.succeed(json!("deferred"));
             Ok(())
         }
         _ => {
@@ -72,7 +72,7 @@ fn handler(event: Value, context: Context, callback: Callback) -> Result<(), Err
 }
 
 #[tokio::test]
-async fn lambda_runtime_runs_it_with_layers_round_it() {
+async fn lambda_runtime_runs_a_handler_within_layers() {
     let mut api = RuntimeApi::start().await;
     let _process = Process::spawn(&mut function_process("function", api.address));
     let event = |id: &str, how: &str| Event {
@@ -91,14 +91,14 @@ async fn lambda_runtime_runs_it_with_layers_round_it() {
     };
     let posted = api.invoke(event("1", "")).await;
     assert_eq!(posted.endpoint, "response");
-    let answer = posted.json();
+    let response = posted.json();
     assert_eq!(
-        (&answer["request"], &answer["function"]),
+        (&response["request"], &response["function"]),
         (&json!("1"), &json!("cases"))
     );
-    assert_eq!(answer["identity"]["cognitoIdentityPoolId"], "p");
-    assert_eq!(answer["client"]["custom"]["k"], "v");
-    assert_eq!(answer["in time"], true);
+    assert_eq!(response["identity"]["cognitoIdentityPoolId"], "p");
+    assert_eq!(response["client"]["custom"]["k"], "v");
+    assert_eq!(response["in time"], true);
 
     let posted = api.invoke(event("2", "throw")).await;
     assert_eq!(posted.endpoint, "error");
@@ -110,7 +110,7 @@ async fn lambda_runtime_runs_it_with_layers_round_it() {
 }
 
 #[tokio::test]
-async fn lambda_http_runs_it_with_requests() {
+async fn lambda_http_runs_a_handler_with_requests() {
     let mut api = RuntimeApi::start().await;
     let _process = Process::spawn(&mut function_process("lambda_http", api.address));
     let event = |id: &str, path: &str| Event {
@@ -120,7 +120,7 @@ async fn lambda_http_runs_it_with_requests() {
             "headers": {
                 "content-type": "text/plain",
                 "host": "example.com",
-                // A client may send what only the Runtime API may say.
+                // A client may forge the headers of the Runtime API. They must have no effect.
                 "lambda-runtime-aws-request-id": "of the client",
                 "lambda-runtime-deadline-ms": "1",
                 "lambda-runtime-aws-tenant-id": "of the client",
@@ -141,13 +141,13 @@ async fn lambda_http_runs_it_with_requests() {
     };
     let posted = api.invoke(event("1", "/orders")).await;
     assert_eq!(posted.endpoint, "response");
-    let answer = posted.json();
+    let response = posted.json();
     assert_eq!(
-        (&answer["statusCode"], &answer["body"]),
+        (&response["statusCode"], &response["body"]),
         (&json!(201), &json!("TEA"))
     );
-    assert_eq!(answer["headers"]["x-order"], "7");
-    assert_eq!(answer["cookies"], json!(["a=1", "b=2"]));
+    assert_eq!(response["headers"]["x-order"], "7");
+    assert_eq!(response["cookies"], json!(["a=1", "b=2"]));
 
     let posted = api.invoke(event("2", "/fails")).await;
     assert_eq!(posted.json()["errorType"], "OrderNotFound");
@@ -174,7 +174,7 @@ async fn lambda_http_runs_it_with_requests() {
 }
 
 #[tokio::test]
-async fn elsewhere_a_request_gets_a_new_id_and_no_deadline() {
+async fn a_request_from_outside_lambda_gets_a_new_id_and_no_deadline() {
     let call = async || {
         let request = http::Request::get("/context")
             .header("lambda-runtime-aws-request-id", "of the client")
@@ -210,7 +210,7 @@ async fn a_request_ends_at_the_deadline_of_its_invocation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_layer_of_towers_fits() {
+async fn a_tower_layer_can_wrap_the_service() {
     let slow = async |event: Value, _: Context, callback: Callback| {
         tokio::time::sleep(Duration::from_secs(event.as_u64().unwrap_or(0))).await;
         callback.succeed(event);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn fails_what_has_not_answered_and_names_what_it_cuts_off() {
+async fn a_handler_that_has_not_responded_fails_and_the_log_names_what_is_aborted() {
     let log = Log::start();
     let handler = async |_: Value, context: Context, _callback: Callback| {
         context.spawn(forever());
@@ -15,20 +15,20 @@ async fn fails_what_has_not_answered_and_names_what_it_cuts_off() {
     let message = "RequestId: request-7 Error: Task timed out after 3.00 seconds";
     assert_eq!(error.message(), message);
 
-    let cut_off: Vec<_> = log.warnings().into_iter().map(|l| l.message).collect();
+    let warnings: Vec<_> = log.warnings().into_iter().map(|l| l.message).collect();
     for named in [
         format!("the task spawned at {}", line(spawned)),
         format!("the work passed to wait_until at {}", line(spawned + 1)),
         "the rest of the handler".into(),
     ] {
-        let names = cut_off.iter().filter(|line| line.contains(&named));
-        assert_eq!(names.count(), 1, "{named} in {cut_off:?}");
+        let names = warnings.iter().filter(|line| line.contains(&named));
+        assert_eq!(names.count(), 1, "{named} in {warnings:?}");
     }
-    assert_eq!(cut_off.len(), 3);
+    assert_eq!(warnings.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_a_later_signal_and_reports_it_with_the_request_id() {
+async fn a_signal_after_the_deadline_is_rejected_and_logged_with_the_request_id() {
     let log = Log::start();
     let handler = |_: Value, _: Context, callback: Callback| {
         task::spawn(async move {
@@ -51,7 +51,7 @@ async fn refuses_a_later_signal_and_reports_it_with_the_request_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_that_of_a_task_which_keeps_a_context_and_never_signals() {
+async fn a_task_that_keeps_a_context_and_never_signals_times_out() {
     let handler = |_: Value, context: Context, _: Callback| {
         task::spawn(async move {
             forever().await;
@@ -64,7 +64,7 @@ async fn is_that_of_a_task_which_keeps_a_context_and_never_signals() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_handler_signals_while_it_is_cut_off_is_refused() {
+async fn a_signal_from_a_handler_that_is_being_aborted_is_rejected() {
     struct SignalsWhenDropped(Option<Callback>);
     impl Drop for SignalsWhenDropped {
         fn drop(&mut self) {

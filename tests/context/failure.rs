@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn is_logged_once_in_the_span_of_its_invocation() {
+async fn a_failure_is_logged_once_in_the_span_of_its_invocation() {
     for kind in ["fail", "return", "panic"] {
         let log = Log::start();
         let handler = move |_: Value, _: Context, callback: Callback| {

@@ -1,6 +1,7 @@
-//! Specifies the context: its members, its clock, and the event loop that its tasks make up.
+//! Tests the context: its members, its clock, and the tasks that it runs.
 //!
-//! The clock is paused: a test in which nothing can run on takes no time, and measures it exactly.
+//! Most tests pause tokio's clock. It then advances as soon as every task waits, so that the tests take
+//! no time and measure it exactly.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -39,8 +40,8 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// The deadline less the gap in which the answer is still sent.
-const CUT_OFF: Duration = Duration::from_millis(2_950);
+/// When tasks are aborted: 50 ms before the deadline, which leaves time to send the response.
+const ABORTED_AT: Duration = Duration::from_millis(2_950);
 
 async fn second() {
     time::sleep(SECOND).await;
@@ -54,7 +55,7 @@ async fn forever() {
     std::future::pending().await
 }
 
-/// Runs a handler, and tells how long that took.
+/// Runs a handler. Returns its outcome and how long it took.
 async fn timed<M>(handler: impl Handler<M>) -> (Outcome, Duration) {
     let started = Instant::now();
     let context = Context::builder().aws_request_id("request-7").build();
@@ -62,8 +63,8 @@ async fn timed<M>(handler: impl Handler<M>) -> (Outcome, Duration) {
     (outcome, started.elapsed())
 }
 
-/// What a handler answers with, and after how long.
-async fn answer<M>(handler: impl Handler<M>) -> (Result<Value, String>, Duration) {
+/// Runs a handler. Returns its result, with the message of an error, and how long it took.
+async fn result_of<M>(handler: impl Handler<M>) -> (Result<Value, String>, Duration) {
     let (outcome, elapsed) = timed(handler).await;
     (outcome.result.map_err(|e| e.message().into()), elapsed)
 }
@@ -84,7 +85,7 @@ fn since_1970() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_task_fails_with_is_told_and_not_that_it_dropped_the_callback() {
+async fn the_error_of_a_task_is_reported_and_not_the_callback_that_it_dropped() {
     let fails = |event: Value, context: Context, callback: Callback| {
         context.spawn(async move {
             let _callback = callback;
@@ -102,30 +103,27 @@ async fn what_a_task_fails_with_is_told_and_not_that_it_dropped_the_callback() {
 }
 
 #[tokio::test]
-async fn the_loss_of_a_wrapper_in_a_task_is_told_at_once() {
-    let loses = |_: Value, context: Context, callback: Callback| {
+async fn a_wrapper_that_a_task_drops_is_reported_at_once() {
+    let drops = |_: Value, context: Context, callback: Callback| {
         let wrapped = Callback::from_fn(move |error, result: Option<Value>| {
             callback(error, result);
         });
         context.spawn(async move { drop(wrapped) });
     };
-    let (answer, took) = answer(loses).await;
+    let (result, took) = result_of(drops).await;
     let message = "the callback was never called: the last callback of a wrapper was dropped";
-    assert!(answer.unwrap_err().starts_with(message));
+    assert!(result.unwrap_err().starts_with(message));
     assert!(took < SECOND);
 }
 
 #[tokio::test]
-async fn the_loss_of_a_wrapper_that_forwards_nothing_is_told_at_once() {
-    let loses = |_: Value, context: Context, callback: Callback| {
+async fn a_dropped_wrapper_that_forwards_nothing_is_reported_at_once() {
+    let drops = |_: Value, context: Context, callback: Callback| {
         let wrapped = Callback::from_fn(move |_, _: Option<Value>| drop(callback));
         context.spawn(async move { drop(wrapped) });
     };
-    let (answer, took) = answer(loses).await;
-    assert!(
-        answer
-            .unwrap_err()
-            .starts_with("the callback was never called")
-    );
+    let (result, took) = result_of(drops).await;
+    let message = "the callback was never called";
+    assert!(result.unwrap_err().starts_with(message));
     assert!(took < SECOND);
 }

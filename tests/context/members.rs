@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn are_plausible_unless_they_are_set() {
+fn members_have_plausible_defaults() {
     let context = Context::default();
     assert_eq!(context.function_name, "function");
     assert_eq!(context.function_version, "$LATEST");
@@ -20,7 +20,7 @@ fn are_plausible_unless_they_are_set() {
 }
 
 #[tokio::test]
-async fn reach_the_handler_as_they_were_set() {
+async fn members_reach_the_handler_as_they_were_set() {
     let identity: CognitoIdentity = serde_json::from_value(
         json!({ "cognitoIdentityId": "id", "cognitoIdentityPoolId": "pool" }),
     )
@@ -61,7 +61,7 @@ async fn reach_the_handler_as_they_were_set() {
 }
 
 #[tokio::test]
-async fn stand_in_the_span_of_every_line_the_handler_logs() {
+async fn the_ids_are_in_the_span_of_every_line_that_the_handler_logs() {
     let log = Log::start();
     let context = Context::builder()
         .aws_request_id("request-7")

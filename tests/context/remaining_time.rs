@@ -1,10 +1,10 @@
 use super::*;
 
-/// What Lambda allows at most: what is left when nothing is known.
+/// The longest timeout that Lambda allows, which applies when the deadline is unknown.
 const LONGEST: i64 = 15 * 60 * 1_000;
 
 #[tokio::test(start_paused = true)]
-async fn counts_down_and_goes_below_zero() {
+async fn the_remaining_time_counts_down_and_goes_below_zero() {
     let context = Context::builder().timeout(10 * SECOND).build();
     assert_eq!(context.get_remaining_time_in_millis(), 10_000);
     time::advance(4 * SECOND).await;
@@ -14,7 +14,7 @@ async fn counts_down_and_goes_below_zero() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn starts_with_the_invocation_and_not_with_the_builder() {
+async fn a_timeout_starts_with_the_invocation_and_not_with_the_builder() {
     let context = Context::builder().timeout(10 * SECOND).build();
     time::advance(4 * SECOND).await;
     let handler =
@@ -24,7 +24,7 @@ async fn starts_with_the_invocation_and_not_with_the_builder() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn follows_a_deadline() {
+async fn the_remaining_time_is_derived_from_the_deadline() {
     let before = since_1970();
     let context = Context::builder().deadline_ms(before + 10_000).build();
     let left = context.get_remaining_time_in_millis();
@@ -33,7 +33,7 @@ async fn follows_a_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_negative_after_a_deadline_that_has_just_passed() {
+async fn the_remaining_time_is_negative_after_a_deadline_that_has_just_passed() {
     let context = Context::builder().deadline_ms(since_1970() - 5_000);
     assert!(context.clone().build().get_remaining_time_in_millis() <= -4_999);
 
@@ -46,7 +46,7 @@ async fn is_negative_after_a_deadline_that_has_just_passed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_unknown_without_a_deadline_or_with_one_long_past() {
+async fn a_missing_deadline_or_one_long_past_counts_as_unknown() {
     let ten_minutes_after_1970 = 600_000;
     let builder = Context::builder;
     for unknown in [
@@ -61,9 +61,9 @@ async fn is_unknown_without_a_deadline_or_with_one_long_past() {
 
         let handler = async |_: Value| {
             time::sleep(20 * 60 * SECOND).await;
-            Ok::<_, Error>("never cut off")
+            Ok::<_, Error>("never aborted")
         };
         let outcome = nodeback::invoke(handler, json!({}), context).await;
-        assert_eq!(outcome.result.unwrap(), "never cut off");
+        assert_eq!(outcome.result.unwrap(), "never aborted");
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn after_a_signal_of_the_context_is_no_second_signal() {
+async fn returning_unit_after_the_context_has_signalled_is_not_a_duplicate_signal() {
     let handler = async |_: Value, context: Context| {
         context.succeed("first");
         Ok::<(), Error>(())

@@ -1,38 +1,41 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn waits_for_the_tasks() {
+async fn a_success_waits_for_the_tasks() {
     let handler = |_: Value, context: Context, callback: Callback| {
         context.spawn(second());
-        callback.succeed(json!("held"));
+        callback.succeed(json!("deferred"));
     };
-    assert_eq!(answer(handler).await, (Ok(json!("held")), SECOND));
+    assert_eq!(result_of(handler).await, (Ok(json!("deferred")), SECOND));
 }
 
 #[tokio::test(start_paused = true)]
-async fn waits_for_the_tasks_of_tasks() {
+async fn a_success_waits_for_the_tasks_that_tasks_spawn() {
     let handler = |_: Value, context: Context, callback: Callback| {
         let inner = context.clone();
         context.spawn(async move {
             second().await;
             inner.spawn(second());
         });
-        callback.succeed(json!("held"));
+        callback.succeed(json!("deferred"));
     };
-    assert_eq!(answer(handler).await, (Ok(json!("held")), 2 * SECOND));
+    assert_eq!(
+        result_of(handler).await,
+        (Ok(json!("deferred")), 2 * SECOND)
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn waits_for_the_rest_of_the_handler() {
+async fn a_success_waits_for_the_rest_of_the_handler() {
     let handler = async |_: Value, _: Context, callback: Callback| {
-        callback.succeed(json!("held"));
+        callback.succeed(json!("deferred"));
         second().await;
     };
-    assert_eq!(answer(handler).await, (Ok(json!("held")), SECOND));
+    assert_eq!(result_of(handler).await, (Ok(json!("deferred")), SECOND));
 }
 
 #[tokio::test]
-async fn waits_for_a_blocking_task() {
+async fn a_success_waits_for_a_blocking_task() {
     let (order, events) = mpsc::channel();
     let handler = move |_: Value, context: Context, callback: Callback| {
         let (go, gone) = mpsc::channel();
@@ -41,59 +44,59 @@ async fn waits_for_a_blocking_task() {
             gone.recv().unwrap();
             blocking.send("the blocking task ended").unwrap();
         });
-        callback(None, Some(json!("held")));
+        callback(None, Some(json!("deferred")));
         task::spawn(async move {
             task.send("signalled").unwrap();
             go.send(()).unwrap();
         });
     };
-    assert_eq!(answer(handler).await.0, Ok(json!("held")));
+    assert_eq!(result_of(handler).await.0, Ok(json!("deferred")));
     let events: Vec<_> = events.try_iter().collect();
     assert_eq!(events, ["signalled", "the blocking task ended"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn does_not_wait_for_what_was_not_spawned_through_the_context() {
+async fn a_success_does_not_wait_for_a_task_spawned_on_tokio_directly() {
     let handler = |_: Value, _: Context, callback: Callback| {
         task::spawn(forever());
         callback.succeed(json!("at once"));
     };
     assert_eq!(
-        answer(handler).await,
+        result_of(handler).await,
         (Ok(json!("at once")), Duration::ZERO)
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_sent_at_once_with_the_flag_off_and_the_tasks_run_on() {
-    let ran_on = Arc::new(AtomicBool::new(false));
-    let ran = Arc::clone(&ran_on);
+async fn a_success_is_sent_at_once_with_the_flag_off_and_the_tasks_continue() {
+    let ended = Arc::new(AtomicBool::new(false));
+    let end = Arc::clone(&ended);
     let handler = move |_: Value, context: Context, callback: Callback| {
-        let ran = Arc::clone(&ran);
+        let end = Arc::clone(&end);
         context.set_callback_waits_for_empty_event_loop(false);
         assert!(!context.callback_waits_for_empty_event_loop());
         context.spawn(async move {
             second().await;
-            ran.store(true, SeqCst);
+            end.store(true, SeqCst);
         });
         callback.succeed(json!("at once"));
     };
     let (outcome, elapsed) = timed(handler).await;
     assert_eq!(outcome.result.unwrap(), "at once");
     assert_eq!(elapsed, Duration::ZERO);
-    assert!(!ran_on.load(SeqCst));
+    assert!(!ended.load(SeqCst));
     time::sleep(SECOND * 2).await;
-    assert!(ran_on.load(SeqCst));
+    assert!(ended.load(SeqCst));
 }
 
 #[tokio::test(start_paused = true)]
-async fn goes_by_the_flag_as_it_stands_at_the_call() {
+async fn the_value_of_the_flag_at_the_call_counts() {
     let set_after = |_: Value, context: Context, callback: Callback| {
         context.spawn(second());
-        callback.succeed(json!("held"));
+        callback.succeed(json!("deferred"));
         context.set_callback_waits_for_empty_event_loop(false);
     };
-    assert_eq!(answer(set_after).await, (Ok(json!("held")), SECOND));
+    assert_eq!(result_of(set_after).await, (Ok(json!("deferred")), SECOND));
 
     let reset_after = |_: Value, context: Context, callback: Callback| {
         context.spawn(second());
@@ -102,11 +105,11 @@ async fn goes_by_the_flag_as_it_stands_at_the_call() {
         context.set_callback_waits_for_empty_event_loop(true);
     };
     let at_once = (Ok(json!("at once")), Duration::ZERO);
-    assert_eq!(answer(reset_after).await, at_once);
+    assert_eq!(result_of(reset_after).await, at_once);
 }
 
 #[tokio::test(start_paused = true)]
-async fn flag_is_of_one_invocation() {
+async fn the_flag_applies_to_one_invocation() {
     let context = Context::default();
     context.set_callback_waits_for_empty_event_loop(false);
     let handler = |_: Value, context: Context, callback: Callback| {
@@ -117,16 +120,16 @@ async fn flag_is_of_one_invocation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_replaced_by_the_failure_of_a_task_while_it_waits() {
+async fn the_failure_of_a_task_replaces_a_deferred_success() {
     let fails = |_: Value, context: Context, callback: Callback| {
         context.spawn(async {
             second().await;
             Err::<(), _>("unhandled")
         });
         context.spawn(forever());
-        callback.succeed(json!("held"));
+        callback.succeed(json!("deferred"));
     };
-    assert_eq!(answer(fails).await, (failed("unhandled"), SECOND));
+    assert_eq!(result_of(fails).await, (failed("unhandled"), SECOND));
 
     let panics = |_: Value, context: Context, callback: Callback| {
         context.spawn(async {
@@ -134,7 +137,7 @@ async fn is_replaced_by_the_failure_of_a_task_while_it_waits() {
             panic!("boom");
         });
         context.spawn(forever());
-        callback.succeed(json!("held"));
+        callback.succeed(json!("deferred"));
     };
     let (outcome, elapsed) = timed(panics).await;
     let error = outcome.result.unwrap_err();
@@ -142,26 +145,26 @@ async fn is_replaced_by_the_failure_of_a_task_while_it_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_replaced_by_a_panic_in_the_rest_of_the_handler() {
+async fn a_panic_in_the_rest_of_the_handler_replaces_a_deferred_success() {
     let handler = async |_: Value, _: Context, callback: Callback| {
-        callback.succeed(json!("held"));
+        callback.succeed(json!("deferred"));
         second().await;
         boom();
     };
-    assert_eq!(answer(handler).await, (failed("boom"), SECOND));
+    assert_eq!(result_of(handler).await, (failed("boom"), SECOND));
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_sent_without_what_does_not_end_before_the_deadline() {
+async fn a_deferred_success_is_sent_without_tasks_that_do_not_end_before_the_deadline() {
     let log = Log::start();
     let handler = |_: Value, context: Context, callback: Callback| {
         context.spawn(forever());
         callback.succeed(json!("in time"));
     };
     let spawned = line!() - 3;
-    assert_eq!(answer(handler).await, (Ok(json!("in time")), CUT_OFF));
-    let cut_off = &log.warnings()[0];
+    assert_eq!(result_of(handler).await, (Ok(json!("in time")), ABORTED_AT));
+    let warning = &log.warnings()[0];
     let named = format!("the task spawned at {}", line(spawned));
-    assert!(cut_off.message.contains(&named), "{cut_off:?}");
-    assert_eq!(cut_off.fields["requestId"], "request-7");
+    assert!(warning.message.contains(&named), "{warning:?}");
+    assert_eq!(warning.fields["requestId"], "request-7");
 }

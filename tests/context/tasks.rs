@@ -1,22 +1,22 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn may_signal() {
+async fn a_task_can_signal() {
     let handler = |_: Value, context: Context, callback: Callback| {
         context.spawn(async move {
             second().await;
             callback.succeed(json!("from a task"));
         });
     };
-    assert_eq!(answer(handler).await, (Ok(json!("from a task")), SECOND));
+    assert_eq!(result_of(handler).await, (Ok(json!("from a task")), SECOND));
 }
 
 #[tokio::test]
-async fn that_block_may_signal_fail_and_panic() {
+async fn a_blocking_task_can_signal_fail_and_panic() {
     let signals = |_: Value, context: Context, callback: Callback| {
         context.spawn_blocking(move || callback.succeed(json!("blocking")));
     };
-    assert_eq!(answer(signals).await.0, Ok(json!("blocking")));
+    assert_eq!(result_of(signals).await.0, Ok(json!("blocking")));
 
     let fails = |_: Value, context: Context, callback: Callback| {
         context.spawn_blocking(move || {
@@ -35,31 +35,31 @@ async fn that_block_may_signal_fail_and_panic() {
             panic!("boom")
         });
     };
-    assert_eq!(answer(panics).await.0, failed("boom"));
+    assert_eq!(result_of(panics).await.0, failed("boom"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_are_aborted_hold_nothing() {
+async fn an_aborted_task_does_not_delay_the_response() {
     let handler = |_: Value, context: Context, callback: Callback| {
         context.spawn(forever()).abort();
         callback.succeed(json!("yes"));
     };
-    assert_eq!(answer(handler).await, (Ok(json!("yes")), Duration::ZERO));
+    assert_eq!(result_of(handler).await, (Ok(json!("yes")), Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
-async fn run_on_when_their_handle_is_dropped() {
+async fn a_task_continues_when_its_handle_is_dropped() {
     let handler = |_: Value, context: Context, callback: Callback| {
         drop(context.spawn(async move {
             second().await;
             callback.succeed(json!("yes"));
         }));
     };
-    assert_eq!(answer(handler).await, (Ok(json!("yes")), SECOND));
+    assert_eq!(result_of(handler).await, (Ok(json!("yes")), SECOND));
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_futures_of_their_end_in_whatever_way() {
+async fn awaiting_a_task_completes_whichever_way_the_task_ends() {
     async fn ends(task: Task) -> bool {
         assert!(!task.is_finished());
         let mut task = task;
@@ -78,7 +78,7 @@ async fn are_futures_of_their_end_in_whatever_way() {
 }
 
 #[tokio::test]
-async fn spawned_from_a_plain_thread_run_on_the_runtime_of_the_invocation() {
+async fn a_task_spawned_from_a_plain_thread_runs_on_the_runtime_of_the_invocation() {
     let handler = |_: Value, context: Context, callback: Callback| {
         thread::spawn(move || {
             context.spawn(async move {
@@ -87,11 +87,11 @@ async fn spawned_from_a_plain_thread_run_on_the_runtime_of_the_invocation() {
             });
         });
     };
-    assert_eq!(answer(handler).await.0, Ok(json!("yes")));
+    assert_eq!(result_of(handler).await.0, Ok(json!("yes")));
 }
 
 #[test]
-fn are_dropped_and_that_is_logged_where_there_is_no_runtime() {
+fn a_task_without_a_runtime_is_dropped_and_logged() {
     let log = Log::start();
     let (callback, completion) = nodeback::callback::<u8>();
     let task = Context::default().spawn(async move { callback.succeed(1) });
@@ -102,18 +102,18 @@ fn are_dropped_and_that_is_logged_where_there_is_no_runtime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_panic_with_the_last_handle_are_reported_as_the_panic() {
+async fn the_panic_of_a_task_with_the_last_handle_is_reported_as_a_panic() {
     let handler = |_: Value, context: Context, callback: Callback| {
         context.spawn(async move {
             let _callback = callback;
             panic!("boom");
         });
     };
-    assert_eq!(answer(handler).await.0, failed("boom"));
+    assert_eq!(result_of(handler).await.0, failed("boom"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_end_without_a_signal_lose_the_callback_at_once() {
+async fn a_task_that_drops_the_last_handle_fails_the_invocation_at_once() {
     let handler = |_: Value, context: Context, callback: Callback| {
         context.spawn(async move {
             second().await;

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn names_a_task_by_the_place_of_its_spawn() {
+async fn an_unfinished_task_is_named_by_the_call_site_of_its_spawn() {
     let handler = |_: Value, context: Context, callback: Callback| {
         context.set_callback_waits_for_empty_event_loop(false);
         context.spawn(forever());
@@ -19,7 +19,7 @@ async fn names_a_task_by_the_place_of_its_spawn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_the_rest_of_the_handler_which_runs_on() {
+async fn the_rest_of_the_handler_is_listed_and_continues() {
     let (ended, end) = oneshot::channel();
     let ended = parking_lot::Mutex::new(Some(ended));
     let handler = move |_: Value, context: Context, callback: Callback| {
@@ -39,7 +39,7 @@ async fn names_the_rest_of_the_handler_which_runs_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failure_after_the_answer_is_logged_once_and_alters_nothing() {
+async fn a_failure_after_the_response_is_logged_once_and_changes_nothing() {
     let log = Log::start();
     let handler = |_: Value, context: Context, callback: Callback| {
         context.set_callback_waits_for_empty_event_loop(false);
@@ -63,7 +63,7 @@ async fn failure_after_the_answer_is_logged_once_and_alters_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn panic_after_the_answer_is_logged_once_and_alters_nothing() {
+async fn a_panic_after_the_response_is_logged_once_and_changes_nothing() {
     let log = Log::start();
     let handler = async |_: Value, context: Context, callback: Callback| {
         context.set_callback_waits_for_empty_event_loop(false);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn is_awaited_after_the_answer_before_the_next_event() {
+async fn the_work_is_awaited_after_the_response_and_before_the_next_event() {
     let ended = Arc::new(AtomicBool::new(false));
     let end = Arc::clone(&ended);
     let handler = move |_: Value, context: Context, callback: Callback| {
@@ -18,13 +18,13 @@ async fn is_awaited_after_the_answer_before_the_next_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn does_not_hold_the_answer_back() {
+async fn the_work_does_not_delay_the_outcome() {
     let log = Log::start();
     let handler = |_: Value, context: Context, _: Callback| {
         context.wait_until(second());
         context.fail("no");
     };
-    let answered = async {
+    let failed_after = async {
         let mut elapsed = Duration::ZERO;
         while log.errors().is_empty() {
             time::sleep(Duration::from_millis(1)).await;
@@ -32,13 +32,13 @@ async fn does_not_hold_the_answer_back() {
         }
         elapsed
     };
-    let ((answer, finished), answered) = tokio::join!(answer(handler), answered);
-    assert_eq!((answer, finished), (failed("no"), SECOND));
-    assert!(answered < SECOND / 2);
+    let ((result, finished), failed_after) = tokio::join!(result_of(handler), failed_after);
+    assert_eq!((result, finished), (failed("no"), SECOND));
+    assert!(failed_after < SECOND / 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn failure_is_logged_and_never_alters_the_answer() {
+async fn the_failure_of_the_work_is_logged_and_never_changes_the_response() {
     let log = Log::start();
     let handler = |_: Value, context: Context, callback: Callback| {
         context.wait_until(async { Err::<(), _>("metrics are down") });
@@ -46,7 +46,7 @@ async fn failure_is_logged_and_never_alters_the_answer() {
         callback.succeed(json!("yes"));
     };
     let wait_until = line!() - 4;
-    assert_eq!(answer(handler).await, (Ok(json!("yes")), SECOND));
+    assert_eq!(result_of(handler).await, (Ok(json!("yes")), SECOND));
     let errors = log.errors();
     assert_eq!(errors.len(), 1);
     assert!(errors[0].message.contains("metrics are down"), "{errors:?}");
@@ -54,16 +54,16 @@ async fn failure_is_logged_and_never_alters_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_cut_off_before_the_deadline_and_named() {
+async fn the_work_is_aborted_before_the_deadline_and_the_log_names_it() {
     let log = Log::start();
     let handler = |_: Value, context: Context, callback: Callback| {
         context.wait_until(forever());
         callback.succeed(json!("yes"));
     };
     let wait_until = line!() - 3;
-    assert_eq!(answer(handler).await, (Ok(json!("yes")), CUT_OFF));
-    let cut_off = &log.warnings()[0];
+    assert_eq!(result_of(handler).await, (Ok(json!("yes")), ABORTED_AT));
+    let warning = &log.warnings()[0];
     let named = format!("the work passed to wait_until at {}", line(wait_until));
-    assert!(cut_off.message.contains(&named), "{cut_off:?}");
-    assert_eq!(cut_off.fields["requestId"], "request-7");
+    assert!(warning.message.contains(&named), "{warning:?}");
+    assert_eq!(warning.fields["requestId"], "request-7");
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn of_one_task_count_in_their_order() {
+fn in_one_task_the_first_of_them_wins() {
     on_every_flavor(async || {
         let handler = |event: Value, context: Context, callback: Callback| {
             context.spawn(async move {
@@ -19,13 +19,13 @@ fn of_one_task_count_in_their_order() {
         };
         assert_eq!(invoke("error").await, Err("first".into()));
         assert_eq!(invoke("context").await, Ok(json!("first")));
-        // A success that waits gives way to an error, as in Node.
+        // An error replaces a deferred success, as in Node.
         assert_eq!(invoke("deferred").await, Err("second".into()));
     });
 }
 
 #[test]
-fn of_two_tasks_count_in_the_order_of_the_tasks() {
+fn in_two_tasks_the_one_of_the_first_task_wins() {
     on_every_flavor(async || {
         let handler = |_: Value, context: Context, callback: Callback| {
             context.spawn(async { Err::<(), _>("first") });

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn can_be_awaited_by_another_and_aborted_from_anywhere() {
+fn can_be_awaited_by_another_task_and_aborted_from_any_thread() {
     on_every_flavor(async || {
         let handler = |_: Value, context: Context, callback: Callback| {
             let (started, waits) = oneshot::channel();
@@ -26,7 +26,7 @@ fn can_be_awaited_by_another_and_aborted_from_anywhere() {
 }
 
 #[test]
-fn that_aborts_itself_goes_on_to_its_next_await_and_no_further() {
+fn that_aborts_itself_runs_to_its_next_await_and_no_further() {
     on_every_flavor(async || {
         let seen = Seen::default();
         let noted = seen.clone();
@@ -48,7 +48,7 @@ fn that_aborts_itself_goes_on_to_its_next_await_and_no_further() {
 }
 
 #[test]
-fn that_is_over_is_not_mistaken_for_one_that_came_after_it() {
+fn that_has_ended_is_not_mistaken_for_a_later_one() {
     on_every_flavor(async || {
         let handler = |_: Value, context: Context, callback: Callback| {
             context.clone().spawn(async move {

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_runs_on_keeps_its_order_and_its_invocation() {
+fn unfinished_tasks_keep_their_order_and_their_invocation() {
     on_every_flavor(async || {
         let (done, mut finished) = tokio::sync::mpsc::unbounded_channel();
         let handler = move |_: Value, context: Context, callback: Callback| {
@@ -29,7 +29,7 @@ fn what_runs_on_keeps_its_order_and_its_invocation() {
 }
 
 #[test]
-fn a_context_that_is_kept_still_spawns() {
+fn a_context_that_outlives_its_invocation_can_still_spawn() {
     on_every_flavor(async || {
         let (context, kept) = mpsc::channel();
         let handler = move |_: Value, kept: Context, callback: Callback| {
@@ -52,7 +52,7 @@ fn a_context_that_is_kept_still_spawns() {
 }
 
 #[test]
-fn a_context_from_outside_of_tokio_spawns_inside() {
+fn a_context_that_was_made_outside_tokio_can_spawn_inside() {
     let context = Context::default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -70,9 +70,9 @@ fn a_context_from_outside_of_tokio_spawns_inside() {
     });
 }
 
-/// What is dropped with a runtime is dropped as code of its invocation, and ends its tasks.
+/// Destructors that run when the runtime is dropped still see the invocation of their task.
 #[test]
-fn the_end_of_the_runtime_ends_what_is_left() {
+fn dropping_the_runtime_ends_the_unfinished_tasks() {
     struct Noted(Seen);
     impl Drop for Noted {
         fn drop(&mut self) {

@@ -1,5 +1,5 @@
-//! Specifies the event loop of an invocation: what order its tasks run in, what the response waits for,
-//! and which invocation is the current one. Each test runs on every flavor of tokio's runtime.
+//! Tests the event loop of an invocation: the order of its tasks, what the response waits for, and which
+//! invocation is the current one. Most tests run on every flavor of tokio's runtime.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -51,13 +51,14 @@ async fn invoke<M>(handler: impl Handler<M>) -> Outcome {
     nodeback::invoke(handler, json!({}), context).await
 }
 
-/// `errorType: errorMessage`.
+/// Returns the error of an outcome as `errorType: errorMessage`.
 fn failure(outcome: Outcome) -> String {
     let error = outcome.result.unwrap_err();
     format!("{}: {}", error.error_type(), error.message())
 }
 
-/// Responds when it was called as often as there are jobs, with the jobs in the order of the calls.
+/// Returns a function to call once for each job. The last call responds with the jobs in the order of
+/// the calls.
 fn fan_in(jobs: usize, callback: Callback) -> impl Fn(usize) + Clone + Send + 'static {
     let done = Arc::new(Mutex::new(vec![]));
     move |job| {

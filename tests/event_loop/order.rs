@@ -46,7 +46,7 @@ fn timers_of_the_same_time_fire_in_the_order_in_which_they_were_set() {
 }
 
 #[test]
-fn timers_fire_by_their_time_however_they_were_set() {
+fn timers_fire_in_the_order_of_their_times() {
     on_every_flavor(async || {
         let handler = |_: Value, _: Context, callback: Callback| {
             let done = fan_in(4, callback);
@@ -60,7 +60,7 @@ fn timers_fire_by_their_time_however_they_were_set() {
 }
 
 #[test]
-fn a_task_that_is_woken_waits_behind_those_that_are_ready() {
+fn a_woken_task_runs_after_the_tasks_that_are_already_ready() {
     on_every_flavor(async || {
         let seen = Seen::default();
         let noted = seen.clone();
@@ -112,7 +112,7 @@ fn the_handler_takes_its_turn_like_a_task() {
     });
 }
 
-/// `setImmediate` runs after what is ready, and before what an immediate sets itself.
+/// An immediate runs after every task that is ready, and before any immediate that an immediate sets.
 #[test]
 fn immediates_run_when_nothing_else_is_ready() {
     on_every_flavor(async || {
@@ -152,7 +152,7 @@ fn immediates_run_when_nothing_else_is_ready() {
     });
 }
 
-/// Node's phases: tasks that are ready, then timers that are due, then immediates.
+/// Like the phases of Node's event loop: first ready tasks, then timers that are due, then immediates.
 #[test]
 fn a_timer_that_is_due_fires_before_immediates_and_after_tasks() {
     on_every_flavor(async || {
@@ -192,7 +192,7 @@ fn a_timer_that_is_due_fires_before_immediates_and_after_tasks() {
 }
 
 #[test]
-fn a_timer_that_is_due_fires_before_an_immediate_of_an_immediate() {
+fn a_timer_that_is_due_fires_before_an_immediate_that_an_immediate_set() {
     on_every_flavor(async || {
         let seen = Seen::default();
         let noted = seen.clone();
@@ -215,7 +215,7 @@ fn a_timer_that_is_due_fires_before_an_immediate_of_an_immediate() {
 }
 
 #[test]
-fn a_handler_that_is_woken_before_it_first_waits_comes_before_what_it_spawns_then() {
+fn a_handler_woken_during_its_first_poll_runs_before_the_tasks_that_it_spawns_later() {
     on_every_flavor(async || {
         let seen = Seen::default();
         let noted = seen.clone();
@@ -239,7 +239,7 @@ fn a_handler_that_is_woken_before_it_first_waits_comes_before_what_it_spawns_the
 }
 
 #[test]
-fn an_immediate_does_not_starve_behind_a_task_that_is_always_ready() {
+fn a_task_that_is_always_ready_does_not_starve_an_immediate() {
     on_every_flavor(async || {
         let handler = |_: Value, context: Context, callback: Callback| {
             let signalled = callback.clone();
@@ -256,16 +256,16 @@ fn an_immediate_does_not_starve_behind_a_task_that_is_always_ready() {
     });
 }
 
-/// In a task that is blocked on, tokio's budget is never filled up again.
+/// Once tokio's budget is used up, it is not refilled under the `block_on` of another crate.
 #[test]
-fn a_loop_without_any_budget_goes_on() {
+fn the_event_loop_makes_progress_without_any_budget() {
     on_every_flavor(async || {
         let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
         for n in 0..1_000 {
             send.send(n).unwrap();
         }
-        let mut exhausts = pin!(async { while receive.recv().await.is_some() {} });
-        assert!(futures::poll!(exhausts.as_mut()).is_pending());
+        let mut uses_up_the_budget = pin!(async { while receive.recv().await.is_some() {} });
+        assert!(futures::poll!(uses_up_the_budget.as_mut()).is_pending());
         let handler = |_: Value, context: Context, callback: Callback| {
             context.spawn(async { nodeback::spawn(async {}).await });
             context.spawn(async move { callback.succeed(json!("done")) });
@@ -276,7 +276,7 @@ fn a_loop_without_any_budget_goes_on() {
 }
 
 #[test]
-fn immediates_without_an_end_let_timers_fire() {
+fn an_endless_chain_of_immediates_lets_timers_fire() {
     fn again(callback: Callback) {
         if !callback.is_signalled() {
             set_immediate(move || again(callback));
@@ -292,7 +292,7 @@ fn immediates_without_an_end_let_timers_fire() {
 }
 
 #[test]
-fn a_task_that_is_always_ready_lets_others_run() {
+fn a_task_that_is_always_ready_lets_timers_fire() {
     on_every_flavor(async || {
         let handler = |_: Value, context: Context, callback: Callback| {
             let signalled = callback.clone();
@@ -309,9 +309,10 @@ fn a_task_that_is_always_ready_lets_others_run() {
     });
 }
 
-/// tokio's own channels stop being ready when a task has used up its turn. That alters no order.
+/// tokio's channels return `Pending` once the budget of a turn is used up. That must not change the
+/// order of tasks.
 #[test]
-fn a_task_that_uses_up_the_turn_keeps_the_order_of_the_others() {
+fn a_task_that_uses_up_the_budget_does_not_change_the_order_of_the_others() {
     on_every_flavor(async || {
         let handler = |_: Value, context: Context, callback: Callback| {
             let done = fan_in(20, callback);
@@ -327,7 +328,7 @@ fn a_task_that_uses_up_the_turn_keeps_the_order_of_the_others() {
             for job in 0..20 {
                 let (done, notify) = (done.clone(), Notify::new());
                 context.spawn(async move {
-                    // One that does not ask tokio for anything does not overtake one that does.
+                    // A task that does not use tokio must not overtake one that does.
                     if job % 2 == 0 {
                         notify.notify_one();
                         notify.notified().await;

@@ -5,7 +5,7 @@ fn id() -> String {
 }
 
 #[test]
-fn is_that_of_whatever_code_runs() {
+fn is_set_while_code_of_the_invocation_runs() {
     on_every_flavor(async || {
         let seen = Seen::default();
         let noted = seen.clone();
@@ -51,7 +51,7 @@ fn is_that_of_whatever_code_runs() {
 }
 
 #[test]
-fn is_each_tasks_own_when_two_run_beside_each_other() {
+fn is_correct_when_two_invocations_run_concurrently() {
     on_every_flavor(async || {
         let handler = async |_: Value, _: Context| {
             let mut ids = vec![];
@@ -75,7 +75,7 @@ fn is_each_tasks_own_when_two_run_beside_each_other() {
 }
 
 #[test]
-fn is_the_outer_one_again_after_one_within() {
+fn is_the_outer_one_again_after_a_nested_invocation() {
     on_every_flavor(async || {
         let handler = async |_: Value, _: Context| {
             let inner = async |_: Value, _: Context| Ok::<_, Error>(id());
@@ -90,7 +90,7 @@ fn is_the_outer_one_again_after_one_within() {
 }
 
 #[test]
-fn is_none_again_after_a_panic() {
+fn is_reset_after_a_panic() {
     on_every_flavor(async || {
         let panics = |_: Value, _: Context, _: Callback| panic!("boom");
         assert_eq!(failure(invoke(panics).await), "Runtime.Panic: boom");
@@ -99,9 +99,9 @@ fn is_none_again_after_a_panic() {
 }
 
 #[test]
-fn signals_like_any_context_until_the_response_is_out() {
+fn can_signal_like_any_context_until_the_response_is_sent() {
     on_every_flavor(async || {
-        let (late, told) = mpsc::channel();
+        let (late, seen) = mpsc::channel();
         let handler = move |_: Value, context: Context, callback: Callback| {
             drop((context, callback));
             let late = late.clone();
@@ -122,14 +122,14 @@ fn signals_like_any_context_until_the_response_is_out() {
         let context = Context::builder().aws_request_id("7").build();
         let outcome = nodeback::invoke(handler, json!({}), context).await;
         assert_eq!(outcome.result.unwrap(), "from a helper");
-        let told = tokio::task::spawn_blocking(move || told.recv().unwrap());
-        assert_eq!(told.await.unwrap(), ("7".into(), true));
+        let seen = tokio::task::spawn_blocking(move || seen.recv().unwrap());
+        assert_eq!(seen.await.unwrap(), ("7".into(), true));
     });
 }
 
-/// A client calls back from a task of its own, where no invocation is the current one.
+/// A client library may call back from its own task, where no invocation is the current one.
 #[test]
-fn is_taken_along_where_somebody_elses_task_calls_back() {
+fn is_not_needed_by_a_context_that_a_foreign_task_uses() {
     on_every_flavor(async || {
         let handler = |_: Value, context: Context, callback: Callback| {
             tokio::spawn(async move {
@@ -139,7 +139,8 @@ fn is_taken_along_where_somebody_elses_task_calls_back() {
             });
         };
         for _ in 0..20 {
-            // Unless the response is out before the timer is set.
+            // The response may be sent before the timer is set. Otherwise it waits for the timer, which
+            // fails the invocation.
             let outcome = invoke(handler).await;
             assert!(outcome.result.is_ok() || failure(outcome) == "Error: later");
         }

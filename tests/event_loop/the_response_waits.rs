@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn for_what_is_spawned_after_the_callback_was_called() {
+fn for_tasks_that_are_spawned_after_the_callback_was_called() {
     on_every_flavor(async || {
         let seen = Seen::default();
         let noted = seen.clone();
@@ -27,7 +27,7 @@ fn for_what_is_spawned_after_the_callback_was_called() {
 }
 
 #[test]
-fn for_the_error_of_a_task_that_comes_after_the_last_handle_has_gone() {
+fn for_the_error_of_a_task_after_the_last_handle_was_dropped() {
     on_every_flavor(async || {
         let later = |_: Value, context: Context, _: Callback| {
             context.spawn(async {
@@ -53,7 +53,7 @@ fn for_the_error_of_a_task_that_comes_after_the_last_handle_has_gone() {
 }
 
 #[test]
-fn until_the_loop_is_empty_before_it_says_that_nobody_called() {
+fn until_the_loop_is_empty_before_the_callback_counts_as_never_called() {
     on_every_flavor(async || {
         let seen = Seen::default();
         let noted = seen.clone();
@@ -100,9 +100,9 @@ fn for_a_task_that_another_thread_adds_when_the_loop_is_empty() {
     });
 }
 
-/// Work of `wait_until` could still spawn what signals, or fails for a better reason.
+/// The work passed to `wait_until` could still signal, or spawn a task that fails with a better reason.
 #[test]
-fn for_work_of_wait_until_before_it_says_that_nobody_called() {
+fn for_work_of_wait_until_before_the_callback_counts_as_never_called() {
     on_every_flavor(async || {
         let better = |_: Value, context: Context, callback: Callback| {
             let thread = thread::spawn(move || drop(callback));
@@ -143,7 +143,7 @@ fn for_a_blocking_function_from_the_moment_it_is_spawned() {
 }
 
 #[test]
-fn for_nothing_once_an_error_or_the_context_has_signalled() {
+fn for_nothing_after_an_error_or_a_signal_of_the_context() {
     on_every_flavor(async || {
         let forever = std::future::pending::<()>;
         let fails = move |_: Value, context: Context, callback: Callback| {
