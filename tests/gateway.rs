@@ -1,5 +1,5 @@
-//! The local server as API Gateway and as an Application Load Balancer: the events that functions get,
-//! and what becomes of their results. What is said of AWS was recorded there.
+//! Tests the local server as API Gateway and as an Application Load Balancer: the events that functions
+//! get, and the HTTP responses that their results become. The expectations follow captures from AWS.
 
 mod common;
 
@@ -13,7 +13,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
-/// A served program, for as long as the test runs.
+/// A program that is served for as long as the test runs.
 struct LocalServer(SocketAddr);
 
 impl LocalServer {
@@ -33,7 +33,7 @@ impl LocalServer {
         LocalServer::serve(Runtime::new(handler), routes).await
     }
 
-    /// Serves a function whose result is what the request's body has as JSON.
+    /// Serves a function whose result is the JSON in the body of the request.
     async fn of_results(routes: LocalRoutes) -> Self {
         let handler =
             |event: Value, _: Context, callback: Callback| match serde_json::from_str::<Value>(
@@ -61,7 +61,7 @@ impl LocalServer {
         response.json().await.unwrap()
     }
 
-    /// The response of the gateway to a function with this result.
+    /// Returns the HTTP response for a function with this result.
     async fn response_to(&self, result: &Value) -> Response {
         let request = self.request("POST", "/").json(result);
         request.send().await.unwrap()
@@ -90,7 +90,7 @@ fn all_headers<'a>(response: &'a Response, name: &str) -> Vec<&'a str> {
     values.map(|value| value.to_str().unwrap()).collect()
 }
 
-/// Takes a member out that is another one each time.
+/// Removes and returns a member whose value differs in each run.
 fn take(object: &mut Value, name: &str) -> Value {
     object.as_object_mut().unwrap().remove(name).unwrap()
 }
@@ -192,7 +192,7 @@ async fn a_rest_api_sends_payload_format_1() {
 }
 
 #[tokio::test]
-async fn a_rest_api_sends_null_for_what_there_is_none_of() {
+async fn a_rest_api_sends_null_for_absent_members() {
     let server = LocalServer::of_events(rest()).await;
     let event = server.event(server.request("GET", "/")).await;
     for member in [
@@ -212,7 +212,7 @@ async fn a_rest_api_sends_null_for_what_there_is_none_of() {
 }
 
 #[tokio::test]
-async fn only_binary_media_types_pass_a_rest_api_unharmed() {
+async fn a_rest_api_corrupts_binary_bodies_except_of_binary_media_types() {
     let log = Log::start();
     let routes = rest()
         .binary_media_type("image/*")
@@ -281,7 +281,7 @@ async fn a_rest_api_decodes_a_response_for_clients_that_accept_a_binary_type() {
 }
 
 #[tokio::test]
-async fn a_rest_api_takes_the_responses_that_it_takes_on_aws() {
+async fn a_rest_api_accepts_the_same_responses_as_on_aws() {
     let server = LocalServer::of_results(rest()).await;
     for (result, status) in [
         (json!({ "statusCode": 200 }), 200),
@@ -323,7 +323,7 @@ async fn a_rest_api_takes_the_responses_that_it_takes_on_aws() {
 }
 
 #[tokio::test]
-async fn a_rest_api_answers_502_for_a_malformed_response_and_the_log_says_why() {
+async fn a_rest_api_sends_status_502_for_a_malformed_response_and_the_log_contains_the_reason() {
     let log = Log::start();
     let server = LocalServer::of_results(rest()).await;
     let cases = [
@@ -366,9 +366,9 @@ async fn a_rest_api_answers_502_for_a_malformed_response_and_the_log_says_why() 
         assert!(error.message.starts_with(&expected), "{}", error.message);
     }
     assert_eq!(log.errors().len(), cases.len());
-    // The function failed.
+    // Without a body, the function itself fails.
     let response = server.get("/").await;
-    is_internal_error(response, "a failure").await;
+    is_internal_error(response, "a failed invocation").await;
 }
 
 async fn is_internal_error(response: Response, case: &str) {
@@ -460,7 +460,7 @@ async fn a_named_stage_of_an_http_api_is_part_of_the_path() {
 }
 
 #[tokio::test]
-async fn an_http_api_infers_a_response_and_answers_500_for_none() {
+async fn an_http_api_infers_a_response_and_sends_status_500_for_an_error() {
     let log = Log::start();
     let server = LocalServer::of_results(http_api().stage("dev")).await;
     let response = server.response_to(&json!({ "hello": "Ada" })).await;
@@ -504,7 +504,7 @@ async fn an_http_api_infers_a_response_and_answers_500_for_none() {
 }
 
 #[tokio::test]
-async fn a_load_balancer_sends_the_query_as_it_was_sent_and_the_last_of_several_values() {
+async fn a_load_balancer_does_not_decode_the_query_and_sends_the_last_of_several_values() {
     let path = "/a%20b?x=1&x=2&e%2F=c%2Bd+e&bare&=";
     let server = LocalServer::of_events(alb()).await;
     let request = |server: &LocalServer| {
@@ -544,7 +544,7 @@ async fn a_load_balancer_sends_the_query_as_it_was_sent_and_the_last_of_several_
     let server = LocalServer::of_results(LocalRoutes::new().rest("/")).await;
     assert_eq!(server.get("/a").await.status(), 403);
 
-    // Every value, and a function that has to answer with `multiValueHeaders`.
+    // With multi-value headers, the event has every value, and the result needs `multiValueHeaders`.
     let handler = async |event: Value| {
         let headers = json!({ "X-Two": ["1", "2"] });
         let body = event.to_string();
@@ -597,7 +597,7 @@ async fn a_load_balancer_sends_text_as_text_unless_it_is_compressed() {
 }
 
 #[tokio::test]
-async fn a_load_balancer_answers_502_in_html_for_a_malformed_response() {
+async fn a_load_balancer_sends_status_502_in_html_for_a_malformed_response() {
     let log = Log::start();
     let server = LocalServer::of_results(alb()).await;
     let result =
@@ -651,7 +651,7 @@ async fn is_bad_gateway(response: Response) {
 }
 
 #[tokio::test]
-async fn the_types_of_aws_lambda_events_read_the_events_and_are_responses() {
+async fn the_types_of_aws_lambda_events_fit_the_events_and_the_results() {
     let log = Log::start();
     let path = "/clients/7?x=1&x=2";
     let server = LocalServer::of_events(LocalRoutes::new().rest("/clients/{id}")).await;
@@ -705,7 +705,7 @@ async fn the_types_of_aws_lambda_events_read_the_events_and_are_responses() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_route_gets_the_answer_of_aws() {
+async fn a_request_without_a_route_gets_the_error_that_aws_sends() {
     let log = Log::start();
     let rest = LocalRoutes::new().rest("GET /clients");
     let http = LocalRoutes::new().http_api("GET /clients");
@@ -738,7 +738,7 @@ async fn a_request_without_a_route_gets_the_answer_of_aws() {
                 format!("refused with {status}{named}: {method} {path}: {why}")
             );
         }
-        // The Invoke API and function URLs are there beside the routes.
+        // The Invoke API and function URLs work in addition to the routes.
         let url = server.event(server.request("GET", "/lambda-url/f/x")).await;
         assert_eq!(url["rawPath"], "/x");
         let invoked = server.request("POST", "/2015-03-31/functions/f/invocations");
@@ -747,7 +747,7 @@ async fn a_request_without_a_route_gets_the_answer_of_aws() {
 }
 
 #[tokio::test]
-async fn a_route_names_its_function_where_there_are_several() {
+async fn a_route_can_name_its_function() {
     let named = |name: &'static str| {
         move |_: Value, context: Context, callback: Callback| {
             let body = format!("{name} as {}", context.function_name);

@@ -1,8 +1,9 @@
-//! Races the ends of a completion over real threads: each has exactly one outcome, every payload
-//! is dropped exactly once, and a loser is told.
+//! Races the handles of a completion against its waiter on real threads. Each completion must have
+//! exactly one outcome, every payload must be dropped exactly once, and every losing signal must be
+//! reported.
 //!
-//! `NODEBACK_SEED` sets what the threads do (not how they interleave); `NODEBACK_FULL=1` races
-//! 10,000,000 completions.
+//! `NODEBACK_SEED` determines what the threads do, but not how they interleave. `NODEBACK_FULL=1` races
+//! 9,500,000 completions and 500,000 invocations.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -23,10 +24,10 @@ use std::{
 };
 use tracing::{Level, Metadata, Subscriber, span};
 
-/// How many completions one round races between two meetings of the threads.
+/// The number of completions in one round, between two barriers.
 const BATCH: usize = 256;
 
-/// Long enough for anything, in a test that fails by hanging.
+/// A time limit that only a hang exceeds.
 const AMPLE: Duration = Duration::from_secs(60);
 
 fn size(ci: usize, full: usize) -> usize {
@@ -69,7 +70,8 @@ impl Random {
 }
 
 thread_local! {
-    /// How many warnings this thread has logged: a loser that asks nothing is told so.
+    /// The number of warnings that this thread has logged. A signal without a return value reports that
+    /// it has lost only as a warning.
     static WARNINGS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -96,29 +98,30 @@ fn count_warnings() {
     ONCE.call_once(|| tracing::subscriber::set_global_default(CountWarnings).unwrap());
 }
 
-/// The ledger of one completion.
+/// A record of all that happens to one completion.
 #[derive(Default)]
 struct Item {
     /// One bit for each payload.
     made: AtomicU64,
     dropped: AtomicU64,
     signals: AtomicU32,
-    refused: AtomicU32,
-    /// The payload of the signal that was accepted, and of the outcome.
+    rejected: AtomicU32,
+    /// The payloads of the accepted signal and of the outcome.
     winner: Once,
     outcome: Once,
-    /// The waiting end went before its outcome, so that a signal may be refused by nobody's win.
-    given_up: AtomicBool,
+    /// The waiter was dropped before the outcome, so that a signal may be rejected although none was
+    /// accepted.
+    waiter_dropped: AtomicBool,
 }
 
-/// A cell that is set once at most; 0 means not yet.
+/// A cell that is set at most once; 0 means that it is not set.
 #[derive(Default)]
 struct Once(AtomicU64);
 
 impl Once {
     fn set(&self, token: u64) {
         let before = self.0.swap(token, SeqCst);
-        assert_eq!(before, 0, "a second one, {token:#x}, after {before:#x}");
+        assert_eq!(before, 0, "set to {token:#x} after {before:#x}");
     }
 
     fn get(&self) -> u64 {
@@ -133,7 +136,7 @@ const NOT_CALLED: u64 = 1 << 61;
 /// `Sandbox.Timedout`.
 const TIMED_OUT: u64 = 1 << 60;
 
-/// Result and error in one. Its token is its bit in the ledger.
+/// A value that serves as result and as error. Its token is its bit in the record.
 struct Payload {
     item: Arc<Item>,
     token: u64,
@@ -146,7 +149,7 @@ impl Payload {
             token = made + 1;
             Some(made | token)
         };
-        // The bits are taken from the lowest up.
+        // `made` has its lowest bits set, so `made + 1` is the lowest bit that is free.
         item.made.fetch_update(SeqCst, SeqCst, next).unwrap();
         assert!(token < TIMED_OUT, "too many payloads");
         Payload {
@@ -188,7 +191,7 @@ fn token_of_error(error: &Error) -> u64 {
         (Some(payload), _) => payload.token,
         (None, "Runtime.CallbackNotCalled") => NOT_CALLED,
         (None, "Sandbox.Timedout") => TIMED_OUT,
-        (None, _) => panic!("an error of nobody: {error:?}"),
+        (None, _) => panic!("an unexpected error: {error:?}"),
     }
 }
 
@@ -201,33 +204,37 @@ fn token_of(outcome: &Result<Option<Payload>, Error>) -> u64 {
 }
 
 impl Item {
-    /// Signals, and books whether that was accepted. `signal` says so, if it is told.
+    /// Signals, and records whether the signal was accepted. `signal` returns that, if it can tell.
     fn signal(&self, token: u64, signal: impl FnOnce() -> Option<bool>) {
         self.signals.fetch_add(1, SeqCst);
         let warnings = WARNINGS.get();
-        let told = signal();
+        let accepted = signal();
         let warned = WARNINGS.get() - warnings;
-        assert!(warned <= 1, "one loss was reported {warned} times");
-        if warned == 0 && told != Some(false) {
+        assert!(warned <= 1, "one lost signal was reported {warned} times");
+        if warned == 0 && accepted != Some(false) {
             self.winner.set(token);
         } else {
-            self.refused.fetch_add(1, SeqCst);
+            self.rejected.fetch_add(1, SeqCst);
         }
     }
 
-    /// After all ends are gone.
+    /// Checks the record after all handles and the waiter were dropped.
     fn check(&self) {
         let made = self.made.load(SeqCst);
         assert_eq!(made, self.dropped.load(SeqCst), "payloads made and dropped");
         let (winner, outcome) = (self.winner.get(), self.outcome.get());
-        let (signals, refused) = (self.signals.load(SeqCst), self.refused.load(SeqCst));
-        assert_eq!(u32::from(winner != 0) + refused, signals, "won and refused");
-        if self.given_up.load(SeqCst) {
-            assert_eq!(outcome, 0, "an outcome for nobody");
+        let (signals, rejected) = (self.signals.load(SeqCst), self.rejected.load(SeqCst));
+        assert_eq!(
+            u32::from(winner != 0) + rejected,
+            signals,
+            "accepted plus rejected"
+        );
+        if self.waiter_dropped.load(SeqCst) {
+            assert_eq!(outcome, 0, "an outcome without a waiter");
         } else if outcome == TIMED_OUT {
-            assert_eq!(winner, 0, "accepted, and yet timed out");
+            assert_eq!(winner, 0, "a signal was accepted, and yet it timed out");
         } else if signals == 0 {
-            assert_eq!(outcome, NOT_CALLED, "nobody signalled");
+            assert_eq!(outcome, NOT_CALLED, "there was no signal");
         } else {
             assert_eq!(outcome, winner, "the outcome is the winner's");
             assert_ne!(outcome, 0, "no outcome");
@@ -235,8 +242,8 @@ impl Item {
     }
 }
 
-/// Uses up one handle in one of the ways that there are.
-fn use_up(item: &Arc<Item>, callback: Callback<Payload>, random: &mut Random) {
+/// Consumes one handle in a random way.
+fn consume(item: &Arc<Item>, callback: Callback<Payload>, random: &mut Random) {
     let payload = || Payload::new(item);
     let error = || Error::from(payload());
     match random.below(19) {
@@ -288,13 +295,13 @@ fn use_up(item: &Arc<Item>, callback: Callback<Payload>, random: &mut Random) {
             };
             item.signal(token, || match callback.try_settle(outcome) {
                 Ok(()) => Some(true),
-                Err(refused) => {
+                Err(rejected) => {
                     assert_ne!(
-                        refused.first(),
+                        rejected.first(),
                         CallSite::Dropped,
-                        "this handle was not lost"
+                        "this handle was not dropped"
                     );
-                    assert_eq!(token_of(&refused.into_inner()), token, "given back");
+                    assert_eq!(token_of(&rejected.into_inner()), token, "given back");
                     Some(false)
                 }
             });
@@ -325,14 +332,14 @@ fn use_up(item: &Arc<Item>, callback: Callback<Payload>, random: &mut Random) {
         }
         15 => {
             let clone = callback.clone();
-            use_up(item, callback, random);
-            use_up(item, clone, random);
+            consume(item, callback, random);
+            consume(item, clone, random);
         }
         16 => drop(callback.into_once::<Error, _>()),
         17 if random.below(8) == 0 => {
             let panicked = catch_unwind(AssertUnwindSafe(|| {
                 let _callback = callback;
-                // Past the hook, which would print.
+                // Does not run the panic hook, which would print a message.
                 resume_unwind(Box::new("dropped by a panic"));
             }));
             assert!(panicked.is_err());
@@ -347,21 +354,21 @@ fn literally(item: &Arc<Item>, callback: &Callback<Payload>) {
         callback(None, Some(payload));
         None
     });
-    assert!(callback.is_signalled(), "after a signal of its own");
+    assert!(callback.is_signalled(), "after its own signal");
 }
 
-/// Waits, or does not, in one of the ways that there are.
+/// Waits, or stops waiting, in a random way.
 fn wait(item: &Item, mut completion: Completion<Payload>, random: &mut Random) {
-    let give_up = |completion| {
-        item.given_up.store(true, SeqCst);
+    let drop_waiter = |completion| {
+        item.waiter_dropped.store(true, SeqCst);
         drop(completion);
     };
     let outcome = match random.below(8) {
-        0 => return give_up(completion),
+        0 => return drop_waiter(completion),
         1 => {
-            // Cancelled while it waits.
+            // Dropped after one poll.
             let Some(outcome) = (&mut completion).now_or_never() else {
-                return give_up(completion);
+                return drop_waiter(completion);
             };
             outcome
         }
@@ -372,7 +379,9 @@ fn wait(item: &Item, mut completion: Completion<Payload>, random: &mut Random) {
             }
         },
         3 | 4 => polled(&mut completion),
-        _ => completion.wait_for(AMPLE).expect("lost, or a hang"),
+        _ => completion
+            .wait_for(AMPLE)
+            .expect("an outcome, unless the wake was lost"),
     };
     item.outcome.set(token_of(&outcome));
     assert!(completion.is_terminated(), "after its outcome");
@@ -380,7 +389,7 @@ fn wait(item: &Item, mut completion: Completion<Payload>, random: &mut Random) {
     assert!(again.is_none(), "a second outcome");
 }
 
-/// Polls again only when woken, so that a lost wake is a hang.
+/// Polls again only when woken, so that a lost wake shows up as a hang.
 fn polled(completion: &mut Completion<Payload>) -> Result<Option<Payload>, Error> {
     struct Woken(AtomicBool);
     impl ArcWake for Woken {
@@ -404,24 +413,24 @@ fn polled(completion: &mut Completion<Payload>) -> Result<Option<Payload>, Error
     }
 }
 
-/// Threads meet here without sleeping, so that they really start at once.
-struct Meeting {
+/// A barrier at which threads spin instead of sleeping, so that they really start at the same time.
+struct Barrier {
     threads: usize,
     arrived: AtomicUsize,
-    /// A thread has panicked: nobody waits for it.
+    /// A thread has panicked, so the others must not wait for it.
     broken: AtomicBool,
 }
 
-impl Meeting {
+impl Barrier {
     fn new(threads: usize) -> Self {
-        Meeting {
+        Barrier {
             threads,
             arrived: AtomicUsize::new(0),
             broken: AtomicBool::new(false),
         }
     }
 
-    fn meet(&self) {
+    fn wait(&self) {
         let mine = self.arrived.fetch_add(1, SeqCst);
         let all = (mine / self.threads + 1) * self.threads;
         let mut spins = 0;
@@ -437,7 +446,7 @@ impl Meeting {
     }
 }
 
-struct BrokenByPanic<'a>(&'a Meeting);
+struct BrokenByPanic<'a>(&'a Barrier);
 
 impl Drop for BrokenByPanic<'_> {
     fn drop(&mut self) {
@@ -466,22 +475,22 @@ impl Job {
             literally(&self.item, &shared);
         }
         for callback in self.callbacks {
-            use_up(&self.item, callback, &mut self.random);
+            consume(&self.item, callback, &mut self.random);
         }
-        // Last, or a thread might wait for itself.
+        // Waits last: otherwise, a thread could wait for its own signal.
         if let Some(completion) = self.completion {
             wait(&self.item, completion, &mut self.random);
         }
     }
 }
 
-/// One completion, dealt out to the threads.
-fn deal(jobs: &mut [Vec<Job>], random: &mut Random) -> Arc<Item> {
+/// Creates one completion and distributes its handles among the threads.
+fn distribute(jobs: &mut [Vec<Job>], random: &mut Random) -> Arc<Item> {
     let item = Arc::new(Item::default());
     let (mut callback, completion) = nodeback::callback();
     let mut completion = Some(completion);
     match random.below(4) {
-        // The function is the waiter.
+        // A function takes the outcome, instead of a waiter.
         0 => {
             completion = None;
             let item = Arc::clone(&item);
@@ -489,7 +498,7 @@ fn deal(jobs: &mut [Vec<Job>], random: &mut Random) -> Arc<Item> {
                 item.outcome.set(token_of(&error.map_or(Ok(result), Err)));
             });
         }
-        // A wrapper between.
+        // A wrapper around the callback.
         1 => callback = Callback::from_fn(callback.into_error_first()),
         _ => {}
     }
@@ -514,28 +523,28 @@ fn deal(jobs: &mut [Vec<Job>], random: &mut Random) -> Arc<Item> {
 }
 
 fn race(threads: usize, completions: usize, random: &mut Random) {
-    let meeting = Meeting::new(threads);
+    let barrier = Barrier::new(threads);
     let hands: Vec<_> = (0..threads).map(|_| Mutex::new(Vec::new())).collect();
     let rounds = completions.div_ceil(BATCH);
     let run = |thread: usize| {
-        meeting.meet();
+        barrier.wait();
         let jobs: Vec<Job> = std::mem::take(&mut *hands[thread].lock());
-        meeting.meet();
+        barrier.wait();
         jobs.into_iter().for_each(Job::run);
-        meeting.meet();
+        barrier.wait();
     };
     thread::scope(|scope| {
         for thread in 1..threads {
-            let (meeting, run) = (&meeting, &run);
+            let (barrier, run) = (&barrier, &run);
             scope.spawn(move || {
-                let _broken = BrokenByPanic(meeting);
+                let _broken = BrokenByPanic(barrier);
                 (0..rounds).for_each(|_| run(thread));
             });
         }
-        let _broken = BrokenByPanic(&meeting);
+        let _broken = BrokenByPanic(&barrier);
         for _ in 0..rounds {
             let mut jobs: Vec<_> = (0..threads).map(|_| Vec::with_capacity(BATCH)).collect();
-            let items: Vec<_> = (0..BATCH).map(|_| deal(&mut jobs, random)).collect();
+            let items: Vec<_> = (0..BATCH).map(|_| distribute(&mut jobs, random)).collect();
             for (hand, jobs) in hands.iter().zip(jobs) {
                 *hand.lock() = jobs;
             }
@@ -551,23 +560,23 @@ fn raced_completions_have_one_outcome_each() {
     let random = &mut Random::of_this_run();
     let completions = size(190_000, 9_500_000);
     let start = Instant::now();
-    // Two threads race best where there are two cores.
+    // Half of the completions are raced by two threads, which also run in parallel on two cores.
     race(2, completions / 2, random);
     race(3, completions / 4, random);
     race(4, completions / 4, random);
     println!("{completions} completions in {:.1?}", start.elapsed());
 }
 
-/// What a thread is given of an invocation.
+/// A handle of an invocation that a thread consumes.
 enum Handle {
     Callback(Callback<Payload>),
     Context(Context),
 }
 
 impl Handle {
-    fn use_up(self, item: &Arc<Item>, random: &mut Random) {
+    fn consume(self, item: &Arc<Item>, random: &mut Random) {
         let context = match self {
-            Handle::Callback(callback) => return use_up(item, callback, random),
+            Handle::Callback(callback) => return consume(item, callback, random),
             Handle::Context(context) => context,
         };
         match random.below(5) {
@@ -589,7 +598,7 @@ impl Handle {
                 context.done(None, None);
                 None
             }),
-            3 => use_up(item, context.done_callback(), random),
+            3 => consume(item, context.done_callback(), random),
             _ => drop(context),
         }
     }
@@ -609,30 +618,30 @@ fn raced_invocations_have_one_outcome_each() {
         .start_paused(true)
         .build()
         .unwrap();
-    let meeting = Meeting::new(3);
+    let barrier = Barrier::new(3);
     let hands = [Mutex::new(Hand::new()), Mutex::new(Hand::new())];
     let rounds = invocations.div_ceil(BATCH);
     let mut timed_out = 0;
     thread::scope(|scope| {
         for hand in &hands {
-            let meeting = &meeting;
+            let barrier = &barrier;
             scope.spawn(move || {
-                let _broken = BrokenByPanic(meeting);
+                let _broken = BrokenByPanic(barrier);
                 for _ in 0..rounds {
-                    meeting.meet();
+                    barrier.wait();
                     let handles = std::mem::take(&mut *hand.lock());
                     for (item, handle, mut random) in handles {
-                        handle.use_up(&item, &mut random);
+                        handle.consume(&item, &mut random);
                     }
-                    meeting.meet();
+                    barrier.wait();
                 }
             });
         }
-        let _broken = BrokenByPanic(&meeting);
+        let _broken = BrokenByPanic(&barrier);
         for _ in 0..rounds {
             let items: Vec<Arc<Item>> = (0..BATCH).map(|_| Arc::default()).collect();
-            let outcomes = tokio.block_on(round(&items, &hands, &meeting, random));
-            meeting.meet();
+            let outcomes = tokio.block_on(round(&items, &hands, &barrier, random));
+            barrier.wait();
             for (item, outcome) in items.iter().zip(outcomes) {
                 timed_out += usize::from(settle(item, outcome));
             }
@@ -642,18 +651,18 @@ fn raced_invocations_have_one_outcome_each() {
     println!("{invocations} invocations, {timed_out} of them timed out, in {took:.1?}");
 }
 
-/// Starts invocations, lets the threads at their handles, and has time pass meanwhile.
+/// Starts invocations, hands their handles to the threads, and advances the clock in the meantime.
 async fn round(
     items: &[Arc<Item>],
     hands: &[Mutex<Hand>; 2],
-    meeting: &Meeting,
+    barrier: &Barrier,
     random: &mut Random,
 ) -> Vec<Outcome> {
-    let dealt = Arc::new(Mutex::new(Vec::new()));
+    let handles_of_all = Arc::new(Mutex::new(Vec::new()));
     let invocations = items.iter().map(|_| {
-        let dealt = Arc::clone(&dealt);
+        let handles_of_all = Arc::clone(&handles_of_all);
         let handler = move |_: Value, context: Context, callback: Callback<Payload>| {
-            dealt.lock().push((callback, context));
+            handles_of_all.lock().push((callback, context));
         };
         let timeout = Duration::from_millis(1 + random.below(8));
         async move {
@@ -663,7 +672,7 @@ async fn round(
     });
     let mut invocations = futures::future::join_all(invocations);
     assert!((&mut invocations).now_or_never().is_none());
-    for (item, (callback, context)) in items.iter().zip(dealt.lock().drain(..)) {
+    for (item, (callback, context)) in items.iter().zip(handles_of_all.lock().drain(..)) {
         let handles = [
             Handle::Callback(callback.clone()),
             Handle::Callback(callback),
@@ -676,7 +685,7 @@ async fn round(
         }
     }
     let time = async {
-        meeting.meet();
+        barrier.wait();
         for _ in 0..8 {
             for _ in 0..random.below(64) {
                 tokio::task::yield_now().await;
@@ -687,17 +696,17 @@ async fn round(
     tokio::join!(invocations, time).0
 }
 
-/// Books the outcome, and checks the item; says whether it timed out.
+/// Records the outcome and checks the record. Returns whether the invocation timed out.
 fn settle(item: &Item, outcome: Outcome) -> bool {
     let token = match &outcome.result {
         Ok(Value::Null) => NOTHING,
         Ok(token) => token.as_u64().unwrap(),
         Err(error) => token_of_error(error),
     };
-    let refused = outcome.duplicate_signal_count;
+    let duplicates = outcome.duplicate_signal_count;
     assert!(
-        refused <= item.refused.load(SeqCst) as usize,
-        "counted twice"
+        duplicates <= item.rejected.load(SeqCst) as usize,
+        "a duplicate signal was counted twice"
     );
     drop(outcome);
     item.outcome.set(token);

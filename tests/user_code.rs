@@ -1,6 +1,6 @@
-//! A user's code in the places where nobody looks for it: `Deserialize`, `Serialize`, `Display`,
-//! `source`, `Drop`, wrappers, wakers. Whatever it does there fails its own invocation, or nothing, and
-//! the next invocation is unharmed. Each test runs on every flavor of tokio's runtime.
+//! Tests user code that panics in unexpected places: in `Deserialize`, `Serialize`, `Display`, `source`,
+//! `Drop` and wrappers. At most, it fails its own invocation, and the next invocation is unaffected. Most
+//! tests run on every flavor of tokio's runtime.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -23,13 +23,13 @@ async fn invoke<M>(handler: impl Handler<M>) -> Outcome {
     nodeback::invoke(handler, json!({ "n": 1 }), context).await
 }
 
-/// `errorType: errorMessage`.
+/// Returns the error of an outcome as `errorType: errorMessage`.
 fn failure(outcome: Outcome) -> String {
     let error = outcome.result.unwrap_err();
     format!("{}: {}", error.error_type(), error.message())
 }
 
-/// Whether the next one is unharmed.
+/// Asserts that another invocation still works.
 async fn assert_unharmed() {
     let echo = |event: Value, _: Context, callback: Callback| callback.succeed(event);
     assert_eq!(invoke(echo).await.result.unwrap(), json!({ "n": 1 }));
@@ -56,7 +56,7 @@ mod an_event {
 
     #[derive(Deserialize)]
     struct Within {
-        #[allow(dead_code, reason = "it is never parsed")]
+        #[allow(dead_code, reason = "its deserialization panics")]
         n: Panics,
     }
 
@@ -70,7 +70,7 @@ mod an_event {
     }
 
     #[test]
-    fn that_panics_as_it_is_parsed_fails_its_invocation() {
+    fn that_panics_during_deserialization_fails_its_invocation() {
         on_every_flavor(async || {
             let panics = |_: Panics, _: Context, callback: Callback| callback.succeed(json!(1));
             assert_eq!(
@@ -94,7 +94,7 @@ mod an_event {
     }
 
     #[test]
-    fn that_panics_as_it_is_encoded_fails_its_test() {
+    fn of_a_test_that_panics_during_serialization_fails_the_invocation() {
         on_every_flavor(async || {
             let echo = |event: Value, _: Context, callback: Callback| callback.succeed(event);
             let outcome = nodeback::invoke(echo, a_result::Panics, Context::default()).await;
@@ -103,7 +103,7 @@ mod an_event {
     }
 
     #[test]
-    fn that_panics_as_it_is_dropped_fails_its_invocation() {
+    fn that_panics_when_it_is_dropped_fails_its_invocation() {
         #[derive(Deserialize)]
         struct Event {
             #[serde(skip, default = "bomb")]
@@ -131,7 +131,7 @@ mod a_result {
     }
 
     #[test]
-    fn that_panics_as_it_is_encoded_fails_its_invocation_wherever_that_is() {
+    fn that_panics_during_serialization_fails_its_invocation_on_any_thread() {
         on_every_flavor(async || {
             const PANIC: &str = "Runtime.Panic: in Serialize";
             for _ in 0..20 {
@@ -168,12 +168,12 @@ mod a_result {
     }
 
     #[test]
-    fn that_panics_as_it_is_dropped_fails_what_is_not_answered_yet() {
+    fn that_panics_when_it_is_dropped_fails_an_invocation_without_an_outcome() {
         on_every_flavor(async || {
             let deferred =
                 |_: Value, _: Context, callback: Callback<One>| callback.succeed(One(Bomb));
             assert_eq!(failure(invoke(deferred).await), "Runtime.Panic: dropped");
-            // What another task of tokio or a thread signals stands: the panic is that task's own.
+            // A signal from a plain thread or another tokio task is kept: the panic unwinds there.
             let on_a_thread = |_: Value, _: Context, callback: Callback<One>| {
                 thread::spawn(move || callback.succeed(One(Bomb)));
             };
@@ -186,7 +186,7 @@ mod a_result {
 mod an_error {
     use super::*;
 
-    /// What each part of an error does.
+    /// How an error misbehaves.
     #[derive(Clone, Copy, Debug, PartialEq)]
     enum How {
         Well,
@@ -240,7 +240,7 @@ mod an_error {
     ];
 
     fn hostile(how: How) -> Hostile {
-        // A second panic while the first unwinds would end the process, by Rust's own rule.
+        // A second panic while the first one unwinds would abort the process, as always in Rust.
         let inner = if how == PanicsWhenDropped { Well } else { how };
         let cause = Hostile(inner, "inner", None);
         Hostile(how, "outer", Some(Box::new(cause)))
@@ -254,7 +254,7 @@ mod an_error {
         causes.map(String::from).collect()
     }
 
-    /// The error that an invocation fails with.
+    /// Checks the error with which an invocation failed.
     fn check(how: How, outcome: Outcome) {
         let error = outcome.result.unwrap_err();
         let message = match how {
@@ -273,14 +273,14 @@ mod an_error {
         };
         assert_eq!(causes.len(), if how == IsItsOwnSource { 33 } else { 1 });
         assert_eq!(causes.last().unwrap(), expected);
-        // Each form of it ends, too.
+        // Every way to format the error terminates, too.
         assert!(format!("{error:#}").len() < 10_000);
         assert!(format!("{error:?}").contains("outer"));
         assert!(error.to_json().contains("outer"));
     }
 
     #[test]
-    fn that_is_hostile_is_the_outcome_all_the_same() {
+    fn that_is_hostile_still_becomes_the_outcome() {
         on_every_flavor(async || {
             for how in ALL {
                 let returned = move |_: Value| async move { Err::<Value, _>(hostile(how)) };
@@ -321,7 +321,7 @@ mod an_error {
     }
 
     #[test]
-    fn that_comes_after_the_response_alters_nothing() {
+    fn after_the_response_changes_nothing() {
         on_every_flavor(async || {
             for how in ALL {
                 let late = move |_: Value, context: Context, callback: Callback| {
@@ -337,7 +337,7 @@ mod an_error {
     }
 
     #[test]
-    fn that_is_a_cause_ends_each_walk() {
+    fn that_is_its_own_cause_is_walked_to_a_bounded_depth() {
         for how in ALL {
             let error = Error::new("Outer", "message").with_cause(hostile(how));
             assert!(error.source().is_some());
@@ -349,7 +349,7 @@ mod an_error {
     }
 
     #[test]
-    fn two_that_are_each_others_source_end_each_walk() {
+    fn whose_cause_has_it_as_its_own_cause_is_walked_to_a_bounded_depth() {
         #[derive(Debug)]
         struct Even;
         #[derive(Debug)]
@@ -411,13 +411,13 @@ mod the_trace_of_a_panic {
     use super::*;
     use std::panic::{catch_unwind, resume_unwind};
 
-    /// The line of a trace for a panic in this file, up to the column.
+    /// Returns the line of a trace for a panic at this line of this file, without the column.
     fn at(line: u32) -> String {
         format!("    at {}:{line}:", file!())
     }
 
     #[test]
-    fn has_its_place() {
+    fn has_the_location_of_the_panic() {
         on_every_flavor(async || {
             let line = line!() + 1;
             let handler = |_: Value, _: Context, _: Callback| panic!("at once");
@@ -437,9 +437,9 @@ mod the_trace_of_a_panic {
         });
     }
 
-    /// `resume_unwind` runs no panic hook.
+    /// `resume_unwind` does not run the panic hook, so there is no location to report.
     #[test]
-    fn has_no_place_of_another_panic() {
+    fn does_not_have_the_location_of_another_panic() {
         on_every_flavor(async || {
             let handler = |_: Value, _: Context, callback: Callback| {
                 let caught = catch_unwind(|| panic!("caught by the handler")).is_err();
@@ -456,7 +456,8 @@ mod the_trace_of_a_panic {
 mod a_panic_after_a_signal {
     use super::*;
 
-    /// A deferred success gives way to it, and is no duplicate; what was to be sent at once is told.
+    /// A panic replaces a deferred success, which then does not count as a duplicate signal. An outcome
+    /// that was to be sent at once is replaced as well, but it is reported as a duplicate signal.
     #[test]
     fn is_the_outcome() {
         on_every_flavor(async || {
@@ -485,7 +486,7 @@ mod a_panic_after_a_signal {
 mod a_future {
     use super::*;
 
-    /// Ends, with its destructor still to come.
+    /// A future that completes and panics when it is dropped afterwards.
     struct Ends(Option<Callback>);
     impl Future for Ends {
         type Output = ();
@@ -511,7 +512,7 @@ mod a_future {
                 context.spawn(Ends(Some(callback)));
             };
             assert_eq!(failure(invoke(task).await), "Runtime.Panic: dropped");
-            // Once it is answered, that stands.
+            // A panic after the response does not change it.
             let late = |_: Value, context: Context, callback: Callback| {
                 context.wait_until(Ends(None));
                 callback.succeed(json!("first"));
@@ -522,14 +523,15 @@ mod a_future {
     }
 
     #[test]
-    fn that_panics_when_it_is_cut_off_alters_nothing() {
+    fn that_panics_when_it_is_aborted_at_the_deadline_changes_nothing() {
         on_every_flavor(async || {
             let hangs = async || {
                 let _bomb = Bomb;
                 std::future::pending::<()>().await;
             };
             let in_time = Context::builder().timeout(Duration::from_millis(100));
-            // An abort is the invocation's own doing, and so is what comes of it.
+            // An abort by the invocation's own code is different: a panic of the destructor fails the
+            // invocation.
             let aborted = |_: Value, context: Context, callback: Callback| {
                 let bomb = Bomb;
                 let task = context.spawn(async move {
@@ -540,12 +542,12 @@ mod a_future {
                 callback.succeed(json!("aborted"));
             };
             assert_eq!(failure(invoke(aborted).await), "Runtime.Panic: dropped");
-            let cut_off = move |_: Value, context: Context, callback: Callback| async move {
+            let timed_out = move |_: Value, context: Context, callback: Callback| async move {
                 context.spawn(hangs());
                 hangs().await;
                 callback.succeed(json!("never"));
             };
-            let outcome = nodeback::invoke(cut_off, (), in_time.clone().build()).await;
+            let outcome = nodeback::invoke(timed_out, (), in_time.clone().build()).await;
             assert_eq!(outcome.result.unwrap_err().error_type(), "Sandbox.Timedout");
             let deferred = move |_: Value, context: Context, callback: Callback| {
                 context.spawn(hangs());
@@ -553,10 +555,10 @@ mod a_future {
             };
             let outcome = nodeback::invoke(deferred, (), in_time.build()).await;
             assert_eq!(outcome.result.unwrap(), "without it");
-            // Nor does one that is given up with its invocation.
-            let given_up = nodeback::invoke(cut_off, (), Context::default());
-            let given_up = tokio::time::timeout(Duration::from_millis(5), given_up).await;
-            assert!(given_up.is_err());
+            // Nor does a panic of an invocation that is itself dropped.
+            let dropped = nodeback::invoke(timed_out, (), Context::default());
+            let dropped = tokio::time::timeout(Duration::from_millis(5), dropped).await;
+            assert!(dropped.is_err());
             assert_unharmed().await;
         });
     }
@@ -565,7 +567,7 @@ mod a_future {
 mod a_wrapper {
     use super::*;
 
-    /// What wraps `callback`, as Node's `(err, res) => callback(err, wrap(res))`.
+    /// Wraps `callback`, as `(err, res) => callback(err, wrap(res))` does in Node.
     fn wrap(callback: Callback) -> Callback {
         Callback::from_fn(move |error, result: Option<Value>| {
             callback(error, result.map(|result| json!({ "wrapped": result })));
@@ -577,7 +579,7 @@ mod a_wrapper {
     }
 
     #[test]
-    fn lets_what_is_thrown_within_pass() {
+    fn does_not_hide_the_error_that_a_handler_throws() {
         on_every_flavor(async || {
             let passes = |event: Value, context: Context, callback: Callback| {
                 throws(event, context, wrap(callback))
@@ -616,17 +618,17 @@ mod a_wrapper {
                 (0, "TypeError: thrown".into())
             );
 
-            // One that answers whatever it is told has nothing to say to a thrown error.
-            let answers = |event: Value, context: Context, callback: Callback| {
-                let answers = Callback::from_fn(move |error, _: Option<Value>| {
+            // Even a wrapper that turns every error into a response does not see a thrown error.
+            let responds = |event: Value, context: Context, callback: Callback| {
+                let wrapper = Callback::from_fn(move |error, _: Option<Value>| {
                     callback(
                         None,
                         Some(json!({ "statusCode": if error.is_some() { 500 } else { 200 } })),
                     );
                 });
-                throws(event, context, answers)
+                throws(event, context, wrapper)
             };
-            let outcome = invoke(answers).await;
+            let outcome = invoke(responds).await;
             assert_eq!(
                 (outcome.duplicate_signal_count, failure(outcome)),
                 (0, "TypeError: thrown".into())
@@ -635,7 +637,7 @@ mod a_wrapper {
     }
 
     #[test]
-    fn is_told_when_nobody_called_it_and_nobody_can() {
+    fn gets_an_error_when_it_is_dropped_without_a_call() {
         fn forgets(_: Value, _: Context, _callback: Callback) {}
         on_every_flavor(async || {
             let passes_on = |event: Value, context: Context, callback: Callback| {
@@ -645,32 +647,32 @@ mod a_wrapper {
             let start = "Runtime.CallbackNotCalled: the callback was never called: the last callback of a wrapper";
             assert!(message.starts_with(start), "{message}");
 
-            // As without the wrapper, and as in Node.
+            // The same as without the wrapper, and as in Node.
             let null = Runtime::new(passes_on).never_called(NeverCalled::Null);
             let outcome = null.invoke((), Context::default()).await;
             assert_eq!(outcome.result.unwrap(), Value::Null);
 
-            let answers = |event: Value, context: Context, callback: Callback| {
-                let answers = Callback::from_fn(move |error: Option<Error>, _: Option<Value>| {
+            let responds = |event: Value, context: Context, callback: Callback| {
+                let wrapper = Callback::from_fn(move |error: Option<Error>, _: Option<Value>| {
                     callback(None, Some(json!(error.unwrap().error_type())));
                 });
-                forgets(event, context, answers);
+                forgets(event, context, wrapper);
             };
             assert_eq!(
-                invoke(answers).await.result.unwrap(),
+                invoke(responds).await.result.unwrap(),
                 "Runtime.CallbackNotCalled"
             );
         });
     }
 
     #[test]
-    fn that_panics_when_it_is_told_fails_nothing_else() {
+    fn that_panics_when_it_gets_that_error_does_not_fail_the_invocation() {
         on_every_flavor(async || {
             let panics = |_: Value, _: Context, callback: Callback| {
                 let kept = callback.clone();
                 drop(Callback::from_fn(move |_, _: Option<Value>| {
                     let _callback = callback;
-                    panic!("told");
+                    panic!("in the wrapper");
                 }));
                 kept.succeed(json!("first"));
             };
@@ -683,9 +685,10 @@ mod a_wrapper {
 mod never_called {
     use super::*;
 
-    /// An error that says so of another callback is an error like any other.
+    /// `NeverCalled::Null` must not turn the `Runtime.CallbackNotCalled` error of another callback into
+    /// `null`.
     #[test]
-    fn is_what_happened_and_not_what_an_error_says() {
+    fn does_not_include_an_invocation_that_fails_with_the_error_of_another_callback() {
         on_every_flavor(async || {
             let explicit = async |_: Value, _: Context, callback: Callback| {
                 let (other, completion) = nodeback::callback::<Value>();
@@ -717,7 +720,7 @@ mod never_called {
     }
 
     #[test]
-    fn is_null_as_in_node_once_the_loop_is_empty_if_that_was_asked_for() {
+    fn with_null_configured_still_fails_with_the_error_of_a_later_task() {
         on_every_flavor(async || {
             let forgets = |_: Value, context: Context, _: Callback| {
                 context.spawn(async {
