@@ -1,5 +1,5 @@
-//! Several invocations in flight in one process, as on Lambda Managed Instances: nothing of one is
-//! mixed up with another, and a bad one harms none beside it.
+//! Tests several concurrent invocations in one process, as on Lambda Managed Instances. Nothing of one
+//! invocation is mixed up with another, and one that misbehaves does not affect the others.
 
 mod support;
 
@@ -12,7 +12,7 @@ use support::{
 };
 use tokio::time::{self, Instant};
 
-/// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
+/// Runs the function named in `_HANDLER`. This is not a test: the tests start it as a process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "needs to be started by the other tests, as the process of a function"]
 async fn function() {
@@ -21,8 +21,8 @@ async fn function() {
     };
     std::panic::set_hook(Box::new(|_| {}));
     let ran = match name.as_str() {
-        "tells" => nodeback::run(tells).await,
-        "neighbours" => nodeback::run(neighbours).await,
+        "identifies" => nodeback::run(identifies).await,
+        "neighbors" => nodeback::run(neighbors).await,
         other => panic!("no function {other}"),
     };
     if let Err(error) = ran {
@@ -31,8 +31,8 @@ async fn function() {
     }
 }
 
-/// Tells what it knows of itself, from a task which others have run between.
-fn tells(event: Value, context: Context, callback: Callback) {
+/// Responds with the data of its own context, from a task that runs interleaved with others.
+fn identifies(event: Value, context: Context, callback: Callback) {
     let own = context.clone();
     context.spawn(async move {
         for step in 0..3 {
@@ -49,8 +49,8 @@ fn tells(event: Value, context: Context, callback: Callback) {
     });
 }
 
-/// Good ones, and such as misbehave.
-async fn neighbours(event: Value, context: Context, callback: Callback) -> Result<(), Error> {
+/// Responds, or misbehaves in the way that the event asks for.
+async fn neighbors(event: Value, context: Context, callback: Callback) -> Result<(), Error> {
     match event["how"].as_str() {
         Some("panic") => panic!("ouch"),
         Some("hang") => std::future::pending().await,
@@ -79,7 +79,7 @@ fn start(api: &RuntimeApi, name: &str, concurrency: usize) -> Process {
 async fn contexts_request_ids_tasks_and_logs_are_never_mixed() {
     for concurrency in [2, 16, 64] {
         let mut api = RuntimeApi::start().await;
-        let process = start(&api, "tells", concurrency);
+        let process = start(&api, "identifies", concurrency);
         let events = size(200, 5_000);
         for n in 0..events {
             api.send(Event {
@@ -115,7 +115,7 @@ async fn contexts_request_ids_tasks_and_logs_are_never_mixed() {
                 posted.header("lambda-runtime-invocation-id"),
                 format!("invocation-{n}")
             );
-            assert_eq!(seen.insert(n, ()), None, "a second answer of {n}");
+            assert_eq!(seen.insert(n, ()), None, "a second response for {n}");
         }
         assert!(api.polls() <= events as usize + concurrency);
 
@@ -132,10 +132,10 @@ async fn contexts_request_ids_tasks_and_logs_are_never_mixed() {
     }
 }
 
-/// Answers of good invocations, how they took, while a bad one is sent before each.
-async fn beside(bad: Option<&str>, concurrency: usize) -> Vec<Duration> {
+/// Runs good invocations, with a bad one sent before each, and returns how long the good ones took.
+async fn run_with(bad: Option<&str>, concurrency: usize) -> Vec<Duration> {
     let mut api = RuntimeApi::start().await;
-    let _process = start(&api, "neighbours", concurrency);
+    let _process = start(&api, "neighbors", concurrency);
     api.wait_for_polls(concurrency).await;
     let mut took = Vec::new();
     for n in 0..size(20, 500) {
@@ -185,23 +185,23 @@ fn in_millis(millis: u64) -> String {
 }
 
 #[tokio::test]
-async fn one_that_panics_or_floods_its_callback_changes_no_other_answer() {
-    let alone = beside(None, 16).await;
+async fn an_invocation_that_panics_or_floods_its_callback_affects_no_other() {
+    let alone = run_with(None, 16).await;
     for bad in ["panic", "flood", "fork"] {
-        let took = beside(Some(bad), 16).await;
+        let took = run_with(Some(bad), 16).await;
         let median = took.len() / 2;
         println!(
-            "{bad}: {:?} beside it, {:?} alone",
+            "{bad}: a good invocation took {:?} with it, {:?} alone",
             took[median], alone[median]
         );
     }
 }
 
 #[tokio::test]
-async fn one_that_hangs_is_ended_at_its_deadline_and_its_place_is_free_again() {
+async fn an_invocation_that_hangs_ends_at_its_deadline_and_frees_its_worker() {
     let mut api = RuntimeApi::start().await;
-    let _process = start(&api, "neighbours", 2);
-    // One after the other, more than there are workers, each for its own deadline.
+    let _process = start(&api, "neighbors", 2);
+    // One after the other, and more than there are workers.
     for (n, how) in ["hang", "block", "hang", "block", "block"]
         .into_iter()
         .enumerate()

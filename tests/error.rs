@@ -1,4 +1,4 @@
-//! Specifies what becomes of a thing given as an error: its name, its text, its trace, its JSON.
+//! Tests the conversion of values into errors: the name, the text, the trace and the JSON of an error.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -11,7 +11,7 @@ type Boxed = Box<dyn StdError + Send + Sync>;
 mod orders {
     use std::fmt;
 
-    /// An error type of the handler's own, in a module of its own.
+    /// An error type that a handler defines, in a nested module.
     #[derive(Debug)]
     pub(crate) struct OrderNotFound(pub(crate) u32);
 
@@ -41,8 +41,8 @@ impl<T: StdError + 'static> StdError for NotSaved<T> {
     }
 }
 
-/// `errorType` and `errorMessage`.
-fn wire<M>(error: impl IntoError<M>) -> (String, String) {
+/// Returns the `errorType` and the `errorMessage`.
+fn type_and_message<M>(error: impl IntoError<M>) -> (String, String) {
     let error = error.into_error();
     (error.error_type().into(), error.message().into())
 }
@@ -51,7 +51,7 @@ fn name<M>(error: impl IntoError<M>) -> String {
     error.into_error().error_type().into()
 }
 
-/// The lines of its trace, without those of a backtrace.
+/// Returns the lines of the trace, without those of a backtrace.
 fn trace<M>(error: impl IntoError<M>) -> Vec<String> {
     let mut trace = error.into_error().trace();
     let is_frame = |line: &String| line.starts_with("    at ") && line.ends_with(')');
@@ -60,24 +60,24 @@ fn trace<M>(error: impl IntoError<M>) -> Vec<String> {
     trace
 }
 
-/// The line of a trace that tells a place in this file, up to the column.
+/// Returns the line of a trace for this line of this file, without the column.
 fn at(line: u32) -> String {
     format!("    at {}:{line}:", file!())
 }
 
-macro_rules! assert_wire {
+macro_rules! assert_error {
     ($($error:expr => $error_type:literal, $message:expr;)+) => {$(
-        let (error_type, message) = wire($error);
+        let (error_type, message) = type_and_message($error);
         assert_eq!(error_type, $error_type, "errorType of {}", stringify!($error));
         assert_eq!(message, $message, "errorMessage of {}", stringify!($error));
     )+};
 }
 
-mod on_the_wire {
+mod in_json {
     use super::*;
 
     #[test]
-    fn keys_stand_in_nodes_order() {
+    fn keys_have_the_same_order_as_in_node() {
         let json = "no".into_error().to_json();
         assert_eq!(
             json,
@@ -94,10 +94,10 @@ mod on_the_wire {
         assert_eq!(json["trace"], json!(error.trace()));
     }
 
-    /// The names are those of the cases in which the real Node runtime client was asked.
+    /// The comment of each line names the case in `tests/cases`, which was recorded on AWS's Node client.
     #[test]
-    fn answers_are_those_of_node() {
-        assert_wire! {
+    fn type_and_message_are_the_same_as_in_node() {
+        assert_error! {
             error!("boom") => "Error", "boom"; // error_error
             Error::new("TypeError", "bad type") => "TypeError", "bad type"; // error_type_error
             OrderNotFound(7) => "OrderNotFound", "no order 7"; // error_named
@@ -115,11 +115,11 @@ mod on_the_wire {
         }
         // error_json_string
         let json = json!({ "errorType": "BadRequest", "httpStatus": 400 }).to_string();
-        assert_wire!(json.clone() => "string", json;);
+        assert_error!(json.clone() => "string", json;);
     }
 
     #[test]
-    fn trace_is_empty_for_what_is_no_error_in_node() {
+    fn trace_is_empty_for_a_value_that_is_not_an_error_in_node() {
         assert!("no".into_error().trace().is_empty());
         assert!(42.into_error().trace().is_empty());
         assert!(true.into_error().trace().is_empty());
@@ -128,12 +128,12 @@ mod on_the_wire {
     }
 }
 
-mod accepted {
+mod conversion {
     use super::*;
 
     #[test]
-    fn text_in_every_form() {
-        assert_wire! {
+    fn accepts_every_string_type() {
+        assert_error! {
             "text" => "string", "text";
             String::from("text") => "string", "text";
             &String::from("text") => "string", "text";
@@ -143,8 +143,8 @@ mod accepted {
     }
 
     #[test]
-    fn integers_keep_all_their_digits() {
-        assert_wire! {
+    fn keeps_all_digits_of_an_integer() {
+        assert_error! {
             i64::MIN => "number", "-9223372036854775808";
             u64::MAX => "number", "18446744073709551615";
             7_u8 => "number", "7";
@@ -152,8 +152,8 @@ mod accepted {
     }
 
     #[test]
-    fn floats_print_as_in_javascript() {
-        assert_wire! {
+    fn prints_floats_as_javascript_does() {
+        assert_error! {
             42.0 => "number", "42";
             42.5_f32 => "number", "42.5";
             0.1 + 0.2 => "number", "0.30000000000000004";
@@ -166,8 +166,8 @@ mod accepted {
     }
 
     #[test]
-    fn json_values_as_javascript_would_name_and_print_them() {
-        assert_wire! {
+    fn names_and_prints_json_values_as_javascript_does() {
+        assert_error! {
             json!("text") => "string", "text";
             json!(1.0) => "number", "1";
             json!(1e21) => "number", "1e+21";
@@ -179,33 +179,33 @@ mod accepted {
     }
 
     #[test]
-    fn object_with_name_message_and_stack_is_an_error() {
+    fn turns_an_object_with_name_message_and_stack_into_an_error() {
         let error = json!({ "name": "BadRequest", "message": "no name", "stack": "one\ntwo" });
-        assert_wire!(error.clone() => "BadRequest", "no name";);
+        assert_error!(error.clone() => "BadRequest", "no name";);
         assert_eq!(trace(error), ["one", "two"]);
     }
 
     #[test]
-    fn object_that_lacks_one_of_them_is_none() {
+    fn treats_an_object_that_lacks_one_of_them_as_a_value() {
         let whole = json!({ "name": "BadRequest", "message": "no name", "stack": "at" });
         for key in ["name", "message", "stack"] {
             for lacking in [json!(null), json!(""), json!(7)] {
                 let mut error = whole.clone();
                 error[key] = lacking;
-                assert_wire!(error => "object", "[object Object]";);
+                assert_error!(error => "object", "[object Object]";);
             }
         }
     }
 
     #[test]
-    fn boxed_error_is_a_plain_error_with_its_causes() {
+    fn turns_a_boxed_error_into_a_plain_error_with_its_causes() {
         let boxed: Boxed = NotSaved(OrderNotFound(7)).into();
         assert_eq!(trace(boxed), ["Error: not saved", "caused by: no order 7"]);
-        assert_wire!(Boxed::from("text") => "Error", "text";);
+        assert_error!(Boxed::from("text") => "Error", "text";);
     }
 
     #[test]
-    fn anyhow_error_is_a_plain_error_with_its_chain() {
+    fn turns_an_anyhow_error_into_a_plain_error_with_its_chain() {
         let error = anyhow::Error::new(OrderNotFound(7))
             .context("loading")
             .context("handling");
@@ -217,11 +217,11 @@ mod accepted {
                 "caused by: no order 7"
             ]
         );
-        assert_wire!(anyhow::anyhow!("boom") => "Error", "boom";);
+        assert_error!(anyhow::anyhow!("boom") => "Error", "boom";);
     }
 
     #[test]
-    fn what_it_was_made_from_can_be_had_back() {
+    fn keeps_the_original_error_for_downcasts() {
         let error = Error::from(OrderNotFound(7));
         assert_eq!(error.downcast_ref::<OrderNotFound>().unwrap().0, 7);
         let boxed: Boxed = OrderNotFound(7).into();
@@ -239,7 +239,7 @@ mod names {
     use super::*;
 
     #[test]
-    fn never_hold_the_path_of_a_type() {
+    fn do_not_contain_the_path_of_a_type() {
         #[derive(Debug)]
         struct Local;
         impl fmt::Display for Local {
@@ -258,7 +258,7 @@ mod names {
     }
 
     #[test]
-    fn of_a_pointer_is_that_of_what_it_points_to() {
+    fn of_pointers_are_those_of_their_targets() {
         static STATIC: OrderNotFound = OrderNotFound(7);
         assert_eq!(name(&STATIC), "OrderNotFound");
         assert_eq!(name(Box::new(OrderNotFound(7))), "OrderNotFound");
@@ -266,7 +266,7 @@ mod names {
     }
 
     #[test]
-    fn of_an_erased_error_is_error() {
+    fn of_type_erased_errors_are_error() {
         let shared: Arc<dyn StdError + Send + Sync> = Arc::new(OrderNotFound(7));
         assert_eq!(name(shared), "Error");
         assert_eq!(name(Boxed::from(OrderNotFound(7))), "Error");
@@ -274,10 +274,10 @@ mod names {
     }
 
     #[test]
-    fn are_changed_by_with_type() {
+    fn can_be_changed_with_with_type() {
         let error = Error::from(OrderNotFound(7)).with_type("NotFound");
-        assert_wire!(error => "NotFound", "no order 7";);
-        assert_wire!("no".into_error().with_type("Denied") => "Denied", "no";);
+        assert_error!(error => "NotFound", "no order 7";);
+        assert_error!("no".into_error().with_type("Denied") => "Denied", "no";);
     }
 }
 
@@ -289,13 +289,13 @@ mod through_anyhow {
     }
 
     #[test]
-    fn name_attached_as_a_context_is_no_message() {
+    fn a_name_attached_as_a_context_is_not_part_of_the_message() {
         let error = named().unwrap_err();
         assert_eq!(trace(error), ["BadOrder: no order 7"]);
     }
 
     #[test]
-    fn name_survives_the_question_mark_and_further_contexts() {
+    fn an_attached_name_survives_the_question_mark_and_further_contexts() {
         fn outer() -> anyhow::Result<()> {
             named().context("loading")?;
             Ok(())
@@ -312,13 +312,13 @@ mod through_anyhow {
     }
 
     #[test]
-    fn outermost_name_wins() {
+    fn the_outermost_name_wins() {
         let error = named().context(ErrorName::new("Outer")).unwrap_err();
         assert_eq!(name(error), "Outer");
     }
 
     #[test]
-    fn our_error_comes_back_as_it_went() {
+    fn an_error_is_unchanged() {
         fn through() -> anyhow::Result<()> {
             Err(Error::new("OrderNotFound", "no order 7"))?;
             Ok(())
@@ -331,7 +331,7 @@ mod through_anyhow {
     }
 
     #[test]
-    fn our_error_keeps_its_name_under_a_context() {
+    fn an_error_keeps_its_name_under_a_context() {
         let error = anyhow::Error::from(Error::new("OrderNotFound", "no order 7"));
         assert_eq!(
             trace(error.context("handling")),
@@ -343,15 +343,15 @@ mod through_anyhow {
     }
 
     #[test]
-    fn attached_name_wins_over_that_of_our_error() {
+    fn an_attached_name_wins_over_that_of_the_error() {
         let error = anyhow::Error::from(error!("boom")).context(ErrorName::new("Attached"));
         assert_eq!(name(error), "Attached");
     }
 
     #[test]
-    fn values_stay_values() {
+    fn an_error_from_a_plain_value_is_unchanged() {
         let error = anyhow::Error::from("Unauthorized".into_error());
-        assert_wire!(error => "string", "Unauthorized";);
+        assert_error!(error => "string", "Unauthorized";);
     }
 }
 
@@ -359,7 +359,7 @@ mod through_a_box {
     use super::*;
 
     #[test]
-    fn our_error_comes_back_as_it_went() {
+    fn an_error_is_unchanged() {
         fn through() -> Result<(), Boxed> {
             Err(Error::new("OrderNotFound", "no order 7").with_cause("disk full"))?;
             Ok(())
@@ -373,11 +373,11 @@ mod through_a_box {
     }
 }
 
-mod as_text {
+mod text {
     use super::*;
 
     #[test]
-    fn display_is_javascripts_string_of_it() {
+    fn of_display_is_the_string_that_javascript_makes_of_an_error() {
         assert_eq!(error!("boom").to_string(), "Error: boom");
         assert_eq!(error!("").to_string(), "Error");
         assert_eq!(
@@ -389,7 +389,7 @@ mod as_text {
     }
 
     #[test]
-    fn alternate_form_adds_the_causes() {
+    fn of_the_alternate_form_includes_the_causes() {
         let error = NotSaved(NotSaved(OrderNotFound(7))).into_error();
         assert_eq!(format!("{error}"), "NotSaved: not saved");
         assert_eq!(
@@ -399,14 +399,14 @@ mod as_text {
     }
 
     #[test]
-    fn debug_is_the_trace() {
+    fn of_debug_is_the_trace() {
         let error = Error::from(NotSaved(OrderNotFound(7)));
         assert_eq!(format!("{error:?}"), error.trace().join("\n"));
         assert_eq!(format!("{:?}", "no".into_error()), "no");
     }
 
     #[test]
-    fn macro_formats() {
+    fn of_the_macro_is_formatted() {
         let n = 7;
         assert_eq!(error!("no order {n}").message(), "no order 7");
         assert_eq!(error!("no {} {n:02}", "order").message(), "no order 07");
@@ -417,7 +417,7 @@ mod trace {
     use super::*;
 
     #[test]
-    fn begins_with_the_error_and_the_place_where_it_was_made() {
+    fn begins_with_the_error_and_the_location_where_it_was_created() {
         let made = line!() + 2..;
         let errors = [
             error!("boom"),
@@ -433,7 +433,7 @@ mod trace {
     }
 
     #[test]
-    fn names_the_place_of_the_question_mark() {
+    fn contains_the_location_of_the_question_mark() {
         fn port() -> nodeback::Result<u16> {
             Ok("x".parse()?)
         }
@@ -444,7 +444,7 @@ mod trace {
     }
 
     #[test]
-    fn gives_each_line_of_a_message_its_own() {
+    fn has_a_separate_line_for_each_line_of_a_message() {
         let error = error!("one\ntwo").with_cause("three\nfour");
         let trace = trace(error);
         assert_eq!(trace[..2], ["Error: one", "two"]);
@@ -452,7 +452,7 @@ mod trace {
     }
 
     #[test]
-    fn goes_down_the_causes() {
+    fn contains_the_chain_of_causes() {
         assert_eq!(
             trace(NotSaved(NotSaved(OrderNotFound(7)))),
             [
@@ -464,7 +464,7 @@ mod trace {
     }
 
     #[test]
-    fn shows_a_cause_that_was_put_behind_it() {
+    fn contains_a_cause_that_was_added_later() {
         let cause = error!("disk full").with_cause(OrderNotFound(7));
         let error = OrderNotFound(8).into_error().with_cause(cause);
         assert_eq!(
@@ -482,7 +482,7 @@ mod members {
     use super::*;
 
     #[test]
-    fn the_response_has_none_of_them() {
+    fn are_not_in_the_json_that_lambda_gets() {
         let error = Error::new("OrderNotFound", "no order 7").with_code("ENOENT");
         let error = error.with_member("statusCode", 404);
         let json: Value = serde_json::from_str(&error.to_json()).unwrap();
@@ -490,9 +490,9 @@ mod members {
         assert_eq!(keys, ["errorType", "errorMessage", "trace"]);
     }
 
-    /// As `JSON.stringify(err)` has them, of which the name, the message and the stack are no part.
+    /// `JSON.stringify(err)` prints the same: the name, the message and the stack are not included.
     #[test]
-    fn they_are_what_an_error_serializes_to() {
+    fn are_what_an_error_serializes_to() {
         let error = Error::new("OrderNotFound", "no order 7").with_cause("disk full");
         assert_eq!(json!({ "error": error }), json!({ "error": {} }));
         let error = error.with_code("ENOENT").with_member("statusCode", 404);
@@ -503,16 +503,16 @@ mod members {
     }
 
     #[test]
-    fn they_can_be_read_and_replaced() {
+    fn can_be_read_and_replaced() {
         let error = error!("no order").with_code(7).with_member("a", json!([1]));
-        assert_eq!(error.code(), None, "it is no text");
+        assert_eq!(error.code(), None, "it is not a string");
         assert_eq!(error.member("code"), Some(&json!(7)));
         assert_eq!(error.member("a"), Some(&json!([1])));
         assert_eq!(error.with_code("E").code(), Some("E"));
     }
 
     #[test]
-    fn they_survive_anyhow_and_a_box() {
+    fn survive_anyhow_and_a_box() {
         let error = || error!("no order").with_code("ENOENT");
         let through: anyhow::Error = error().into();
         assert_eq!(through.into_error().code(), Some("ENOENT"));
@@ -520,9 +520,9 @@ mod members {
         assert_eq!(through.into_error().code(), Some("ENOENT"));
     }
 
-    /// As of an object that JavaScript throws.
+    /// An object that JavaScript code throws keeps its members, too.
     #[test]
-    fn an_object_keeps_its_own() {
+    fn of_an_object_are_kept() {
         let error = json!({ "code": "E", "statusCode": 404 }).into_error();
         assert_eq!(
             (error.error_type(), error.message()),
@@ -537,7 +537,7 @@ mod members {
     }
 
     #[test]
-    fn equal_errors_have_the_same_type_message_and_members() {
+    fn take_part_in_the_comparison_of_errors() {
         let error = || Error::new("A", "b").with_code("c");
         assert_eq!(error(), error().with_cause("another"));
         assert_ne!(error(), error().with_type("B"));

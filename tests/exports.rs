@@ -1,4 +1,4 @@
-//! Several functions in one program: which of them runs, in each place that runs them.
+//! Tests how a program with several functions chooses the one to run: on Lambda, locally and in process.
 
 mod support;
 
@@ -33,8 +33,8 @@ fn start(api: &RuntimeApi, handler: &str) -> Command {
 }
 
 #[tokio::test]
-async fn on_lambda_the_last_part_of_the_handler_setting_chooses() {
-    for (handler, answer) in [
+async fn on_lambda_the_last_part_of_the_handler_setting_chooses_the_function() {
+    for (handler, response) in [
         ("index.create", json!({ "created": 7 })),
         ("index.cancel", json!({ "cancelled": 7 })),
         ("src/orders.cancel", json!({ "cancelled": 7 })),
@@ -47,12 +47,12 @@ async fn on_lambda_the_last_part_of_the_handler_setting_chooses() {
             body: r#"{"id":7}"#.into(),
             ..Event::default()
         });
-        assert_eq!(posted.await.json(), answer, "{handler}");
+        assert_eq!(posted.await.json(), response, "{handler}");
     }
 }
 
 #[tokio::test]
-async fn on_lambda_an_unknown_name_fails_the_initialisation_and_names_what_there_is() {
+async fn on_lambda_an_unknown_name_fails_the_initialization_and_lists_the_functions() {
     for (setting, mistake) in [
         ("index.delete", "`index.delete` is not exported"),
         ("", "no handler is named"),
@@ -75,7 +75,7 @@ async fn on_lambda_an_unknown_name_fails_the_initialisation_and_names_what_there
 }
 
 #[tokio::test]
-async fn locally_the_name_in_the_url_chooses_and_another_is_404_with_those_there_are() {
+async fn locally_the_name_in_the_url_chooses_and_an_unknown_name_gets_status_404_with_the_list() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -109,15 +109,15 @@ async fn locally_the_name_in_the_url_chooses_and_another_is_404_with_those_there
 }
 
 #[test]
-fn on_the_command_line_an_option_chooses() {
+fn on_the_command_line_an_option_chooses_the_function() {
     let event = "examples/events/exports.json";
-    for (name, answer) in [("create", "created"), ("cancel", "cancelled")] {
+    for (name, member) in [("create", "created"), ("cancel", "cancelled")] {
         let run = output(example("exports").args(["--handler", name, event]), "");
-        let answer = format!("{{\"{answer}\":7}}\n");
-        assert_eq!(String::from_utf8(run.stdout).unwrap(), answer);
+        let response = format!("{{\"{member}\":7}}\n");
+        assert_eq!(String::from_utf8(run.stdout).unwrap(), response);
         assert_eq!(run.status.code(), Some(0));
     }
-    // As on Lambda.
+    // The variable works as on Lambda, too.
     let run = output(
         example("exports")
             .arg(event)
@@ -145,7 +145,7 @@ fn on_the_command_line_an_option_chooses() {
 }
 
 #[tokio::test]
-async fn in_process_the_function_name_of_the_context_chooses() {
+async fn in_process_the_function_name_of_the_context_chooses_the_function() {
     let exports = exports();
     let call = async |name: &str| {
         let context = Context::builder().function_name(name).build();
@@ -158,23 +158,23 @@ async fn in_process_the_function_name_of_the_context_chooses() {
 }
 
 #[tokio::test]
-async fn one_function_answers_to_every_name_and_a_name_given_again_is_replaced() {
+async fn a_single_function_handles_every_name_and_a_repeated_name_replaces_it() {
     let one = nodeback::exports()
         .handler("create", create)
         .handler("create", cancel);
     for name in ["create", "orders", ""] {
         let context = Context::builder().function_name(name).build();
-        let answer = one
+        let result = one
             .invoke(json!({ "id": 7 }), context)
             .await
             .result
             .unwrap();
-        assert_eq!(answer, json!({ "cancelled": 7, "by": name }));
+        assert_eq!(result, json!({ "cancelled": 7, "by": name }));
     }
 }
 
 #[tokio::test]
-async fn a_program_without_a_function_says_how_to_have_one() {
+async fn a_program_without_a_function_fails_with_an_error_that_explains_what_to_add() {
     let outcome = nodeback::exports().invoke((), Context::default()).await;
     let error = outcome.result.unwrap_err();
     assert_eq!(error.error_type(), "Runtime.HandlerNotFound");

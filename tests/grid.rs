@@ -1,6 +1,7 @@
-//! Specifies what an invocation answers: what a handler does (a row) by the shape it has (a column).
+//! Tests the outcome of an invocation for each combination of what a handler does (the rows) and its
+//! shape (the columns).
 //
-// A test is named row::column. `x` is a test, `-` a cell that cannot be, or says nothing new.
+// A test is named row::column. `x` marks a test, `-` a combination that is impossible or redundant.
 //
 // columns: callback, fallible_callback, async_callback, fallible_async_callback,
 //          async_return, sync_return, context_only
@@ -9,16 +10,16 @@
 // null                             x x x x  x x  x
 // error                            x x x x  x x  x
 // thrown                           - x - x  - -  -  a returned `Err` is the row above
-// twice                            x x x x  x -  x  async_return signals, then returns; so could
-// error_then_result                x x x x  x -  x    sync_return, but on a thread of its own:
-// thrown_after_callback            - x - x  x -  -    the answer may be out by then
-// lost                             x x x x  - -  x  a return is always a signal
+// twice                            x x x x  x -  x  async_return signals, then returns. sync_return
+// error_then_result                x x x x  x -  x    could, too, but it runs on another thread, so
+// thrown_after_callback            - x - x  x -  -    the response may be sent before it returns.
+// never_called                     x x x x  - -  x  a return is always a signal
 // panic                            x x x x  x x  x
 // panic_after_callback             x x x x  x -  x
 // from_a_task                      x x x x  x x  x
 // from_a_thread                    x x x x  x x  x
 // after_the_deadline               x x x x  x x  x
-// result_that_does_not_serialise   x x x x  x x  x
+// result_that_does_not_serialize   x x x x  x x  x
 // bad_event                        x x x x  x x  x
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
@@ -28,7 +29,7 @@ use serde::Deserialize;
 use std::{collections::BTreeMap, sync::mpsc, thread, time::Duration};
 use tokio::{task, time};
 
-/// Good as a [`Value`], bad as an [`Order`].
+/// Returns an event that is valid as a [`Value`] and invalid as an [`Order`].
 fn event() -> Value {
     json!({ "items": [{ "count": 1 }, { "count": "two" }] })
 }
@@ -49,10 +50,10 @@ impl Order {
     }
 }
 
-/// A map whose keys are no texts: JSON cannot have it.
-type Unserialisable = BTreeMap<Vec<u8>, u8>;
+/// A map whose keys are not strings, which JSON cannot represent.
+type Unserializable = BTreeMap<Vec<u8>, u8>;
 
-fn unserialisable() -> Unserialisable {
+fn unserializable() -> Unserializable {
     BTreeMap::from([(vec![1], 1)])
 }
 
@@ -66,14 +67,14 @@ fn boom() {
     panic!("boom")
 }
 
-/// `errorType` and `errorMessage`.
+/// Returns the `errorType` and the `errorMessage` of the outcome.
 fn failure(outcome: &Outcome) -> (&str, &str) {
     let error = outcome.result.as_ref().unwrap_err();
     (error.error_type(), error.message())
 }
 
-/// One row: `in` which kind of test, what a handler does by the kind of its shape, `=>` what
-/// comes of it, and cells of their own.
+/// Defines one row: the attribute of its tests after `in`, what the handler does for each group of
+/// shapes, the check of the outcome after `=>`, and further tests that need their own code.
 macro_rules! row {
     (
         $row:ident in $test:tt
@@ -92,7 +93,7 @@ macro_rules! row {
     };
 }
 
-/// The cells that share a body.
+/// Defines the tests of a group of shapes that share a body.
 macro_rules! cells {
     ($test:tt callbacks [$($arguments:tt)+] $body:block) => {
         cells!($test infallible [$($arguments)+] $body);
@@ -220,13 +221,13 @@ row! { thrown_after_callback in [tokio::test]
     }
 }
 
-row! { lost in [tokio::test]
+row! { never_called in [tokio::test]
     callbacks |_: Value, _: Context, _callback: Callback| {}
     context_only |_: Value, _: Context| {}
     => |outcome| {
         let (error_type, message) = failure(&outcome);
         assert_eq!(error_type, "Runtime.CallbackNotCalled");
-        assert!(!message.contains("src/"), "of ours, not the handler's: {message}");
+        assert!(!message.contains("src/"), "a location in this crate instead of the handler: {message}");
     }
 }
 
@@ -319,7 +320,7 @@ row! { after_the_deadline in [tokio::test(start_paused = true)]
         assert!(outcome.duplicate_signals.is_empty());
     }
 
-    /// The clock cannot be paused: it stands still while a blocking task runs.
+    /// This test cannot pause tokio's clock, which does not advance while a blocking task runs.
     #[tokio::test]
     async fn sync_return() {
         let (release, released) = mpsc::channel::<()>();
@@ -335,12 +336,12 @@ row! { after_the_deadline in [tokio::test(start_paused = true)]
     }
 }
 
-row! { result_that_does_not_serialise in [tokio::test]
-    callbacks |_: Value, _: Context, callback: Callback<Unserialisable>| {
-        callback(None, Some(unserialisable()));
+row! { result_that_does_not_serialize in [tokio::test]
+    callbacks |_: Value, _: Context, callback: Callback<Unserializable>| {
+        callback(None, Some(unserializable()));
     }
-    returns |_: Value, _: Context| { Ok::<_, Error>(unserialisable()) }
-    context_only |_: Value, context: Context| { context.succeed(unserialisable()); }
+    returns |_: Value, _: Context| { Ok::<_, Error>(unserializable()) }
+    context_only |_: Value, context: Context| { context.succeed(unserializable()); }
     => |outcome| {
         assert_eq!(failure(&outcome), ("Error", "Unable to stringify response body"));
     }

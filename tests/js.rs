@@ -1,4 +1,4 @@
-//! What JavaScript does with values: each expectation is what Node 20 printed for the same expression.
+//! Tests the module `js`. Each expectation is what Node 20 printed for the same expression.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -9,7 +9,7 @@ use nodeback::{
 };
 
 #[test]
-fn text_is_that_of_a_template_literal() {
+fn a_value_becomes_the_same_text_as_in_a_template_literal() {
     for (value, text) in [
         (json!(null), "null"),
         (json!(true), "true"),
@@ -28,7 +28,7 @@ fn text_is_that_of_a_template_literal() {
 }
 
 #[test]
-fn truthiness_is_that_of_an_if() {
+fn truthiness_is_the_same_as_in_an_if_statement() {
     for falsy in [
         json!(null),
         json!(false),
@@ -53,7 +53,7 @@ fn truthiness_is_that_of_an_if() {
 }
 
 #[test]
-fn access_fails_with_the_type_errors_of_v8() {
+fn invalid_access_fails_with_the_type_errors_of_v8() {
     let event = json!({ "a": 5, "n": null, "s": "x", "o": {}, "r": [1] });
     let message = |result: Result<(), Error>| {
         let error = result.unwrap_err();
@@ -96,7 +96,7 @@ fn access_fails_with_the_type_errors_of_v8() {
 }
 
 #[test]
-fn access_to_what_is_there_succeeds() {
+fn valid_access_succeeds() {
     let event = json!({ "o": { "a": [1, 2], "s": "x" }, "f": 5 });
     assert_eq!(
         event.member("o").unwrap().array("a.map").unwrap(),
@@ -108,7 +108,7 @@ fn access_to_what_is_there_succeeds() {
         Some(&json!(2))
     );
     assert_eq!(event.get("o").member("a").unwrap().item(2).unwrap(), None);
-    // A member of a number or a text is undefined.
+    // In JavaScript, a missing member of a number is undefined.
     assert_eq!(event.get("f").member("x").unwrap(), None);
 }
 
@@ -120,7 +120,7 @@ fn the_error_names_the_line_of_the_access() {
 }
 
 #[test]
-fn what_is_not_json_is_a_syntax_error_however_it_arrives() {
+fn invalid_json_is_a_syntax_error_on_every_path() {
     fn by_question_mark(text: &str) -> Result<Value, Error> {
         Ok(serde_json::from_str(text)?)
     }
@@ -136,13 +136,13 @@ fn what_is_not_json_is_a_syntax_error_however_it_arrives() {
             "{text}"
         );
     }
-    // JSON of another type is no error of syntax.
+    // Valid JSON of another type is not a syntax error.
     let error = Error::from(serde_json::from_str::<u8>("\"x\"").unwrap_err());
     assert_eq!(error.error_type(), "Error");
 }
 
 #[test]
-fn an_object_leaves_out_what_is_undefined() {
+fn an_object_omits_undefined_members() {
     let (none, some) = (None::<u8>, Some("x"));
     let object = object! {
         "a": 1,
@@ -161,7 +161,7 @@ fn an_object_leaves_out_what_is_undefined() {
 }
 
 #[tokio::test]
-async fn a_response_has_the_numbers_of_json_stringify() {
+async fn a_response_contains_numbers_as_json_stringify_prints_them() {
     let handler = |event: Value, context: Context, callback: Callback| match event.as_bool() {
         Some(_) => context.succeed(json!([125.0, 1e21, 1e-7])),
         None => callback.succeed(json!([125.0, 1e21, 1e-7, 9_007_199_254_740_993_u64])),
@@ -180,7 +180,7 @@ async fn a_response_has_the_numbers_of_json_stringify() {
 }
 
 #[tokio::test]
-async fn a_throw_of_an_error_first_function_fails_its_invocation() {
+async fn an_error_returned_from_an_error_first_function_fails_its_invocation() {
     let handler = |event: Value, _: Context, callback: Callback| {
         let get = async move {
             if event["fails"] == true {
@@ -205,7 +205,7 @@ async fn a_throw_of_an_error_first_function_fails_its_invocation() {
     );
     let error = outcome(json!({ "fails": true })).await.result.unwrap_err();
     assert_eq!((error.error_type(), error.message()), ("string", "gone"));
-    // The function owned the only callback, and dropped it with its error.
+    // The function owned the last callback and dropped it. The error must win over `CallbackNotCalled`.
     let thrown = outcome(json!({})).await;
     assert_eq!(
         thrown.result.unwrap_err().to_string(),
@@ -215,7 +215,7 @@ async fn a_throw_of_an_error_first_function_fails_its_invocation() {
 }
 
 #[tokio::test]
-async fn a_context_spawns_with_an_error_first_function_from_a_thread() {
+async fn spawn_then_works_from_a_plain_thread() {
     let handler = |_: Value, context: Context, callback: Callback<u8>| {
         std::thread::spawn(move || {
             context.spawn_then(async { Ok::<_, Error>(7) }, move |error, n| {

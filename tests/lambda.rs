@@ -1,4 +1,4 @@
-//! The Lambda side: a function's process against a Runtime API that records what it posts.
+//! Runs the process of a function as on Lambda, with a Runtime API that records what it posts.
 
 mod support;
 
@@ -15,7 +15,7 @@ use tokio::{
     sync::Barrier,
 };
 
-/// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
+/// Runs the function named in `_HANDLER`. This is not a test: the tests start it as a process.
 #[tokio::test]
 #[ignore = "needs to be started by the other tests, as the process of a function"]
 async fn function() {
@@ -25,7 +25,7 @@ async fn function() {
     let ran = match name.as_str() {
         "members" => nodeback::run(members).await,
         "fails" => nodeback::run(fails).await,
-        "after" => nodeback::run(after).await,
+        "responds_first" => nodeback::run(responds_first).await,
         "pair" => nodeback::run(pair).await,
         other => panic!("no function {other}"),
     };
@@ -59,24 +59,24 @@ fn fails(event: Value, _: Context, callback: Callback) -> Result<(), Error> {
         Some("string") => callback.fail("Unauthorized"),
         Some("throw") => return Err(Error::new("OrderNotFound", "no order 7 🚀")),
         Some("header") => callback.fail(Error::new("a\r\nb: ż", "x".repeat(100_000))),
-        Some("lose") => {}
+        Some("forget") => {}
         _ => callback.succeed(event),
     }
     Ok(())
 }
 
-/// Answers, and then goes on until the test hangs up.
-fn after(event: Value, context: Context, callback: Callback) {
-    if let Some(address) = event["until"].as_str().map(String::from) {
+/// Responds, and then works in `wait_until` until the test closes the connection.
+fn responds_first(event: Value, context: Context, callback: Callback) {
+    if let Some(address) = event["address"].as_str().map(String::from) {
         context.wait_until(async move {
-            let mut line = TcpStream::connect(address).await?;
-            line.read_to_end(&mut Vec::new()).await
+            let mut connection = TcpStream::connect(address).await?;
+            connection.read_to_end(&mut Vec::new()).await
         });
     }
-    callback.succeed(json!("answered"));
+    callback.succeed(json!("responded"));
 }
 
-/// Answers an invocation when another is there as well: only if both are in flight at a time.
+/// Responds only when two invocations are in flight at the same time.
 async fn pair(event: Value, _: Context, callback: Callback) {
     static BOTH: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
     BOTH.wait().await;
@@ -95,12 +95,13 @@ fn event(request_id: &str, body: Value) -> Event {
     }
 }
 
-/// Two clients ask and answer; one of them may make another connection before its last one is
-/// free again. It is two thousand where none is kept.
+/// The most connections that a process with keep-alive may open. Two HTTP clients poll and post, and each
+/// may open another connection before its previous one is free again. Without keep-alive, a test with
+/// 1,000 events would open 2,000 connections.
 const KEPT_ALIVE: usize = 8;
 
 #[tokio::test]
-async fn hello_answers_a_thousand_events_in_a_row_over_kept_alive_connections() {
+async fn hello_handles_a_thousand_events_over_a_few_connections() {
     let mut api = RuntimeApi::start().await;
     let mut hello = example("hello");
     on_lambda(&mut hello, api.address);
@@ -135,7 +136,7 @@ async fn hello_answers_a_thousand_events_in_a_row_over_kept_alive_connections() 
 }
 
 #[tokio::test]
-async fn the_context_has_what_the_runtime_api_sent() {
+async fn the_context_contains_what_the_runtime_api_sent() {
     let mut api = RuntimeApi::start().await;
     let _function = Process::spawn(&mut start(&api, "members"));
     let mut event = event("request-1", json!({}));
@@ -179,7 +180,7 @@ async fn the_context_has_what_the_runtime_api_sent() {
 }
 
 #[tokio::test]
-async fn failures_are_posted_in_nodes_shape_and_the_process_goes_on() {
+async fn errors_are_posted_in_the_format_of_node_and_the_process_keeps_running() {
     let mut api = RuntimeApi::start().await;
     let function = Process::spawn(&mut start(&api, "fails"));
 
@@ -212,7 +213,7 @@ async fn failures_are_posted_in_nodes_shape_and_the_process_goes_on() {
     assert_eq!(posted.json()["errorType"], "Runtime.Panic");
     assert_eq!(posted.json()["errorMessage"], "ouch");
 
-    let posted = api.invoke(event("4", json!({ "how": "lose" }))).await;
+    let posted = api.invoke(event("4", json!({ "how": "forget" }))).await;
     assert_eq!(posted.json()["errorType"], "Runtime.CallbackNotCalled");
 
     let posted = api.invoke(event("5", json!({ "how": "header" }))).await;
@@ -243,31 +244,31 @@ async fn failures_are_posted_in_nodes_shape_and_the_process_goes_on() {
 
     let log = function.log();
     for id in ["1", "2", "3", "4", "5", "6"] {
-        let of_it = format!("\t{id}\tERROR\tInvoke Error \t{{");
-        assert_eq!(log.matches(&of_it).count(), 1, "of request {id} in:\n{log}");
+        let line = format!("\t{id}\tERROR\tInvoke Error \t{{");
+        assert_eq!(log.matches(&line).count(), 1, "of request {id} in:\n{log}");
     }
 }
 
 #[tokio::test]
-async fn what_wait_until_runs_follows_the_answer_and_precedes_the_next_event() {
+async fn work_passed_to_wait_until_runs_after_the_response_and_before_the_next_event() {
     let mut api = RuntimeApi::start().await;
-    let _function = Process::spawn(&mut start(&api, "after"));
-    let line = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let until = line.local_addr().unwrap().to_string();
-    let posted = api.invoke(event("1", json!({ "until": until }))).await;
-    assert_eq!(posted.json(), "answered");
-    let (line, _) = line.accept().await.unwrap();
+    let _function = Process::spawn(&mut start(&api, "responds_first"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let posted = api.invoke(event("1", json!({ "address": address }))).await;
+    assert_eq!(posted.json(), "responded");
+    let (connection, _) = listener.accept().await.unwrap();
     assert_eq!(
         api.polls(),
         1,
-        "the next event was asked for before the work had ended"
+        "the function polled for the next event before the work had ended"
     );
-    drop(line);
+    drop(connection);
     assert_eq!(api.invoke(event("2", json!({}))).await.request_id, "2");
 }
 
 #[tokio::test]
-async fn several_are_in_flight_where_the_environment_asks_for_it() {
+async fn several_invocations_are_in_flight_if_the_environment_asks_for_it() {
     let mut api = RuntimeApi::start().await;
     let mut function = start(&api, "pair");
     let _function = Process::spawn(function.env("AWS_LAMBDA_MAX_CONCURRENCY", "2"));
@@ -286,13 +287,13 @@ async fn several_are_in_flight_where_the_environment_asks_for_it() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_refused_is_logged_with_what_the_api_said() {
+async fn a_rejected_response_is_logged_with_the_error_of_the_api() {
     let mut api = RuntimeApi::start().await;
     let function = Process::spawn(&mut start(&api, "fails"));
     api.reply_with(StatusCode::GONE);
     api.invoke(event("stale", json!({}))).await;
     api.reply_with(StatusCode::ACCEPTED);
-    // The next one is asked for when the last is over.
+    // The function polls for this event only after the previous invocation is over.
     assert_eq!(
         api.invoke(event("next", json!({}))).await.request_id,
         "next"
@@ -313,7 +314,7 @@ async fn an_answer_that_is_refused_is_logged_with_what_the_api_said() {
 }
 
 #[tokio::test]
-async fn a_bad_environment_is_told_once_with_every_mistake() {
+async fn an_invalid_environment_is_reported_once_with_every_mistake() {
     let mut api = RuntimeApi::start().await;
     let mut hello = example("hello");
     hello.env("AWS_LAMBDA_RUNTIME_API", api.address.to_string());

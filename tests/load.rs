@@ -1,7 +1,7 @@
-//! The local server under load: 64 clients at a time with good, failing, panicking and slow handlers. Each
-//! answer is the right one for its request, and the memory of the server stays as it is.
+//! Tests the local server under load from 64 concurrent clients, with handlers that succeed, fail, panic
+//! or are slow. Each request must get its own outcome, and the memory of the server must not grow.
 //!
-//! `NODEBACK_FULL=1` has it go on for 60 s, and `NODEBACK_SEED` repeats the requests of a run.
+//! With `NODEBACK_FULL=1`, the test runs for 60 s. `NODEBACK_SEED` repeats the requests of a run.
 
 mod support;
 
@@ -21,7 +21,8 @@ const WARM_UP: u64 = 1_000;
 const REQUESTS: u64 = 6_400;
 const FULL: Duration = Duration::from_secs(60);
 
-/// The server, as a process whose memory can be seen. Not a test: the test starts it.
+/// Runs the server as a separate process, whose memory can be measured. This is not a test: the test
+/// below starts it.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs to be started by the other test, as the server"]
 async fn server() {
@@ -37,7 +38,7 @@ async fn server() {
 fn handler(event: Value, context: Context, callback: Callback) -> Result<(), Error> {
     let n = &event["n"];
     match event["do"].as_str().unwrap_or_default() {
-        "answer" | "large" => callback.succeed(event),
+        "respond" | "large" => callback.succeed(event),
         "fail" => callback.fail(Error::new("LoadFailure", format!("no {n}"))),
         "throw" => return Err(Error::new("LoadThrow", format!("no {n}"))),
         "panic" => panic!("ouch {n}"),
@@ -62,18 +63,19 @@ fn handler(event: Value, context: Context, callback: Callback) -> Result<(), Err
     Ok(())
 }
 
-/// A request and the answer that it is to have.
+/// A request and its expected outcome.
 struct Call {
     event: Value,
     failure: Option<(&'static str, String)>,
 }
 
 const MIXED: [&str; 12] = [
-    "answer", "answer", "answer", "answer", "fail", "throw", "panic", "twice", "slow", "blocking",
-    "large", "lose",
+    "respond", "respond", "respond", "respond", "fail", "throw", "panic", "twice", "slow",
+    "blocking", "large", "drop",
 ];
 
-/// What takes the most memory, so that the allocator has it all before it is measured.
+/// The requests that take the most memory. They run first, so that the allocator has reserved it all
+/// before the memory is measured.
 const HEAVY: [&str; 3] = ["large", "large", "blocking"];
 
 impl Call {
@@ -88,29 +90,29 @@ impl Call {
             "fail" => Some(("LoadFailure", format!("no {n}"))),
             "throw" => Some(("LoadThrow", format!("no {n}"))),
             "panic" => Some(("Runtime.Panic", format!("ouch {n}"))),
-            "lose" => Some(("Runtime.CallbackNotCalled", "callback".into())),
+            "drop" => Some(("Runtime.CallbackNotCalled", "callback".into())),
             _ => None,
         };
         Call { event, failure }
     }
 
-    /// Calls, checks the answer, and says how long it took.
+    /// Sends the request, checks the outcome, and returns how long the call took.
     async fn run(self, client: &Client, url: &str) -> Duration {
         let event = &self.event;
         let began = Instant::now();
         let call = client.post(url).body(event.to_string());
-        let response = call.send().await.expect("an answer");
-        assert_eq!(response.status(), 200, "to {event}");
+        let response = call.send().await.expect("a response");
+        assert_eq!(response.status(), 200, "for {event}");
         let failed = response.headers().contains_key("x-amz-function-error");
-        let body = response.bytes().await.expect("the whole answer");
+        let body = response.bytes().await.expect("the whole body");
         let took = began.elapsed();
         let body: Value = serde_json::from_slice(&body).expect("JSON");
         match self.failure {
             None => assert_eq!((failed, &body), (false, event)),
             Some((name, message)) => {
                 assert_eq!((failed, &body["errorType"]), (true, &json!(name)));
-                let told = body["errorMessage"].as_str().unwrap();
-                assert!(told.contains(&message), "`{told}` to {event}");
+                let actual = body["errorMessage"].as_str().unwrap();
+                assert!(actual.contains(&message), "`{actual}` for {event}");
             }
         }
         took
@@ -122,7 +124,7 @@ fn client() -> Client {
     kept.build().expect("a client")
 }
 
-/// Who calls, each over a connection of its own that it keeps.
+/// Clients, each with its own connection that it keeps open.
 struct Clients {
     clients: Vec<(Client, fastrand::Rng)>,
     url: String,
@@ -139,7 +141,8 @@ impl Clients {
         }
     }
 
-    /// Has all call at a time, `requests` times in all and until `end`: how long each took.
+    /// Lets all clients call concurrently, for `requests` calls in total and at least until `end`.
+    /// Returns how long each call took.
     async fn call(
         &mut self,
         kinds: &'static [&str],
@@ -179,17 +182,17 @@ impl Clients {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_of_many_clients_gets_its_own_answer_and_memory_stays() {
+async fn each_of_many_clients_gets_its_own_outcome_and_memory_does_not_grow() {
     let seed = support::seed();
     let mut command = Command::new(env::current_exe().expect("the path of the test"));
     command
         .args(["--ignored", "--exact", "server", "--nocapture"])
-        // The symbols that a first backtrace reads stay in memory.
+        // The first backtrace would load symbols that then stay in memory.
         .env_remove("RUST_BACKTRACE")
         .env("LOAD_SERVER", "1");
     let mut server = Process::spawn(&mut command);
     let mut lines = server.stdout().lines().map(|line| line.expect("text"));
-    // Behind what the harness prints.
+    // The test harness prints its own lines first.
     let line = lines.find(|line| line.contains("http://"));
     let line = line.expect("the address");
     let (_, address) = line.split_once("http://").expect("the address");
@@ -207,7 +210,7 @@ async fn each_of_many_clients_gets_its_own_answer_and_memory_stays() {
     took.sort_unstable();
     let rank = |percent: usize| took[(took.len() - 1) * percent / 100];
     println!(
-        "{} requests of {CLIENTS} clients in {elapsed:.1?}: {:.0}/s, p50 {:.1?}, p99 {:.1?}, \
+        "{} requests from {CLIENTS} clients in {elapsed:.1?}: {:.0}/s, p50 {:.1?}, p99 {:.1?}, \
          slowest {:.1?}; memory {before:?} to {after:?} kB",
         took.len(),
         took.len() as f64 / elapsed.as_secs_f64(),
@@ -222,7 +225,7 @@ async fn each_of_many_clients_gets_its_own_answer_and_memory_stays() {
         );
     }
     if let Some(files) = server.open_files() {
-        // A client may connect anew while its last connection is on the way back to its pool.
+        // A client may open a new connection before its previous one is back in its pool.
         let most = 2 * CLIENTS as usize + 32;
         assert!(files <= most, "{files} files are open");
     }

@@ -1,5 +1,5 @@
-//! The log of a function's process, as text and as JSON: every line names its request, and every
-//! line of JSON parses.
+//! Tests the log of a function's process, as text and as JSON: every line contains its request id, and
+//! every line of a JSON log is valid JSON.
 
 mod support;
 
@@ -10,7 +10,7 @@ use support::{
     runtime_api::{Event, RuntimeApi},
 };
 
-/// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
+/// Runs the function named in `_HANDLER`. This is not a test: the tests start it as a process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "needs to be started by the other tests, as the process of a function"]
 async fn function() {
@@ -19,7 +19,7 @@ async fn function() {
     };
     let ran = match name.as_str() {
         "fails" => nodeback::run(fails).await,
-        "says" => nodeback::run(says).await,
+        "logs" => nodeback::run(logs).await,
         other => panic!("no function {other}"),
     };
     if let Err(error) = ran {
@@ -28,7 +28,7 @@ async fn function() {
     }
 }
 
-/// Logs from everywhere that belongs to it, and fails.
+/// Logs from every kind of code that belongs to an invocation, and fails.
 fn fails(_: Value, context: Context, callback: Callback) {
     tracing::info!("from the handler");
     context.wait_until(async { tracing::info!("from wait_until") });
@@ -60,7 +60,7 @@ const NASTY: [&str; 12] = [
     "</script>",
 ];
 
-/// A text that counts how often it is formatted.
+/// A text that counts how many times it is formatted.
 struct Counted<'a>(&'static str, &'a Cell<usize>);
 
 impl fmt::Display for Counted<'_> {
@@ -70,9 +70,9 @@ impl fmt::Display for Counted<'_> {
     }
 }
 
-/// Says what is nasty in messages and fields, and a line at each level, and answers with how many
-/// of those were formatted.
-async fn says(_: Value) -> Result<usize, Error> {
+/// Logs each nasty text in a message and in fields, then a line at each level. Responds with the number
+/// of those lines that were formatted.
+async fn logs(_: Value) -> Result<usize, Error> {
     for (n, text) in NASTY.into_iter().enumerate() {
         tracing::info!(n, text, debug = ?text, "{text}");
     }
@@ -108,7 +108,7 @@ fn start(name: &str, api: &RuntimeApi, variables: &[(&str, &str)]) -> Process {
     Process::spawn(process.envs(variables.iter().copied()))
 }
 
-/// What the tests' harness writes of its own is on the other stream.
+/// Returns the lines of the log. The test harness writes its own lines to standard output.
 fn lines(log: &str) -> Vec<&str> {
     log.split_terminator('\n').collect()
 }
@@ -119,8 +119,8 @@ fn parsed(line: &str) -> Value {
 
 const EVENTS: usize = 64;
 
-/// The log of a run in which each of several overlapping invocations fails.
-async fn of_failures(format: &str) -> String {
+/// Returns the log of a process in which many overlapping invocations fail.
+async fn log_of_failures(format: &str) -> String {
     let mut api = RuntimeApi::start().await;
     let process = start(
         "fails",
@@ -140,37 +140,38 @@ async fn of_failures(format: &str) -> String {
     for _ in 0..EVENTS {
         assert_eq!(api.posted().await.endpoint, "error");
     }
-    // All are over when every worker asks again.
+    // All invocations are over when every worker has polled again.
     api.wait_for_polls(EVENTS + 8).await;
     process.log()
 }
 
-const SAID: [&str; 4] = [
+const MESSAGES: [&str; 4] = [
     "from a task",
     "from a thread",
     "from the handler",
     "from wait_until",
 ];
 
-/// Each request has said all, and failed once.
-fn all_said(by_request: BTreeMap<String, Vec<String>>) {
+/// Asserts that each request has logged every message, and one failure.
+fn assert_all_logged(by_request: BTreeMap<String, Vec<String>>) {
     assert_eq!(by_request.len(), EVENTS);
-    for (request, mut said) in by_request {
-        said.sort();
-        assert_eq!(said, [&["INVOKE ERROR"], &SAID[..]].concat(), "{request}");
+    for (request, mut messages) in by_request {
+        messages.sort();
+        let expected = [&["INVOKE ERROR"], &MESSAGES[..]].concat();
+        assert_eq!(messages, expected, "{request}");
     }
 }
 
 #[tokio::test]
-async fn each_line_of_text_names_its_request_and_each_failure_is_one() {
-    let log = of_failures("Text").await;
+async fn each_line_of_text_has_its_request_id_and_each_failure_is_one_line() {
+    let log = log_of_failures("Text").await;
     let mut by_request = BTreeMap::<_, Vec<String>>::new();
     for line in lines(&log) {
         let [time, id, level, message] = *line.splitn(4, '\t').collect::<Vec<_>>() else {
             panic!("{line}")
         };
         assert_eq!((time.len(), &time[23..]), (24, "Z"), "{line}");
-        let said = match message.strip_prefix("Invoke Error \t") {
+        let message = match message.strip_prefix("Invoke Error \t") {
             None => message,
             Some(error) => {
                 let error = parsed(error);
@@ -184,14 +185,15 @@ async fn each_line_of_text_names_its_request_and_each_failure_is_one() {
                 "INVOKE ERROR"
             }
         };
-        by_request.entry(id.into()).or_default().push(said.into());
+        let messages = by_request.entry(id.into()).or_default();
+        messages.push(message.into());
     }
-    all_said(by_request);
+    assert_all_logged(by_request);
 }
 
 #[tokio::test]
-async fn each_line_of_json_names_its_request_and_each_failure_is_one() {
-    let log = of_failures("json").await;
+async fn each_line_of_json_has_its_request_id_and_each_failure_is_one_line() {
+    let log = log_of_failures("json").await;
     let mut by_request = BTreeMap::<_, Vec<String>>::new();
     for line in lines(&log) {
         let line = parsed(line);
@@ -200,8 +202,8 @@ async fn each_line_of_json_names_its_request_and_each_failure_is_one() {
         assert_eq!(members, own, "{line}");
         let id = line["requestId"].as_str().unwrap();
         assert_eq!(line["tenantId"], id.replace("request", "tenant"));
-        let said = match line["message"].as_str() {
-            Some(said) => said,
+        let message = match line["message"].as_str() {
+            Some(message) => message,
             None => {
                 let error = line["message"].clone();
                 assert_eq!(line["level"], "ERROR");
@@ -211,15 +213,16 @@ async fn each_line_of_json_names_its_request_and_each_failure_is_one() {
                 "INVOKE ERROR"
             }
         };
-        by_request.entry(id.into()).or_default().push(said.into());
+        let messages = by_request.entry(id.into()).or_default();
+        messages.push(message.into());
     }
-    all_said(by_request);
+    assert_all_logged(by_request);
 }
 
-/// The log of one invocation of `says`, and what that answered.
-async fn of_one(variables: &[(&str, &str)]) -> (String, Value) {
+/// Runs one invocation of `logs`. Returns the log and the response.
+async fn log_of_one(variables: &[(&str, &str)]) -> (String, Value) {
     let mut api = RuntimeApi::start().await;
-    let process = start("says", &api, variables);
+    let process = start("logs", &api, variables);
     let event = Event {
         request_id: "id".into(),
         body: "{}".into(),
@@ -231,8 +234,8 @@ async fn of_one(variables: &[(&str, &str)]) -> (String, Value) {
 }
 
 #[tokio::test]
-async fn a_nasty_message_is_one_line_of_json_that_keeps_it_whole() {
-    let (log, _) = of_one(&[("AWS_LAMBDA_LOG_FORMAT", "JSON")]).await;
+async fn a_nasty_message_is_one_line_of_json_and_survives_unchanged() {
+    let (log, _) = log_of_one(&[("AWS_LAMBDA_LOG_FORMAT", "JSON")]).await;
     let lines: Vec<_> = lines(&log).into_iter().map(parsed).collect();
     for (n, text) in NASTY.into_iter().enumerate() {
         let line = &lines[n];
@@ -275,11 +278,11 @@ async fn a_nasty_message_is_one_line_of_json_that_keeps_it_whole() {
 
 #[tokio::test]
 async fn a_nasty_message_is_one_line_of_text() {
-    let (log, _) = of_one(&[]).await;
+    let (log, _) = log_of_one(&[]).await;
     let lines = lines(&log);
     for (n, text) in NASTY.into_iter().enumerate() {
-        let said = text.replace('\n', "\r");
-        let rest = format!("\tid\tINFO\t{said} n={n} text={said} debug={text:?}");
+        let logged = text.replace('\n', "\r");
+        let rest = format!("\tid\tINFO\t{logged} n={n} text={logged} debug={text:?}");
         assert_eq!(lines[n][24..], rest);
     }
     let fields = lines[NASTY.len() + 1];
@@ -294,7 +297,7 @@ async fn a_nasty_message_is_one_line_of_text() {
 }
 
 #[tokio::test]
-async fn a_level_turns_away_what_is_below_it_and_what_passes_names_its_request() {
+async fn a_level_filters_what_is_below_it_and_the_rest_has_its_request_id() {
     for (level, passes) in [
         (
             "TRACE",
@@ -306,7 +309,7 @@ async fn a_level_turns_away_what_is_below_it_and_what_passes_names_its_request()
         ("FATAL", &["ERROR"]),
     ] {
         for format in ["Text", "JSON"] {
-            let (log, formatted) = of_one(&[
+            let (log, formatted) = log_of_one(&[
                 ("AWS_LAMBDA_LOG_LEVEL", level),
                 ("AWS_LAMBDA_LOG_FORMAT", format),
             ])
@@ -319,7 +322,7 @@ async fn a_level_turns_away_what_is_below_it_and_what_passes_names_its_request()
                 .iter()
                 .map(|at| format!("id at {at}{}", target(at)))
                 .collect();
-            let said: Vec<_> = lines(&log)
+            let logged: Vec<_> = lines(&log)
                 .into_iter()
                 .filter(|line| line.contains("at "))
                 .map(|line| match format {
@@ -336,14 +339,14 @@ async fn a_level_turns_away_what_is_below_it_and_what_passes_names_its_request()
                     }
                 })
                 .collect();
-            assert_eq!(said, expected, "{level} {format}");
+            assert_eq!(logged, expected, "{level} {format}");
             assert_eq!(formatted, passes.len(), "{level} {format}");
         }
     }
 }
 
 #[tokio::test]
-async fn rust_log_has_a_level_for_each_target() {
+async fn rust_log_sets_a_level_for_each_target() {
     for (directives, passes) in [
         ("off,logs=warn", ["WARN", "ERROR"].as_slice()),
         ("trace,logs=error", &["ERROR"]),
@@ -351,7 +354,7 @@ async fn rust_log_has_a_level_for_each_target() {
         ("warn,other=trace", &["WARN", "ERROR"]),
         ("other=trace", &[]),
     ] {
-        let (log, formatted) = of_one(&[("RUST_LOG", directives)]).await;
+        let (log, formatted) = log_of_one(&[("RUST_LOG", directives)]).await;
         for level in ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"] {
             let line = format!("\tid\t{level}\tat {level}");
             assert_eq!(
@@ -362,30 +365,30 @@ async fn rust_log_has_a_level_for_each_target() {
         }
         assert_eq!(formatted, passes.len(), "{directives}");
     }
-    let (log, _) = of_one(&[("RUST_LOG", "logs=loud")]).await;
-    let told = "\t\tWARN\tRUST_LOG is `logs=loud`: expected a level, or directives such as ";
-    assert_eq!(log.matches(told).count(), 1, "{log}");
+    let (log, _) = log_of_one(&[("RUST_LOG", "logs=loud")]).await;
+    let warning = "\t\tWARN\tRUST_LOG is `logs=loud`: expected a level, or directives such as ";
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
     assert!(log.contains("\tid\tINFO\tat INFO\n"), "{log}");
 }
 
 #[tokio::test]
-async fn a_format_or_a_level_that_is_none_is_told_once_and_text_is_taken() {
-    let (log, _) = of_one(&[
+async fn an_invalid_format_or_level_is_logged_once_and_the_default_applies() {
+    let (log, _) = log_of_one(&[
         ("AWS_LAMBDA_LOG_FORMAT", "yaml"),
         ("AWS_LAMBDA_LOG_LEVEL", "loud"),
     ])
     .await;
-    for told in [
+    for warning in [
         "\t\tWARN\tAWS_LAMBDA_LOG_FORMAT is `yaml`: expected Text or JSON; Text is used\n",
         "\t\tWARN\tAWS_LAMBDA_LOG_LEVEL is `loud`: expected ",
     ] {
-        assert_eq!(log.matches(told).count(), 1, "{log}");
+        assert_eq!(log.matches(warning).count(), 1, "{log}");
     }
     assert!(log.contains("\tid\tINFO\tat INFO\n"), "{log}");
 }
 
 #[tokio::test]
-async fn locally_the_platforms_lines_are_lambdas_in_json_too() {
+async fn locally_the_platform_lines_in_json_are_the_same_as_on_lambda() {
     let mut server = example("hello");
     server
         .args(["--listen", "127.0.0.1:0"])
@@ -423,7 +426,7 @@ async fn locally_the_platforms_lines_are_lambdas_in_json_too() {
 }
 
 #[test]
-fn what_is_no_terminal_gets_no_colour() {
+fn a_log_that_does_not_go_to_a_terminal_has_no_colors() {
     let mut timer = example("timer");
     timer.arg("-").env("AWS_LAMBDA_FUNCTION_TIMEOUT", "1");
     let run = output(&mut timer, r#"{ "ms": 60000 }"#);

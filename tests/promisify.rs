@@ -1,4 +1,4 @@
-//! Between callbacks and futures: an outcome passes either way, once.
+//! Tests `promisify` and `callbackify`: an outcome passes between callbacks and futures exactly once.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 type Done<R> = Box<dyn FnOnce(Result<R, io::Error>) + Send>;
 
 #[tokio::test]
-async fn a_promisified_call_ends_as_its_callback_was_called() {
+async fn a_promisified_call_completes_with_what_its_callback_was_called_with() {
     let good = promisify(|done| done.succeed(7));
     assert_eq!(good.await.unwrap(), Some(7));
     let bad = promisify::<u8, _>(|done| done.fail("no"));
@@ -32,7 +32,7 @@ async fn a_promisified_call_ends_as_its_callback_was_called() {
 }
 
 #[tokio::test]
-async fn a_promisified_call_waits_for_what_comes_later() {
+async fn a_promisified_call_waits_for_a_later_signal() {
     let (keep, kept) = std::sync::mpsc::channel::<Done<u8>>();
     let completion = promisify(|done| keep.send(Box::new(done.into_once())).unwrap());
     tokio::spawn(async move { kept.recv().unwrap()(Ok(7)) });
@@ -40,13 +40,13 @@ async fn a_promisified_call_waits_for_what_comes_later() {
 }
 
 #[tokio::test]
-async fn an_api_that_drops_its_callback_is_told() {
+async fn a_promisified_call_that_drops_its_callback_fails() {
     let error = promisify::<u8, _>(drop).await.unwrap_err();
     assert_eq!(error.error_type(), "Runtime.CallbackNotCalled");
 }
 
 #[tokio::test]
-async fn a_callbackified_future_signals_what_it_ends_with() {
+async fn a_callbackified_future_signals_its_output() {
     let (callback, completion) = nodeback::callback();
     callbackify(async { "7".parse::<u8>() }, callback).await;
     assert_eq!(completion.await.unwrap(), Some(7));
@@ -56,7 +56,7 @@ async fn a_callbackified_future_signals_what_it_ends_with() {
 }
 
 #[tokio::test]
-async fn a_panic_of_a_callbackified_task_is_the_answer() {
+async fn a_panic_of_a_callbackified_task_is_the_outcome() {
     async fn fails(event: Value) -> Result<Value, io::Error> {
         assert!(event.is_null(), "no event was expected");
         pending().await
@@ -72,7 +72,7 @@ async fn a_panic_of_a_callbackified_task_is_the_answer() {
 }
 
 #[tokio::test]
-async fn a_callbackified_future_that_is_dropped_loses_its_callback() {
+async fn dropping_a_callbackified_future_drops_its_callback() {
     let (callback, completion) = nodeback::callback::<u8>();
     drop(callbackify(pending::<Result<u8, io::Error>>(), callback));
     assert_eq!(
@@ -82,7 +82,7 @@ async fn a_callbackified_future_that_is_dropped_loses_its_callback() {
 }
 
 #[tokio::test]
-async fn a_promisified_call_is_under_way_before_it_is_awaited() {
+async fn a_promisified_call_starts_before_it_is_awaited() {
     let mut called = false;
     let completion = promisify(|done: Callback<u8>| {
         called = true;
@@ -93,15 +93,15 @@ async fn a_promisified_call_is_under_way_before_it_is_awaited() {
 }
 
 #[tokio::test]
-async fn a_promisified_call_that_nobody_awaits_any_more_is_signalled_in_vain() {
+async fn the_signal_of_a_promisified_call_whose_future_was_dropped_is_rejected() {
     let mut kept = None;
     let completion = promisify(|done| kept = Some(done));
     let done = kept.unwrap();
     assert!(!done.is_signalled());
     drop(completion);
     assert!(done.is_signalled());
-    let refused = done.try_settle(Ok::<_, io::Error>(7)).unwrap_err();
-    assert_eq!(refused.first(), CallSite::Closed);
+    let rejected = done.try_settle(Ok::<_, io::Error>(7)).unwrap_err();
+    assert_eq!(rejected.first(), CallSite::Closed);
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn a_panic_in_a_promisified_call_passes_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_callback_that_a_promisified_api_lost_is_an_error_of_the_handler() {
-    async fn lost(context: Context, callback: Callback<u8>) -> Result<()> {
+async fn a_callback_that_a_promisified_call_drops_fails_the_handler_at_once() {
+    async fn drops(context: Context, callback: Callback<u8>) -> Result<()> {
         let item = promisify(|done| {
             context.spawn(async move {
                 sleep(Duration::from_secs(1)).await;
@@ -124,17 +124,17 @@ async fn a_callback_that_a_promisified_api_lost_is_an_error_of_the_handler() {
         Ok(())
     }
     async fn in_the_handler(_: Value, context: Context, callback: Callback<u8>) -> Result<()> {
-        lost(context, callback).await
+        drops(context, callback).await
     }
     fn in_a_task(_: Value, context: Context, callback: Callback<u8>) {
-        context.spawn(lost(context.clone(), callback));
+        context.spawn(drops(context.clone(), callback));
     }
     async fn ends<M>(handler: impl nodeback::Handler<M>) {
         let started = Instant::now();
         let outcome = invoke(handler, json!({}), Context::default()).await;
         let error = outcome.result.unwrap_err();
         assert_eq!(error.error_type(), "Runtime.CallbackNotCalled");
-        // When it was lost, and not at the deadline.
+        // At the time of the drop, not at the deadline.
         assert_eq!(started.elapsed(), Duration::from_secs(1));
     }
     ends(in_the_handler).await;
@@ -159,7 +159,7 @@ async fn a_callbackified_future_runs_when_it_is_polled() {
 }
 
 #[tokio::test]
-async fn an_error_of_a_callbackified_task_after_another_signal_is_refused_with_its_place() {
+async fn an_error_of_a_callbackified_task_after_another_signal_is_rejected_with_its_call_site() {
     let at = Arc::new(AtomicU32::new(0));
     let called_at = Arc::clone(&at);
     let handler = move |_: Value, context: Context, callback: Callback| {
@@ -170,15 +170,15 @@ async fn an_error_of_a_callbackified_task_after_another_signal_is_refused_with_i
     };
     let outcome = invoke(handler, json!({}), Context::default()).await;
     assert_eq!(outcome.result.unwrap(), "first");
-    let [refused] = &*outcome.duplicate_signals else {
+    let [rejected] = &*outcome.duplicate_signals else {
         panic!("{:?}", outcome.duplicate_signals)
     };
     let CallSite::Call {
         location: duplicate,
         ..
-    } = refused.duplicate
+    } = rejected.duplicate
     else {
-        panic!("{refused}")
+        panic!("{rejected}")
     };
     assert_eq!(
         (duplicate.file(), duplicate.line()),
@@ -187,7 +187,7 @@ async fn an_error_of_a_callbackified_task_after_another_signal_is_refused_with_i
 }
 
 #[tokio::test]
-async fn a_panic_of_a_callbackified_future_that_is_nobodys_loses_its_callback() {
+async fn a_panic_of_a_callbackified_future_outside_an_invocation_drops_its_callback() {
     let (callback, completion) = nodeback::callback::<u8>();
     let panics = async {
         let result: Option<io::Result<u8>> = tokio::task::yield_now().map(|()| None).await;
@@ -200,7 +200,7 @@ async fn a_panic_of_a_callbackified_future_that_is_nobodys_loses_its_callback() 
 }
 
 #[tokio::test]
-async fn what_a_callbackified_future_holds_is_dropped_before_it_signals() {
+async fn the_values_that_a_callbackified_future_holds_are_dropped_before_it_signals() {
     struct Held(Arc<AtomicBool>);
     impl Drop for Held {
         fn drop(&mut self) {
@@ -218,7 +218,7 @@ async fn what_a_callbackified_future_holds_is_dropped_before_it_signals() {
 }
 
 #[tokio::test]
-async fn there_and_back_keeps_the_error() {
+async fn a_round_trip_through_both_keeps_the_error() {
     let twice = promisify(|done| {
         let work = async { Err::<u8, _>(Error::new("OrderNotFound", "no order 7")) };
         tokio::spawn(callbackify(work, done));
@@ -227,9 +227,9 @@ async fn there_and_back_keeps_the_error() {
     assert_eq!(error.to_string(), "OrderNotFound: no order 7");
 }
 
-/// What `util.promisify` of Node 20 made of `callback(err, 7)`.
+/// The expectations are what `util.promisify` of Node 20 did with `callback(err, 7)`.
 #[tokio::test]
-async fn an_error_that_javascript_takes_for_none_resolves_as_in_node() {
+async fn a_falsy_error_resolves_as_in_node() {
     for falsy in [json!(0), json!(-0.0), json!(""), json!(false)] {
         let error = || falsy.clone().into_error();
         let both = promisify(|done| done.call(Some(error()), Some(7)));
@@ -260,13 +260,13 @@ async fn an_error_that_javascript_takes_for_none_resolves_as_in_node() {
         let rejected = promisify(|done| done.call(Some(truthy.clone().into_error()), Some(7)));
         assert!(rejected.await.is_err(), "{truthy}");
     }
-    // `new Error('')` is an object.
+    // `new Error('')` is an object, and therefore truthy.
     let rejected = promisify(|done| done.call(Some(Error::msg("")), Some(7)));
     assert!(rejected.await.is_err());
 }
 
 #[tokio::test]
-async fn a_callback_that_is_not_promisified_fails_with_whatever_error() {
+async fn a_callback_that_is_not_promisified_fails_even_with_a_falsy_error() {
     let (callback, completion) = nodeback::callback();
     callback(Some(0.into_error()), Some(7));
     assert_eq!(completion.await.unwrap_err().message(), "0");
@@ -275,7 +275,7 @@ async fn a_callback_that_is_not_promisified_fails_with_whatever_error() {
     assert_eq!(outcome.result.unwrap_err().error_type(), "string");
 }
 
-/// What `util.callbackify` of Node 20 gave its callback.
+/// The expectations are what `util.callbackify` of Node 20 passed to its callback.
 #[tokio::test]
 async fn a_falsy_rejection_is_wrapped_as_in_node() {
     for falsy in [json!(0), json!(""), json!(false)] {

@@ -1,4 +1,4 @@
-//! A handler over shared state that is made before the first event, or cannot be.
+//! Tests a handler with shared state, which is created before the first event, or fails to be.
 
 mod support;
 
@@ -12,7 +12,7 @@ use support::{
 use tokio::net::TcpListener;
 
 #[tokio::test]
-async fn what_keeps_the_state_from_being_made_is_told_to_lambda_and_ends_the_process() {
+async fn a_failure_to_create_the_state_is_reported_to_lambda_and_ends_the_process() {
     for (url, kind, message) in [
         (None, "MissingSetting", "STOCK_URL is not set"),
         (
@@ -40,7 +40,7 @@ async fn what_keeps_the_state_from_being_made_is_told_to_lambda_and_ends_the_pro
 }
 
 #[test]
-fn locally_it_ends_the_process_too() {
+fn a_failure_to_create_the_state_ends_the_process_locally_too() {
     let run = output(example("shared_state").arg("-"), "{}");
     let line =
         "Error: MissingSetting: STOCK_URL is not set\n    at examples/ecosystem/shared_state.rs:";
@@ -62,7 +62,7 @@ async fn upstream() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn invocations_share_what_was_made() {
+async fn invocations_share_the_state() {
     let mut api = RuntimeApi::start().await;
     let mut function = example("shared_state");
     on_lambda(&mut function, api.address);
@@ -74,8 +74,8 @@ async fn invocations_share_what_was_made() {
             body: json!({ "item": item }).to_string(),
             ..Event::default()
         });
-        let answer = json!({ "item": item, "count": item.len(), "asked": asked });
-        assert_eq!(posted.await.json(), answer);
+        let response = json!({ "item": item, "count": item.len(), "asked": asked });
+        assert_eq!(posted.await.json(), response);
     }
 }
 

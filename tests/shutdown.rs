@@ -1,4 +1,4 @@
-//! What happens round a snapshot, and when the process is told to end.
+//! Tests the SnapStart hooks around a snapshot, and the shutdown hooks.
 #![cfg(unix)]
 
 mod support;
@@ -13,18 +13,21 @@ use support::{
     runtime_api::{Event, RuntimeApi},
 };
 
-/// The functions under test, by the name in `_HANDLER`. Not a test: the tests start it.
+/// Runs the function named in `_HANDLER`. This is not a test: the tests start it as a process.
 #[tokio::test]
 #[ignore = "needs to be started by the other tests, as the process of a function"]
 async fn function() {
     let Ok(name) = std::env::var("_HANDLER") else {
         return;
     };
-    let resource = |who: &'static str| {
+    let resource = |resource: &'static str| {
         let fails = name.clone();
-        Arc::new(Resource { who, fails })
+        Arc::new(Resource {
+            name: resource,
+            fails,
+        })
     };
-    let handler = async |_: Value| Ok::<_, nodeback::Error>("answered");
+    let handler = async |_: Value| Ok::<_, nodeback::Error>("responded");
     let runtime = match name.as_str() {
         "hooks" => Runtime::new(handler)
             .on_shutdown(async || eprintln!("the first hook"))
@@ -42,19 +45,19 @@ async fn function() {
     }
 }
 
-/// Says what is done with it, and fails in the hook that it names.
+/// Prints each call of a hook, and fails in the hook whose name is in `fails`.
 struct Resource {
-    who: &'static str,
+    name: &'static str,
     fails: String,
 }
 
 impl Resource {
-    fn hook(&self, name: &str) -> BoxFuture<'_, Result<(), BoxError>> {
-        eprintln!("{}: {name}", self.who);
-        if self.fails == format!("{name} panics") {
+    fn hook(&self, hook: &str) -> BoxFuture<'_, Result<(), BoxError>> {
+        eprintln!("{}: {hook}", self.name);
+        if self.fails == format!("{hook} panics") {
             panic!("in the hook");
         }
-        let done = if self.fails == name {
+        let done = if self.fails == hook {
             Err("ouch".into())
         } else {
             Ok(())
@@ -93,7 +96,8 @@ fn event() -> Event {
     }
 }
 
-/// Starts it, and waits until its extension is registered, which has it told to end.
+/// Starts the function, and waits until it has registered its extension. Without an extension, Lambda
+/// would not send `SIGTERM`.
 async fn registered(api: &mut RuntimeApi, mut function: Command) -> Process {
     let function = Process::spawn(&mut function);
     let posted = api.posted().await;
@@ -105,17 +109,17 @@ async fn registered(api: &mut RuntimeApi, mut function: Command) -> Process {
 }
 
 #[tokio::test]
-async fn resources_let_go_before_the_snapshot_and_are_set_up_again_after_it() {
+async fn the_hooks_of_resources_run_before_the_snapshot_and_after_the_restore() {
     let mut api = RuntimeApi::start().await;
     let mut function = Process::spawn(&mut snapstart("two", &api));
     function.wait_for("first: before_snapshot");
     assert_eq!(api.polls(), 0);
     api.restore();
-    assert_eq!(api.invoke(event()).await.json(), "answered");
+    assert_eq!(api.invoke(event()).await.json(), "responded");
     let log = function.log();
-    let said = log.lines().filter(|line| line.contains(": "));
+    let hooks = log.lines().filter(|line| line.contains(": "));
     assert_eq!(
-        said.collect::<Vec<_>>(),
+        hooks.collect::<Vec<_>>(),
         [
             "second: before_snapshot",
             "first: before_snapshot",
@@ -126,7 +130,7 @@ async fn resources_let_go_before_the_snapshot_and_are_set_up_again_after_it() {
 }
 
 #[tokio::test]
-async fn a_resource_that_fails_is_told_to_lambda_and_ends_the_process() {
+async fn a_resource_that_fails_is_reported_to_lambda_and_ends_the_process() {
     for (name, endpoint, kind) in [
         (
             "before_snapshot",
@@ -154,7 +158,7 @@ async fn a_resource_that_fails_is_told_to_lambda_and_ends_the_process() {
 }
 
 #[tokio::test]
-async fn a_resource_that_panics_is_told_to_lambda_too() {
+async fn a_resource_that_panics_is_reported_to_lambda_too() {
     for (name, endpoint) in [
         ("before_snapshot panics", "init/error"),
         ("after_restore panics", "restore/error"),
@@ -171,7 +175,7 @@ async fn a_resource_that_panics_is_told_to_lambda_too() {
 }
 
 #[tokio::test]
-async fn the_example_is_connected_again_after_it_was_restored() {
+async fn the_example_reconnects_after_the_restore() {
     let mut api = RuntimeApi::start().await;
     let mut function = start(&api);
     function.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start");
@@ -183,7 +187,7 @@ async fn the_example_is_connected_again_after_it_was_restored() {
 }
 
 #[tokio::test]
-async fn without_snapstart_and_at_the_local_server_nothing_lets_go() {
+async fn without_snapstart_and_locally_no_snapshot_hook_runs() {
     let mut api = RuntimeApi::start().await;
     let function = start(&api);
     let function = registered(&mut api, function).await;
@@ -203,7 +207,7 @@ async fn without_snapstart_and_at_the_local_server_nothing_lets_go() {
 }
 
 #[tokio::test]
-async fn on_lambda_the_hook_runs_when_the_environment_is_shut_down() {
+async fn the_shutdown_hook_runs_when_lambda_shuts_the_environment_down() {
     let mut api = RuntimeApi::start().await;
     let function = start(&api);
     let function = registered(&mut api, function).await;
@@ -219,7 +223,7 @@ async fn on_lambda_the_hook_runs_when_the_environment_is_shut_down() {
 }
 
 #[tokio::test]
-async fn hooks_add_up_and_one_that_panics_keeps_no_other_from_running() {
+async fn all_shutdown_hooks_run_even_if_some_of_them_panic() {
     let mut api = RuntimeApi::start().await;
     let function = function_process("hooks", api.address);
     let function = registered(&mut api, function).await;
@@ -241,7 +245,7 @@ async fn hooks_add_up_and_one_that_panics_keeps_no_other_from_running() {
 }
 
 #[tokio::test]
-async fn a_hook_that_cannot_be_registered_is_one_clear_error() {
+async fn a_rejected_registration_of_the_extension_ends_the_process_with_one_error() {
     let mut api = RuntimeApi::start().await;
     api.reply_with(StatusCode::FORBIDDEN);
     let function = start(&api);
@@ -251,7 +255,7 @@ async fn a_hook_that_cannot_be_registered_is_one_clear_error() {
     let kind = "Runtime.ShutdownHookError";
     assert_eq!(posted.header("lambda-runtime-function-error-type"), kind);
     let (log, code) = function.end();
-    // After what the panic hook says: lambda_runtime panics.
+    // lambda_runtime panics here, so the log also contains the message of the panic.
     let errors = log.lines().filter(|line| line.starts_with("Error: "));
     let [error] = errors.collect::<Vec<_>>()[..] else {
         panic!("not one error in: {log}");
@@ -263,7 +267,7 @@ async fn a_hook_that_cannot_be_registered_is_one_clear_error() {
 }
 
 #[test]
-fn locally_the_hook_runs_after_an_interrupt() {
+fn the_shutdown_hook_runs_locally_after_an_interrupt() {
     for signal in ["INT", "TERM"] {
         let mut server = Process::spawn(example("snapstart").args(["--listen", "127.0.0.1:0"]));
         let listens = server.stdout().lines().next();

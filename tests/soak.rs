@@ -1,7 +1,7 @@
-//! Many invocations, while the Runtime API and the handlers fail at random: each event has exactly
-//! one answer, its own, or the API has said itself that it is lost.
+//! Runs many invocations while the Runtime API and the handlers fail at random. Each event must get
+//! exactly one outcome, which is its own, unless the API reported that it had given up the event.
 //!
-//! 5,000 of them; 100,000 with `NODEBACK_FULL=1`.
+//! There are 5,000 invocations, or 100,000 with `NODEBACK_FULL=1`.
 
 mod support;
 
@@ -14,11 +14,11 @@ use support::{
 };
 use tokio::{sync::watch, time};
 
-/// The function under test. Not a test: the test starts it.
+/// Runs the function under test. This is not a test: the test below starts it as a process.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs to be started by the other test, as the process of a function"]
 async fn function() {
-    // Or each panic that is meant to be writes its lines.
+    // Suppresses the messages of the intended panics.
     std::panic::set_hook(Box::new(|_| {}));
     if let Err(error) = nodeback::run(moody).await {
         eprintln!("Error: {error}");
@@ -26,7 +26,7 @@ async fn function() {
     }
 }
 
-/// Answers with the number of its event, or fails with it, in one of the ways there are.
+/// Responds with the number of its event, or fails with it, in the way that the event asks for.
 fn moody(event: Value, context: Context, callback: Callback) -> Result<(), Error> {
     let n = event["n"].clone();
     match event["how"].as_u64() {
@@ -45,7 +45,7 @@ fn moody(event: Value, context: Context, callback: Callback) -> Result<(), Error
         }
         Some(6) => {
             context.spawn(async move { Err::<(), _>(Error::new("Task", n.to_string())) });
-            callback.succeed(json!("held, and replaced by the error"));
+            callback.succeed(json!("deferred, and replaced by the error"));
         }
         Some(7) => {
             for _ in 0..20 {
@@ -53,7 +53,7 @@ fn moody(event: Value, context: Context, callback: Callback) -> Result<(), Error
             }
         }
         Some(8) => {
-            context.wait_until(async { panic!("after the answer") });
+            context.wait_until(async { panic!("after the response") });
             context.done(None, Some(n));
         }
         _ => callback.succeed(n),
@@ -61,13 +61,14 @@ fn moody(event: Value, context: Context, callback: Callback) -> Result<(), Error
     Ok(())
 }
 
-/// What became of an event that was handed out.
+/// What happened to an event that was handed out.
 #[derive(Debug, Default)]
 struct Fate {
-    /// It broke off on the way.
-    broken: bool,
-    taken: u64,
-    lost: bool,
+    /// The connection broke off within the event.
+    truncated: bool,
+    accepted: u64,
+    /// The API replied to the outcome that the invocation no longer exists.
+    gone: bool,
 }
 
 struct Faulty {
@@ -85,7 +86,7 @@ impl Faulty {
         self.injected += u64::from(fault < 6);
         match request.endpoint.as_str() {
             "next" => self.event(fault),
-            _ => self.answer(fault, request),
+            _ => self.post(fault, request),
         }
     }
 
@@ -101,17 +102,18 @@ impl Faulty {
             1 => return Reply::Reset(vec![]),
             2 => return Reply::Whole(event(&[("x-no-id", b"1")], b"{}")),
             3 => {
-                // Within the headers nobody knows yet which event it is: it is handed out again.
+                // If the cut is within the headers, the function cannot know which event it is, so the
+                // event is handed out again.
                 if reply[..cut].windows(4).all(|end| end != b"\r\n\r\n") {
                     return Reply::Reset(reply[..cut].to_vec());
                 }
-                self.fates.entry(n).or_default().broken = true;
+                self.fates.entry(n).or_default().truncated = true;
             }
             _ => {}
         }
         self.next += 1;
         let fate = self.fates.entry(n).or_default();
-        if fate.broken {
+        if fate.truncated {
             return Reply::Reset(reply[..cut].to_vec());
         }
         if fault == 4 {
@@ -121,7 +123,7 @@ impl Faulty {
         }
     }
 
-    fn answer(&mut self, fault: u64, request: &Request) -> Reply {
+    fn post(&mut self, fault: u64, request: &Request) -> Reply {
         let n: u64 = request
             .request_id
             .parse()
@@ -133,29 +135,29 @@ impl Faulty {
         match fault {
             0 => return status("502 Bad Gateway"),
             1 => return Reply::Reset(vec![]),
-            2 if fate.taken == 0 => {
-                fate.lost = true;
+            2 if fate.accepted == 0 => {
+                fate.gone = true;
                 self.over();
                 return status("410 Gone");
             }
             _ => {}
         }
-        if fate.taken > 0 || fate.lost {
+        if fate.accepted > 0 || fate.gone {
             return status("403 Forbidden");
         }
-        fate.taken += 1;
-        if fate.broken {
+        fate.accepted += 1;
+        if fate.truncated {
             assert!(
                 request.body.contains("the event was truncated"),
                 "{request:?}"
             );
         } else {
-            // Its own number, and no other.
+            // The outcome must contain the number of its own event.
             let body: Value = serde_json::from_str(&request.body).expect("JSON");
-            let is_lost = body["errorType"] == "Runtime.CallbackNotCalled";
+            let never_called = body["errorType"] == "Runtime.CallbackNotCalled";
             let message = body["errorMessage"].as_str().map(str::parse);
             assert!(
-                body == n || is_lost || message == Some(Ok(n)),
+                body == n || never_called || message == Some(Ok(n)),
                 "{request:?}"
             );
         }
@@ -190,7 +192,7 @@ fn handed_out(n: u64, how: u64) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_has_one_answer_and_its_own_under_random_faults() {
+async fn every_event_gets_exactly_its_own_outcome_under_random_faults() {
     let end = size(5_000, 100_000);
     let (ended, mut over) = watch::channel(0);
     let faulty = std::sync::Arc::new(std::sync::Mutex::new(Faulty {
@@ -216,7 +218,7 @@ async fn every_event_has_one_answer_and_its_own_under_random_faults() {
         let reached = time::timeout(minutes, reached).await;
         assert!(
             reached.is_ok_and(|reached| reached.is_ok()),
-            "the API had a complaint"
+            "the script of the API panicked or the invocations took too long"
         );
     };
     reach(1_000).await;
@@ -226,17 +228,20 @@ async fn every_event_has_one_answer_and_its_own_under_random_faults() {
 
     let faulty = faulty.lock().expect("no panic");
     println!(
-        "{end} invocations in {:.1} s, {} faults, {} lost; peak {early:?} kB after 1,000, {late:?} kB at the end",
+        "{end} invocations in {:.1} s, {} faults, {} given up by the API; peak memory {early:?} kB \
+         after 1,000, {late:?} kB at the end",
         start.elapsed().as_secs_f64(),
         faulty.injected,
-        faulty.fates.values().filter(|fate| fate.lost).count(),
+        faulty.fates.values().filter(|fate| fate.gone).count(),
     );
     assert_eq!(faulty.fates.len() as u64, end);
     for (n, fate) in &faulty.fates {
-        assert_eq!(fate.taken + u64::from(fate.lost), 1, "{n}: {fate:?}");
+        assert_eq!(fate.accepted + u64::from(fate.gone), 1, "{n}: {fate:?}");
     }
     if let (Some(early), Some(late)) = (early, late) {
-        let grew = format!("from {early} to {late} kB");
-        assert!(late * 10 <= early * 12, "{grew}");
+        assert!(
+            late * 10 <= early * 12,
+            "the peak memory grew from {early} to {late} kB"
+        );
     }
 }

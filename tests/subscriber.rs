@@ -1,5 +1,5 @@
-//! Whose subscriber gets what is logged. The subscriber is the whole process's, so each test has a file
-//! of its own, and this one has a single test.
+//! Tests which subscriber receives the log. A subscriber belongs to the whole process, so this file has
+//! only one test.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -34,13 +34,13 @@ impl io::Write for Lines {
 }
 
 #[tokio::test]
-async fn a_subscriber_that_is_installed_during_init_is_the_programs() {
+async fn a_subscriber_that_init_installs_receives_the_log() {
     let lines = Lines::default();
     let writer = lines.clone();
     let runtime = Runtime::with_init(async move {
         tracing::info!("before there is a subscriber");
         tokio::task::yield_now().await;
-        // It panics where there is a subscriber of the process already.
+        // `init` panics if the process already has a subscriber.
         tracing_subscriber::fmt()
             .with_writer(move || writer.clone())
             .init();
