@@ -1,5 +1,5 @@
-//! A pre sign-up trigger: it gives the event back with another `response`, or refuses the sign-up
-//! by an error, whose message Cognito shows to the user.
+//! A pre sign-up trigger of Cognito. It returns the event with a changed `response`, or rejects the
+//! sign-up with an error, whose message Cognito shows to the user.
 //!
 //! `cargo run --example cognito_trigger -- examples/events/cognito_trigger.json`
 //!

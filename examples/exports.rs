@@ -1,5 +1,5 @@
-//! Two functions in one program, as a Node module has several `exports`. On Lambda the handler
-//! setting chooses (`index.cancel`), locally the function's name in the URL.
+//! Two functions in one program, like a Node module with several `exports`. On Lambda, the handler
+//! setting chooses the function (`index.cancel`); locally, the function name in the URL does.
 //!
 //! `cargo run --example exports -- --handler create examples/events/exports.json`
 
@@ -8,11 +8,11 @@ use nodeback::{Callback, Context, Result, Value, error, json};
 fn create(order: Value, _: Context, callback: Callback) {
     match order["id"].as_u64() {
         Some(id) => callback(None, Some(json!({ "created": id }))),
-        None => callback(Some(error!("an order has an id")), None),
+        None => callback(Some(error!("an order needs an id")), None),
     }
 }
 
-// The shapes need not be the same.
+// The handlers may have different shapes.
 async fn cancel(order: Value) -> Result<Value> {
     Ok(json!({ "cancelled": order["id"] }))
 }

@@ -1,4 +1,4 @@
-//! The smallest handler: greets whom the event names.
+//! The smallest handler: it greets the person whom the event names.
 //!
 //! `cargo run --example hello -- examples/events/hello.json`
 

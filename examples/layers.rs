@@ -1,5 +1,5 @@
-//! A tower layer of one's own round a handler, which logs how long it took, and tower's timeout
-//! within it: what a Node function has middy for.
+//! A handler within two tower layers: a custom one that logs how long an invocation took, and tower's
+//! timeout. Layers correspond to middy's middleware for Node functions.
 //!
 //! `cargo run --example layers -- examples/events/layers.json`
 
@@ -12,7 +12,7 @@ use std::{
 };
 use tower::{Layer, Service, timeout::TimeoutLayer};
 
-/// Lays a [`Timed`] round a service.
+/// Wraps a service in [`Timed`].
 struct LogTime;
 
 impl<S> Layer<S> for LogTime {
@@ -63,7 +63,7 @@ fn handler(event: Value, context: Context, callback: Callback) {
 async fn main() -> nodeback::Result<()> {
     Runtime::new(handler)
         .layer(TimeoutLayer::new(Duration::from_secs(1)))
-        // The last one that is added is outermost.
+        // The layer that is added last is the outermost.
         .layer(LogTime)
         .run()
         .await

@@ -1,5 +1,5 @@
-//! Nested error-first functions, as before promises. The last one gets the callback itself as its
-//! closure, and a wrapper round the callback gives the answer a status.
+//! Nested error-first functions, as code written before promises has them. The last function gets the
+//! callback itself as its closure, and a wrapper around the callback adds a status to the response.
 //!
 //! `cargo run --example nested_callbacks -- examples/events/nested_callbacks.json`
 //!

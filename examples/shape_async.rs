@@ -1,4 +1,4 @@
-//! Node's async handler, which returns or throws, here with a typed event and a typed response.
+//! Node's async handler, which returns or throws, with a typed event and a typed response.
 //!
 //! `cargo run --example shape_async -- examples/events/shape_async.json`
 //!
@@ -50,16 +50,13 @@ async fn handler(order: Order, context: Context) -> Result<Receipt> {
     })
 }
 
-/// Stands for a query of a database.
+/// Simulates a database query.
 async fn price_of(sku: &str) -> Result<f64> {
     sleep(Duration::from_millis(20)).await;
     match sku {
         "tea" => Ok(4.5),
         "cup" => Ok(12.0),
-        _ => Err(Error::new(
-            "UnknownSku",
-            format!("nothing is sold as {sku}"),
-        )),
+        _ => Err(Error::new("UnknownSku", format!("unknown sku {sku}"))),
     }
 }
 

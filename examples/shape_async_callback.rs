@@ -1,5 +1,5 @@
-//! The callback called from an async function. That the function returns does not settle: only
-//! the callback does.
+//! An async handler that calls the callback. Returning from the function does not settle the
+//! invocation; only the callback does.
 //!
 //! `cargo run --example shape_async_callback -- examples/events/shape_async_callback.json`
 //!
@@ -20,16 +20,13 @@ async fn handler(event: Value, _: Context, callback: Callback) -> Result<()> {
     Ok(())
 }
 
-/// Stands for a query of a database.
+/// Simulates a database query.
 async fn price_of(sku: &Value) -> Result<f64> {
     sleep(Duration::from_millis(20)).await;
     match sku.as_str() {
         Some("tea") => Ok(4.5),
         Some("cup") => Ok(12.0),
-        _ => Err(Error::new(
-            "UnknownSku",
-            format!("nothing is sold as {sku}"),
-        )),
+        _ => Err(Error::new("UnknownSku", format!("unknown sku {sku}"))),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Python's handler: it returns or raises, and may block, since it runs on a thread for that. Any
-//! `std::error::Error` will do as the error.
+//! Python's handler, which returns or raises. It may block, since it runs on a thread for blocking
+//! code. The error can be any `std::error::Error`.
 //!
 //! `cargo run --example shape_blocking -- examples/events/shape_blocking.json`
 //!

@@ -1,4 +1,4 @@
-//! Node's callback handler: answers or fails by calling `callback(error, result)`.
+//! Node's callback handler, which responds or fails by calling `callback(error, result)`.
 //!
 //! `cargo run --example shape_callback -- examples/events/shape_callback.json`
 //!

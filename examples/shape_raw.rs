@@ -1,5 +1,5 @@
-//! An event that is passed on unparsed: its numbers, its spaces and the order of its keys reach
-//! the answer as they came. `Bytes` does the same for an event that is not passed on.
+//! An event that is passed on without being parsed: its numbers, spaces and order of keys reach the
+//! response unchanged. For an event that need not become part of the response, use `Bytes`.
 //!
 //! `cargo run --example shape_raw -- examples/events/shape_raw.json`
 

@@ -1,5 +1,5 @@
-//! A connection that a SnapStart snapshot cannot hold: let go before it is taken, made again after
-//! it was restored. And a hook that runs when the environment is shut down.
+//! A connection that cannot survive a SnapStart snapshot: it is closed before the snapshot and opened
+//! again after the restore. A hook also closes it when the environment shuts down.
 //!
 //! `cargo run --features graceful-shutdown --example snapstart -- examples/events/snapstart.json`
 
@@ -12,7 +12,7 @@ use std::sync::{
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Stands for a client that keeps a connection open.
+/// Simulates a client that keeps a connection open.
 #[derive(Default)]
 struct Database {
     connected: AtomicBool,
@@ -45,14 +45,14 @@ impl SnapStartResource for Database {
 async fn main() -> nodeback::Result<()> {
     let database = Arc::new(Database::default());
     database.connect();
-    let (of_handler, of_hook) = (Arc::clone(&database), Arc::clone(&database));
+    let (for_handler, for_hook) = (Arc::clone(&database), Arc::clone(&database));
     let handler = move |_: Value, _: Context, callback: Callback| {
-        let connected = of_handler.connected.load(Ordering::Relaxed);
+        let connected = for_handler.connected.load(Ordering::Relaxed);
         callback.succeed(json!({ "connected": connected }));
     };
     Runtime::new(handler)
         .register_snapstart_resource(database)
-        .on_shutdown(async move || of_hook.close())
+        .on_shutdown(async move || for_hook.close())
         .run()
         .await
 }

@@ -1,5 +1,5 @@
-//! A race of two tasks and a plain thread, each with its own clone of the callback. The first one
-//! wins; of the later calls only the log tells, with the places of both.
+//! A race between two tasks and a plain thread, each with its own clone of the callback. The first call
+//! wins. A later call only leads to a line in the log, with the call sites of both.
 //!
 //! `cargo run --example spawned_task -- examples/events/spawned_task.json`
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::{thread, time::Duration};
 use tokio::time::sleep;
 
-/// How many milliseconds each one takes.
+/// The time that each participant takes, in milliseconds.
 #[derive(Deserialize)]
 struct Race {
     frankfurt: u64,

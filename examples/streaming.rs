@@ -14,8 +14,8 @@
 //! });
 //! ```
 //!
-//! `cargo run --example streaming` serves it: `curl -N http://localhost:9001/` shows each line as it comes, and
-//! `cargo run --example streaming -- '{"pause": 200}'` prints them.
+//! Run `cargo run --example streaming` to serve it. Then `curl -N http://localhost:9000/` prints each line as it arrives.
+//! `cargo run --example streaming -- '{"pause": 200}'` runs one invocation and prints its lines.
 
 use nodeback::{Context, HttpResponseStream, ResponseStream, Value, json, streamify_response};
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! A handler with its unit tests: `nodeback::invoke` runs one invocation in process, without any
-//! HTTP.
+//! A handler with unit tests: `nodeback::invoke` runs one invocation in process, without HTTP.
 //!
 //! `cargo test --example unit_test`, or `cargo run --example unit_test -- examples/events/unit_test.json`
 

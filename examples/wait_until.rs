@@ -1,4 +1,5 @@
-//! Answers first, and works on afterwards: Lambda sends the next event when that work has ended.
+//! Responds first and continues to work afterwards. Lambda sends the next event when that work has
+//! ended.
 //!
 //! `cargo run --example wait_until -- examples/events/wait_until.json`
 

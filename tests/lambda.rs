@@ -95,9 +95,8 @@ fn event(request_id: &str, body: Value) -> Event {
     }
 }
 
-/// The most connections that a process with keep-alive may open. Two HTTP clients poll and post, and each
-/// may open another connection before its previous one is free again. Without keep-alive, a test with
-/// 1,000 events would open 2,000 connections.
+/// The most connections that a process may open if it reuses them. Without reuse, a thousand events
+/// would take two thousand connections.
 const KEPT_ALIVE: usize = 8;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-// Forwards CloudWatch alarms with a token that KMS has encrypted, and that is decrypted once.
+// Forwards CloudWatch alarms with a token. KMS has encrypted the token, which is decrypted once.
 const AWS = require('aws-sdk');
 
 const kms = new AWS.KMS({ endpoint: process.env.AWS_ENDPOINT_URL });

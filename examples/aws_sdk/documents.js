@@ -1,4 +1,4 @@
-// Documents in S3: an API that reads, writes, copies and looks for them.
+// An API that reads, writes, copies and finds documents in S3.
 const AWS = require('aws-sdk');
 
 const s3 = new AWS.S3({ endpoint: process.env.AWS_ENDPOINT_URL, s3ForcePathStyle: true });

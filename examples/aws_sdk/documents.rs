@@ -1,4 +1,4 @@
-//! `documents.js` in Rust: documents in S3.
+//! `documents.js` in Rust: an API that reads, writes, copies and finds documents in S3.
 
 use aws_sdk_s3::{Client, config::Builder, primitives::ByteStream};
 use futures::TryFutureExt;
@@ -24,7 +24,7 @@ pub(crate) fn handler(s3: &Client, event: &Value, callback: Callback) -> Result<
         }
         Some("read") => {
             let get = s3.get_object().bucket(bucket).key(key);
-            // The body is a stream, so that reading it can fail, too.
+            // The body is a stream, so reading it can fail, too.
             let text = async move {
                 let body = get.send().await?.body.collect().await?;
                 Ok::<_, Error>(String::from_utf8_lossy(&body.into_bytes()).into_owned())
@@ -38,7 +38,7 @@ pub(crate) fn handler(s3: &Client, event: &Value, callback: Callback) -> Result<
             });
         }
         Some("exists") => {
-            // `statusCode` is a member of what `from_sdk_error` makes.
+            // The error from `from_sdk_error` has the member `statusCode`.
             let head = s3
                 .head_object()
                 .bucket(bucket)

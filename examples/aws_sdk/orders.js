@@ -1,4 +1,4 @@
-// Orders in DynamoDB, over the callbacks of version 2 of the AWS SDK.
+// Orders in DynamoDB, with the callbacks of version 2 of the AWS SDK.
 const AWS = require('aws-sdk');
 
 const documents = new AWS.DynamoDB.DocumentClient({ endpoint: process.env.AWS_ENDPOINT_URL });

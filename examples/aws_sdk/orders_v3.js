@@ -1,4 +1,4 @@
-// Orders in DynamoDB, over the callbacks of version 3 of the AWS SDK: `orders.js` as it is after the migration.
+// Orders in DynamoDB, with the callbacks of version 3 of the AWS SDK: `orders.js` after its migration.
 const { DynamoDBClient } = require('@aws-sdk/client-dynamodb');
 const { DynamoDBDocument } = require('@aws-sdk/lib-dynamodb');
 

@@ -1,14 +1,15 @@
-// Wraps a deployed Lambda function on Node 20 or 22, and writes one line of JSON for each invocation: the event, what the
-// context had, and the outcome. `--against ... --recorded` of nodeback compares a port with these lines.
+// Wraps a deployed Lambda function on Node 20 or 22, and writes one line of JSON for each invocation, with the event, the
+// members of the context, and the outcome. `--against ... --recorded` of nodeback compares a port with these lines.
 //
-// The handler setting of the function becomes `capture.handler`, and the environment says the rest:
+// Change the handler setting of the function to `capture.handler`, and set these environment variables:
 //
 //   CAPTURE_HANDLER  the handler setting of the original, such as `index.handler`
-//   CAPTURE_REDACT   what must not be written: `/headers/authorization,/items/*/card`, or `none`
-//   CAPTURE_FOLDER   the folder for files of lines; the log if it is not set
-//   CAPTURE_LIMIT    how many invocations of one process are written; 100 if it is not set
+//   CAPTURE_REDACT   patterns of what must not be written, such as `/headers/authorization,/items/*/card`, or `none`
+//   CAPTURE_FOLDER   the folder for the files with the lines; without it, the lines go to the log
+//   CAPTURE_LIMIT    the number of invocations that each process writes; the default is 100
 //
-// What the function responds, and when, stays the same. A failure of this file costs the line, and not the invocation.
+// The wrapper does not change what the function responds, or when. An error in this file costs the line, but never the
+// invocation.
 import { appendFileSync, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -16,27 +17,28 @@ import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 
 const { CAPTURE_HANDLER, CAPTURE_REDACT, CAPTURE_FOLDER, CAPTURE_LIMIT, LAMBDA_TASK_ROOT = '.' } = process.env;
-// In characters: a longer line is not one event of the log.
+// The longest line, in characters. A longer one would not be a single event in the log.
 const LINE = 200_000;
 const REDACTED = '[redacted]';
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const MEMBERS = ['awsRequestId', 'functionName', 'functionVersion', 'invokedFunctionArn', 'memoryLimitInMB', 'logGroupName',
     'logStreamName', 'clientContext', 'identity'];
-// The function may replace them.
+// Kept here because the function may replace them.
 const { parse, stringify } = JSON;
 const toLog = process.stdout.write.bind(process.stdout);
 
-// Each process has a file of its own.
+// Each process has its own file.
 const FILE = `${Date.now()}-${process.pid}.jsonl`;
 function write(text) {
     if (CAPTURE_FOLDER) appendFileSync(path.join(CAPTURE_FOLDER, FILE), text);
     else toLog(text);
 }
 
-// The invocation that has no outcome yet.
+// The current invocation, until it has an outcome.
 let open;
 
-// Runs our own code, whose failure is not the function's. Its message is not written, since it may quote an event.
+// Runs code of this file, whose errors must not reach the function. The message of an error is not written, since it may
+// quote an event.
 function quietly(work) {
     try {
         return work();
@@ -46,7 +48,7 @@ function quietly(work) {
     }
 }
 
-// JSON pointers, in which `*` is any member. Without them nothing is written.
+// JSON pointers, in which `*` stands for any member. Without them, nothing is captured.
 const patterns = (CAPTURE_REDACT === 'none' ? '' : CAPTURE_REDACT ?? '').split(/[\s,]+/).filter(Boolean).map((text) =>
     text.startsWith('/') && text.slice(1).split('/').map((name) => name.replace(/~1/g, '/').replace(/~0/g, '~').toLowerCase()));
 let left = CAPTURE_LIMIT === undefined ? 100 : Number(CAPTURE_LIMIT);
@@ -68,7 +70,7 @@ function redact(value, patterns, redacted, pointer = '') {
             if (within.length > 0) redacted.push(pointer);
             return within.length > 0 ? stringify(result) : value;
         }
-        // What a pattern leads into and cannot be read, such as Base64, is redacted as a whole.
+        // A pattern leads into this text, which is not JSON (Base64, for example), so the whole text is redacted.
         if (pointer === '') return value;
         redacted.push(pointer);
         return REDACTED;
@@ -85,7 +87,7 @@ function redact(value, patterns, redacted, pointer = '') {
     return value;
 }
 
-// What Lambda makes of an error, without its trace.
+// Returns an error as Lambda reports it, without the trace.
 function described(error) {
     const isText = (text) => text && typeof text === 'string';
     const isError = types.isNativeError(error) || [error.name, error.message, error.stack].every(isText);
@@ -97,12 +99,12 @@ function described(error) {
 
 function begin(event, context) {
     if (!(left > 0)) return undefined;
-    // The function may change them.
+    // Serialized here because the function may change them.
     const eventText = stringify(event);
     const contextText = stringify(Object.fromEntries(MEMBERS.map((name) => [name, context[name]])));
     const invocation = {
         isSignalled: false,
-        // The result that waits for the event loop to be empty.
+        // Ends the invocation with a result that waits until the event loop is empty.
         waiting: undefined,
         end: (outcome) => {
             if (open !== invocation) return;
@@ -125,7 +127,7 @@ function begin(event, context) {
             if (text.length <= LINE) write(`${text}\n`);
             else toLog(`capture.mjs: an invocation was not captured: it takes ${text.length} of ${LINE} characters\n`);
         },
-        // Lambda takes the first signal. Where it cannot serialize a result, an error follows.
+        // Lambda takes the first signal. If it cannot serialize the result, it signals an error afterwards.
         signal: (error, result, waits) => {
             if (invocation.isSignalled) return;
             if (error !== undefined && error !== null) invocation.end({ error: described(error) });
@@ -149,7 +151,7 @@ function wrap(original) {
         if (!invocation) return original.call(this, event, context, callback);
         const signal = (...signal) => quietly(() => invocation.signal(...signal));
         const { succeed, fail, done } = context;
-        // Lambda calls them for an async function, too.
+        // Lambda also calls these methods for an async function.
         context.succeed = function (result) { signal(null, result); return succeed.apply(this, arguments); };
         context.fail = function (error) { signal(error ?? 'handled'); return fail.apply(this, arguments); };
         context.done = function (error, result) { signal(error, result); return done.apply(this, arguments); };
@@ -165,7 +167,7 @@ function wrap(original) {
     };
 }
 
-// Lambda has its listeners for all of these, so that ours change nothing.
+// Lambda listens for all of these events itself, so listening for them here does not change how the process ends.
 process.prependListener('beforeExit', () => open && quietly(open.waiting ?? (() => open.end({ response: null }))));
 process.on('uncaughtExceptionMonitor', (error) => open && quietly(() => open.end({ error: described(error) })));
 process.prependListener('unhandledRejection', (reason) => open && quietly(() =>

@@ -1,6 +1,6 @@
-//! A page behind a Lambda function URL, which counts one's visits in a cookie.
+//! A page behind a Lambda function URL, which counts the visits of a user in a cookie.
 //!
-//! `cargo run --example function_url`, and open http://127.0.0.1:9000/ in a browser.
+//! Run `cargo run --example function_url`, and open http://127.0.0.1:9000/ in a browser.
 //!
 //! ```js
 //! exports.handler = (event, context, callback) => {

@@ -1,4 +1,4 @@
-//! Lists the objects that an S3 notification is about, with their keys decoded: S3 sends
+//! Lists the objects in an S3 notification, with their keys decoded: S3 sends
 //! `Happy+Face.jpg` for `Happy Face.jpg`.
 //!
 //! `cargo run --example s3_event -- examples/events/s3_event.json`

@@ -1,6 +1,6 @@
-//! State that all invocations share: an HTTP client that is made once, before the first event, and
-//! a count. Its upstream is `STOCK_URL`; without that the function cannot start, and Lambda is told
-//! why.
+//! State that all invocations share: a counter, and an HTTP client that is created once, before the
+//! first event. Its upstream server is `STOCK_URL`. Without it, the function cannot start, and it
+//! reports the reason to Lambda.
 //!
 //! `STOCK_URL=http://127.0.0.1:8080/stock cargo run --example shared_state -- examples/events/shared_state.json`
 

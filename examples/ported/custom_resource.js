@@ -1,5 +1,5 @@
-// A CloudFormation custom resource: a name that is reserved, changed and given back. What came of
-// it is PUT to the address in the event.
+// A CloudFormation custom resource, which reserves, changes and releases a name. It PUTs the outcome
+// to the URL in the event.
 const reserved = new Map();
 
 const put = (url, body, done) => setTimeout(() => {

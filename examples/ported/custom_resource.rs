@@ -1,5 +1,5 @@
-//! `custom_resource.js` in Rust: a CloudFormation custom resource, a name that is reserved, changed
-//! and given back. What came of it is PUT to the address in the event.
+//! `custom_resource.js` in Rust: a CloudFormation custom resource, which reserves, changes and releases
+//! a name. It PUTs the outcome to the URL in the event.
 //!
 //! `sed -n 1p examples/ported/custom_resource.jsonl | cargo run --example ported_custom_resource -- -`
 

@@ -1,4 +1,4 @@
-// New images in an S3 bucket: each is looked at, with retries, and recorded.
+// Inspects each new image in an S3 bucket, with retries, and records it.
 const ATTEMPTS = 3;
 const objects = {
     'cat.jpg': { size: 2048, type: 'image/jpeg' },

@@ -1,4 +1,4 @@
-//! `image_records.js` in Rust: new images in an S3 bucket are looked at, with retries, and recorded.
+//! `image_records.js` in Rust: inspects new images in an S3 bucket, with retries, and records them.
 //!
 //! `sed -n 2p examples/ported/image_records.jsonl | cargo run --example ported_image_records -- -`
 

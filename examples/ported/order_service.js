@@ -1,4 +1,4 @@
-// Orders behind an API Gateway REST API. The table has an error-first API.
+// A service for orders behind an API Gateway REST API. Its table has an error-first API.
 const orders = new Map([['7', { id: '7', sku: 'tea', quantity: 2, cents: 900 }]]);
 const prices = { tea: 450, coffee: 700 };
 
@@ -23,7 +23,7 @@ const validate = (body) => {
     try {
         order = JSON.parse(body);
     } catch {
-        return { problems: ['the body is no JSON'] };
+        return { problems: ['the body is not JSON'] };
     }
     const problems = [];
     if (typeof order.id !== 'string' || order.id === '') problems.push('id is missing');

@@ -1,12 +1,12 @@
-//! `order_service.js` in Rust: orders behind an API Gateway REST API, over a table with an
-//! error-first API.
+//! `order_service.js` in Rust: a service for orders behind an API Gateway REST API, which uses a table
+//! with an error-first API.
 //!
 //! `sed -n 4p examples/ported/order_service.jsonl | cargo run --example ported_order_service -- -`
 
 use nodeback::{Callback, Context, Error, Result, Value, js, json};
 use std::sync::{LazyLock, Mutex};
 
-/// In the order in which they came, as JavaScript's `Map` keeps them.
+/// The orders in the sequence of their insertion, as in a JavaScript `Map`.
 static ORDERS: LazyLock<Mutex<Vec<Value>>> = LazyLock::new(|| {
     let order = json!({ "id": "7", "sku": "tea", "quantity": 2, "cents": 900 });
     Mutex::new(vec![order])
@@ -71,7 +71,7 @@ mod table {
 
 fn validate(body: &str) -> (Value, Vec<String>) {
     let Ok(order) = js::parse(body) else {
-        return (Value::Null, vec!["the body is no JSON".into()]);
+        return (Value::Null, vec!["the body is not JSON".into()]);
     };
     let (sku, mut problems) = (js::to_string(order.get("sku")), vec![]);
     if order["id"].as_str().is_none_or(str::is_empty) {

@@ -1,4 +1,4 @@
-// A task of a Step Functions state machine, whose Retry and Catch match on the name of an error.
+// A task in a Step Functions state machine, whose `Retry` and `Catch` fields match the name of an error.
 class InvalidRequest extends Error {
     constructor(message) { super(message); this.name = 'InvalidRequest'; }
 }

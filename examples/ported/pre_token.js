@@ -1,5 +1,5 @@
-// A Cognito trigger before a token is generated: it adds claims, hides some, and keeps disabled
-// users out. Cognito shows the message of a failure to the user.
+// A Cognito trigger that runs before a token is generated. It adds claims, suppresses others, and
+// rejects disabled users. Cognito shows the message of an error to the user.
 const users = {
     ada: { tenant: 't-1', roles: ['admin', 'clerk'] },
     bob: { tenant: 't-2', roles: [] },

@@ -1,5 +1,5 @@
-//! `pre_token.js` in Rust: a Cognito trigger before a token is generated, which adds claims, hides
-//! some, and keeps disabled users out.
+//! `pre_token.js` in Rust: a Cognito trigger that runs before a token is generated. It adds claims,
+//! suppresses others, and rejects disabled users.
 //!
 //! `sed -n 1p examples/ported/pre_token.jsonl | cargo run --example ported_pre_token -- -`
 

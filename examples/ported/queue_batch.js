@@ -1,4 +1,5 @@
-// A batch of an SQS queue. Only what failed comes again, unless all of it did.
+// Processes a batch of messages from an SQS queue. It reports the messages that failed, so that only these are
+// delivered again. If all of them failed, it fails the whole batch.
 const seen = new Set();
 
 const ship = (order, done) => setTimeout(() => {
@@ -11,7 +12,7 @@ const work = (record, done) => {
     try {
         order = JSON.parse(record.body);
     } catch (err) {
-        return done(new Error(`${record.messageId} is no JSON`));
+        return done(new Error(`${record.messageId} is not JSON`));
     }
     if (seen.has(record.messageId)) return done(null, { skipped: true });
     ship(order, (err, shipped) => {

@@ -1,5 +1,5 @@
-//! `queue_batch.js` in Rust: a batch of an SQS queue. Only what failed comes again, unless all of
-//! it did.
+//! `queue_batch.js` in Rust: processes a batch of messages from an SQS queue. It reports the messages
+//! that failed, so that only these are delivered again. If all of them failed, it fails the whole batch.
 //!
 //! `sed -n 2p examples/ported/queue_batch.jsonl | cargo run --example ported_queue_batch -- -`
 
@@ -25,7 +25,7 @@ fn ship(order: Value, done: impl FnOnce(Option<Error>, Option<Value>) + Send + '
 fn work(record: &Value, done: impl FnOnce(Option<Error>, Option<Value>) + Send + 'static) {
     let message_id = js::to_string(record.get("messageId"));
     let Ok(order) = js::parse(js::to_string(record.get("body"))) else {
-        return done(Some(error!("{message_id} is no JSON")), None);
+        return done(Some(error!("{message_id} is not JSON")), None);
     };
     if SEEN.lock().unwrap().contains(&message_id) {
         return done(None, Some(json!({ "skipped": true })));

@@ -1,5 +1,5 @@
-// A token authorizer of an API Gateway REST API. API Gateway answers 401 to the text
-// `Unauthorized`, and 500 to any other failure.
+// A token authorizer for an API Gateway REST API. API Gateway responds with status 401 to the error
+// `Unauthorized`, and with status 500 to any other error.
 const tokens = {
     'ada-token': { user: 'ada', scopes: ['orders:read', 'orders:write'] },
     'bob-token': { user: 'bob', scopes: ['orders:read'] },
@@ -7,7 +7,7 @@ const tokens = {
 };
 
 const introspect = (token, done) => setTimeout(() => {
-    if (token === 'slow-token') return done(new Error('the identity provider does not answer'));
+    if (token === 'slow-token') return done(new Error('the identity provider does not respond'));
     done(null, tokens[token]);
 }, 2);
 

@@ -1,5 +1,5 @@
-//! `token_authorizer.js` in Rust: a token authorizer of an API Gateway REST API, which answers 401
-//! to the text `Unauthorized`, and 500 to any other failure.
+//! `token_authorizer.js` in Rust: a token authorizer for an API Gateway REST API. API Gateway responds
+//! with status 401 to the error `Unauthorized`, and with status 500 to any other error.
 //!
 //! `sed -n 1p examples/ported/token_authorizer.jsonl | cargo run --example ported_token_authorizer -- -`
 
@@ -19,7 +19,7 @@ fn introspect(token: String, done: impl FnOnce(Option<Error>, Option<Claims>) + 
             "bob-token" => ("bob", &["orders:read"], false),
             "old-token" => ("eve", &[], true),
             "slow-token" => {
-                return done(Some(error!("the identity provider does not answer")), None);
+                return done(Some(error!("the identity provider does not respond")), None);
             }
             _ => return done(None, None),
         };

@@ -1,4 +1,4 @@
-//! The first handlers of `original.js`, ported one to one and in its order.
+//! The first handlers in `original.js`, ported one to one and in the same order.
 
 use crate::state::{STATE, hold, later};
 use futures::FutureExt;
@@ -17,7 +17,7 @@ handlers! {
     twice_succeed_then_callback twice_race never_called
     throw_error throw_string throw_after_callback
     later_timer later_promise later_error
-    wait_true_holds_result wait_false_sends_at_once wait_true_error_at_once wait_done_at_once
+    wait_true_defers_result wait_false_sends_at_once wait_true_error_at_once wait_done_at_once
     context_succeed context_fail_error context_fail_string context_fail_nothing
     context_done_result context_done_error context_members
     async_return async_return_nothing async_throw async_throw_string
@@ -82,7 +82,7 @@ fn result_undefined_member(_: Value, _: Context, callback: Callback<Members>) {
     callback(None, Some(Members { a: 1, b: None }));
 }
 
-/// What has no JSON.
+/// A value that cannot be serialized.
 pub(crate) struct Circular;
 
 impl Serialize for Circular {
@@ -180,7 +180,7 @@ fn error_multiline(_: Value, _: Context, callback: Callback) {
     callback(Some(Error::msg("line one\nline two")), None);
 }
 
-// once
+// several signals
 
 fn twice_results(_: Value, _: Context, callback: Callback) {
     callback(None, Some(json!(1)));
@@ -230,7 +230,7 @@ fn throw_after_callback(_: Value, _: Context, callback: Callback) -> Result<(), 
     Err(Error::msg("after"))
 }
 
-// later
+// callbacks called later
 
 fn later_timer(_: Value, context: Context, callback: Callback) {
     later(&context, 20, move || callback(None, Some(json!("later"))));
@@ -248,9 +248,9 @@ fn later_error(_: Value, context: Context, callback: Callback) {
 
 // the event loop
 
-fn wait_true_holds_result(_: Value, context: Context, callback: Callback) {
+fn wait_true_defers_result(_: Value, context: Context, callback: Callback) {
     hold(&context, || Ok(()));
-    callback(None, Some(json!("held")));
+    callback(None, Some(json!("deferred")));
 }
 
 fn wait_false_sends_at_once(_: Value, context: Context, callback: Callback) {
@@ -335,8 +335,8 @@ async fn async_callback_before_return(_: Value, _: Context, callback: Callback) 
     callback(None, Some(json!("callback")));
 }
 
-/// What an async handler returns is no signal where it takes the callback: so this one gets the
-/// callback from the context.
+/// If an async handler takes the callback as a parameter, its return value does not signal. This handler
+/// therefore gets the callback from the context.
 async fn async_return_and_callback(_: Value, context: Context) -> Result<Value, Error> {
     let callback = context.done_callback();
     callback(None, Some(json!("callback")));

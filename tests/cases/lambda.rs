@@ -1,4 +1,4 @@
-//! The cases on Lambda's Runtime API, in one process of the port: what it posts is what was recorded of Node.
+//! Runs the cases in one process of the port, as on Lambda: it must post what was recorded on Node.
 
 use crate::{
     EVENTS,
@@ -59,7 +59,7 @@ async fn each_case_is_the_same_on_the_runtime_api() {
     }
 }
 
-/// The text of an event, by its name: a file, or a line of one.
+/// Returns the text of an event by its name: a file, or a line of a file.
 fn body(name: &str) -> String {
     let read = |file| fs::read_to_string(Path::new(EVENTS).join(file)).unwrap();
     match name.split_once(".jsonl:") {

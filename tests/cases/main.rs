@@ -1,13 +1,13 @@
-//! The same outcomes as Node's, case by case: `original.js` runs on AWS's Node client, and `first.rs` and `more.rs` are its
-//! port. The events are in `events/`, with what Node did, and the differences that are accepted. So are the functions
-//! of `examples/ported`.
+//! Compares the outcomes of many cases with those of Node: `original.js` runs on AWS's Node client, and `first.rs` and
+//! `more.rs` are its port. The folder `events/` contains the events, the recorded outcomes of Node, and the accepted
+//! differences. `ported.rs` does the same for the functions in `examples/ported`.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-/// Names all the handlers of a file.
+/// Lists all handlers of a file.
 macro_rules! handlers {
     ($($handler:ident)+) => {
-        /// Picks the handler of that name for an event.
+        /// Returns the handler with this name, applied to the event.
         pub(crate) fn pick(name: &str, event: &nodeback::Bytes) -> Option<nodeback::parity::Picked> {
             match name {
                 $(stringify!($handler) => Some(nodeback::parity::Picked::new($handler, event.clone())),)+
@@ -36,10 +36,10 @@ use tokio::sync::Mutex;
 const ORIGINAL: &str = "cases/original.handler";
 const EVENTS: &str = "cases/events";
 
-/// The cases of one run keep their state in this process.
+/// Keeps the tests from running concurrently, since the state of the cases is shared in this process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// The port: the handler that an event names, or one that echoes the event.
+/// Returns the port: the handler that the event names, or one that echoes the event if it names none.
 fn port() -> Picker<fn(Bytes) -> Picked> {
     Picker(|event| {
         let value: Value = serde_json::from_slice(&event).unwrap_or_default();
@@ -76,7 +76,7 @@ async fn each_case_is_the_same_as_recorded() {
     assert!(report.is_same(), "{report}");
 }
 
-/// Compares with Node, and what Node did with what was recorded of it. With `RECORD` in the environment it is recorded.
+/// Compares the port with Node, and Node with its recording. With `RECORD` in the environment, it records Node instead.
 #[tokio::test]
 #[ignore = "needs node and npm"]
 async fn each_case_is_the_same_on_node() {
@@ -86,13 +86,13 @@ async fn each_case_is_the_same_on_node() {
         assert!(report.is_same(), "{report}");
         return;
     }
-    let (report, recorded) = recorded_anew("cases").await;
+    let (report, recorded) = record_again("cases").await;
     assert!(report.is_same(), "{report}");
     assert_eq!(recorded, outcomes(Path::new(EVENTS)));
 }
 
-/// As proof that the HTTP module of `src/parity/original.mjs` changes nothing. What an outcome waits for is seen by that module
-/// alone.
+/// Proves that replacing the HTTP module in `src/parity/original.mjs` changes nothing. Only the replacement can see what an
+/// outcome waits for, so this comparison leaves that out.
 #[tokio::test]
 #[ignore = "needs tests/live/node.sh native, which needs a C++ compiler"]
 async fn each_case_is_the_same_on_the_native_node_client() {
@@ -100,7 +100,7 @@ async fn each_case_is_the_same_on_the_native_node_client() {
     let module = "node_modules/aws-lambda-ric/dist/native-client.node";
     assert!(
         Path::new(&client).join(module).exists(),
-        "NODEBACK_NODE_CLIENT has to be what `tests/live/node.sh native` has installed"
+        "NODEBACK_NODE_CLIENT has to name the folder that `tests/live/node.sh native` installed"
     );
     let _one = ONE_AT_A_TIME.lock().await;
     let without_deferral = |mut outcomes: Value| {
@@ -109,13 +109,13 @@ async fn each_case_is_the_same_on_the_native_node_client() {
         }
         outcomes
     };
-    let (_, recorded) = recorded_anew("native-cases").await;
+    let (_, recorded) = record_again("native-cases").await;
     let expected = outcomes(Path::new(EVENTS));
     assert_eq!(without_deferral(recorded), without_deferral(expected));
 }
 
-/// Records the cases in a folder of this test, and returns the outcomes there.
-async fn recorded_anew(test: &str) -> (ParityReport, Value) {
+/// Records the cases in a temporary folder of this test, and returns the report and the recorded outcomes.
+async fn record_again(test: &str) -> (ParityReport, Value) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
@@ -128,7 +128,7 @@ async fn recorded_anew(test: &str) -> (ParityReport, Value) {
     (report, outcomes)
 }
 
-/// What is recorded of each event, without what differs from one recording to the next.
+/// Returns the recording of each event, without the values that differ in each recording.
 fn outcomes(folder: &Path) -> Value {
     let text = fs::read_to_string(folder.join("parity.recorded.json")).unwrap();
     let recording: Value = serde_json::from_str(&text).unwrap();

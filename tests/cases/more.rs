@@ -1,4 +1,4 @@
-//! The other handlers of `original.js`, ported one to one and in its order.
+//! The other handlers in `original.js`, ported one to one and in the same order.
 
 use crate::state::{STATE, hold, later};
 use futures::{
@@ -74,7 +74,7 @@ async fn failing<E>(error: E) -> Result<&'static str, E> {
     Err(error)
 }
 
-// Error-first functions of somebody else.
+// Error-first functions, as a library would provide them.
 
 fn read(
     context: &Context,
@@ -131,7 +131,7 @@ fn find_email(
     });
 }
 
-// the callback passed on
+// the callback passed to other functions
 
 fn pass_callback(_: Value, context: Context, callback: Callback) {
     read(&context, "order", callback.into_error_first());
@@ -512,7 +512,7 @@ fn race_timeout_cleared(_: Value, context: Context, callback: Callback) {
 fn race_timeout_fires(_: Value, context: Context, callback: Callback) {
     let late = callback.clone();
     let timeout = later(&context, 5, move || {
-        late.fail(Error::new("Timeout", "no answer within 5 ms"));
+        late.fail(Error::new("Timeout", "no response within 5 ms"));
     });
     let slow = later(&context, 60_000, move || {
         timeout.abort();
@@ -696,7 +696,7 @@ fn throw_is_a_panic_in_timer(event: Value, context: Context, callback: Callback)
 fn throw_in_timer_after_error(_: Value, context: Context, callback: Callback) {
     context.spawn(async move {
         wait(2).await;
-        callback(Some(Error::msg("answered")), None);
+        callback(Some(Error::msg("signalled")), None);
         Err::<(), _>(Error::msg("after"))
     });
 }
@@ -705,7 +705,7 @@ fn throw_in_timer_after_error(_: Value, context: Context, callback: Callback) {
 
 fn hold_false_after_call(_: Value, context: Context, callback: Callback) {
     hold(&context, || Ok(()));
-    callback(None, Some(json!("held")));
+    callback(None, Some(json!("deferred")));
     context.set_callback_waits_for_empty_event_loop(false);
 }
 
@@ -755,20 +755,20 @@ fn hold_until_failed(_: Value, context: Context, callback: Callback) {
 
 fn hold_then_done_is_late(_: Value, context: Context, callback: Callback) {
     hold(&context, || Ok(()));
-    callback(None, Some(json!("held")));
+    callback(None, Some(json!("deferred")));
     let late = context.clone();
     later(&context, 2, move || late.done(None, Some(json!("done"))));
 }
 
 fn hold_then_error_is_late(_: Value, context: Context, callback: Callback) {
     hold(&context, || Ok(()));
-    callback(None, Some(json!("held")));
+    callback(None, Some(json!("deferred")));
     callback(Some(Error::msg("late")), None);
 }
 
 fn hold_then_throw(_: Value, context: Context, callback: Callback) {
-    hold(&context, || Err(Error::msg("while it was held")));
-    callback(None, Some(json!("held")));
+    hold(&context, || Err(Error::msg("while it was deferred")));
+    callback(None, Some(json!("deferred")));
 }
 
 fn hold_spawns_more(_: Value, context: Context, callback: Callback) {
@@ -777,14 +777,14 @@ fn hold_spawns_more(_: Value, context: Context, callback: Callback) {
         later(&more, 5, || {});
         Ok(())
     });
-    callback(None, Some(json!("held")));
+    callback(None, Some(json!("deferred")));
 }
 
 fn hold_changed_result(_: Value, context: Context, callback: Callback) {
     let result = Arc::new(Mutex::new(vec!["at the call"]));
     let changed = Arc::clone(&result);
     hold(&context, move || {
-        changed.lock().unwrap().push("while held");
+        changed.lock().unwrap().push("while deferred");
         Ok(())
     });
     callback(None, Some(json!(*result.lock().unwrap())));
@@ -794,9 +794,9 @@ fn hold_never_called(_: Value, context: Context, _: Callback) {
     hold(&context, || Ok(()));
 }
 
-// leftovers of one invocation
+// unfinished tasks of an earlier invocation
 
-/// Leaves something behind, where the event asks for that.
+/// Leaves an unfinished task behind, if the event asks for it.
 fn leave(event: &Value, context: &Context) {
     if event["hold"] == true {
         hold(context, || {
@@ -1040,7 +1040,7 @@ fn message_as_text_without_name(_: Value, _: Context, callback: Callback) {
     callback(None, Some(json!(Error::new("", "text").to_string())));
 }
 
-// errors that are not `Error`s
+// errors that are not of the class `Error`
 
 fn like(name: &str, message: &str, stack: &str) -> Value {
     json!({ "name": name, "message": message, "stack": stack })
@@ -1331,7 +1331,7 @@ fn callback_then_succeed_later(_: Value, context: Context, callback: Callback) {
     later(&context, 2, move || late.succeed("succeeded"));
 }
 
-// async functions, and what returns a promise
+// async functions, and functions that return a promise
 
 async fn async_awaits(_: Value, context: Context) -> Result<String, Error> {
     let (callback, completion) = nodeback::callback();

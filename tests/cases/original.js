@@ -1,16 +1,16 @@
-// The originals of the handlers in first.rs and more.rs: an event names its case, and one without a case is echoed. A case may
-// have several events in a row, between which its state is kept.
+// The originals of the handlers in first.rs and more.rs. An event names its case; an event without a case is echoed. A case may
+// have several consecutive events, and keeps its state between them.
 const later = (ms, f) => setTimeout(f, ms);
 
-// What holds the event loop until it is released: by an event of its own, or by a timer, which does not hold the loop, that the
-// event asks for with its member `release`.
+// Timers that keep the event loop busy until they are released: by a separate event, or by a timer that the event asks for with
+// its member `release`. That timer itself does not keep the loop busy.
 let held = [];
 let releasing;
 const hold = (f = () => { }) => held.push([later(60000, () => { }), f]);
 const release = () => held.splice(0).forEach(([timer, f]) => { clearTimeout(timer); f(); });
 exports.release = (event, context, callback) => { release(); callback(null, 'released'); };
 
-// Waits until the timers that the event before has left behind have fired.
+// Waits until the timers that the previous event left behind have fired.
 exports.idle = (event, context, callback) => { later(100, () => callback(null, 'idle')); };
 
 // The state of a case.
@@ -67,7 +67,7 @@ exports.error_undefined_is_none = (event, context, callback) => callback(undefin
 exports.error_empty_message = (event, context, callback) => callback(new Error(''));
 exports.error_multiline = (event, context, callback) => callback(new Error('line one\nline two'));
 
-// once
+// several signals
 exports.twice_results = (event, context, callback) => { callback(null, 1); callback(null, 2); };
 exports.twice_result_then_error = (event, context, callback) => { callback(null, 1); callback(new Error('late')); };
 exports.twice_error_then_result = (event, context, callback) => { callback(new Error('first')); callback(null, 2); };
@@ -81,13 +81,13 @@ exports.throw_error = (event, context, callback) => { throw new RangeError('thro
 exports.throw_string = (event, context, callback) => { throw 'thrown string'; };
 exports.throw_after_callback = (event, context, callback) => { callback(null, 'first'); throw new Error('after'); };
 
-// later
+// callbacks called later
 exports.later_timer = (event, context, callback) => { later(20, () => callback(null, 'later')); };
 exports.later_promise = (event, context, callback) => { Promise.resolve('p').then((v) => callback(null, v)); };
 exports.later_error = (event, context, callback) => { later(10, () => callback(new Error('later'))); };
 
 // the event loop
-exports.wait_true_holds_result = (event, context, callback) => { hold(); callback(null, 'held'); };
+exports.wait_true_defers_result = (event, context, callback) => { hold(); callback(null, 'deferred'); };
 exports.wait_false_sends_at_once = (event, context, callback) => { context.callbackWaitsForEmptyEventLoop = false; hold(); callback(null, 'at once'); };
 exports.wait_true_error_at_once = (event, context, callback) => { hold(); callback(new Error('at once')); };
 exports.wait_done_at_once = (event, context, callback) => { hold(); context.done(null, 'at once'); };
@@ -119,13 +119,13 @@ const work = (value) => new Promise((resolve) => later(2, () => resolve(value)))
 const failing = (error) => new Promise((resolve, reject) => later(2, () => reject(error)));
 const wait = (ms) => new Promise((resolve) => later(ms, resolve));
 
-// Error-first functions of somebody else.
+// Error-first functions, as a library would provide them.
 const read = (key, done) => later(2, () => done(null, `value of ${key}`));
 const readNothing = (key, done) => later(2, () => done(named('NoSuchKey', `no ${key}`)));
 const findOrder = (id, done) => later(2, () => id === 7 || id === 8 ? done(null, { id, customer: id === 7 ? 'ada' : 'bob' }) : done(named('OrderNotFound', `no order ${id}`)));
 const findEmail = (name, done) => later(2, () => name === 'ada' ? done(null, 'ada@example.com') : done(new Error(`${name} has no address`)));
 
-// the callback passed on
+// the callback passed to other functions
 exports.pass_callback = (event, context, callback) => read('order', callback);
 exports.pass_callback_error = (event, context, callback) => readNothing('order', callback);
 exports.pass_done = (event, context) => read('order', context.done);
@@ -173,7 +173,7 @@ exports.race_error_too_late = (event, context, callback) => { later(3, () => cal
 exports.race_promise = (event, context, callback) => { Promise.race([wait(20).then(() => 'slow'), work('fast')]).then((value) => callback(null, value)); };
 exports.race_any = (event, context, callback) => { Promise.any([failing(new Error('first')), wait(8).then(() => 'second')]).then((value) => callback(null, value)); };
 exports.race_timeout_cleared = (event, context, callback) => { const timeout = later(60000, () => callback(new Error('timed out'))); read('order', (err, text) => { clearTimeout(timeout); callback(err, text); }); };
-exports.race_timeout_fires = (event, context, callback) => { const timeout = later(5, () => callback(named('Timeout', 'no answer within 5 ms'))); const slow = later(60000, () => { clearTimeout(timeout); callback(null, 'slow'); }); later(8, () => clearTimeout(slow)); };
+exports.race_timeout_fires = (event, context, callback) => { const timeout = later(5, () => callback(named('Timeout', 'no response within 5 ms'))); const slow = later(60000, () => { clearTimeout(timeout); callback(null, 'slow'); }); later(8, () => clearTimeout(slow)); };
 exports.race_of_ten = (event, context, callback) => { for (let i = 10; i > 0; i--) later(3 * i, () => callback(null, i)); };
 
 // promise chains
@@ -202,10 +202,10 @@ exports.throw_in_timer_of_nobody = () => { later(2, () => { throw new Error('in 
 exports.throw_is_a_panic = () => { throw new Error('a bug'); };
 exports.throw_is_a_panic_after_callback = (event, context, callback) => { callback(null, 'first'); throw new Error('a bug'); };
 exports.throw_is_a_panic_in_timer = (event, context, callback) => { later(2, () => { if (event.n) throw new Error('a bug'); callback(null, 'not reached'); }); };
-exports.throw_in_timer_after_error = (event, context, callback) => { later(2, () => { callback(new Error('answered')); throw new Error('after'); }); };
+exports.throw_in_timer_after_error = (event, context, callback) => { later(2, () => { callback(new Error('signalled')); throw new Error('after'); }); };
 
 // the event loop
-exports.hold_false_after_call = (event, context, callback) => { hold(); callback(null, 'held'); context.callbackWaitsForEmptyEventLoop = false; };
+exports.hold_false_after_call = (event, context, callback) => { hold(); callback(null, 'deferred'); context.callbackWaitsForEmptyEventLoop = false; };
 exports.hold_string_error = (event, context, callback) => { hold(); callback('at once'); };
 exports.hold_fail = (event, context) => { hold(); context.fail(new Error('at once')); };
 exports.hold_succeed = (event, context) => { hold(); context.succeed('at once'); };
@@ -214,14 +214,14 @@ exports.hold_async_throw = async (event) => { hold(); throw new Error('at once')
 exports.hold_throw = (event) => { hold(); throw new Error('at once'); };
 exports.hold_until_called = (event, context, callback) => { hold(() => callback(null, 'called late')); };
 exports.hold_until_failed = (event, context, callback) => { hold(() => callback(new Error('failed late'))); };
-exports.hold_then_done_is_late = (event, context, callback) => { hold(); callback(null, 'held'); later(2, () => context.done(null, 'done')); };
-exports.hold_then_error_is_late = (event, context, callback) => { hold(); callback(null, 'held'); callback(new Error('late')); };
-exports.hold_then_throw = (event, context, callback) => { hold(() => { throw new Error('while it was held'); }); callback(null, 'held'); };
-exports.hold_spawns_more = (event, context, callback) => { hold(() => later(5, () => { })); callback(null, 'held'); };
-exports.hold_changed_result = (event, context, callback) => { const result = ['at the call']; hold(() => result.push('while held')); callback(null, result); };
+exports.hold_then_done_is_late = (event, context, callback) => { hold(); callback(null, 'deferred'); later(2, () => context.done(null, 'done')); };
+exports.hold_then_error_is_late = (event, context, callback) => { hold(); callback(null, 'deferred'); callback(new Error('late')); };
+exports.hold_then_throw = (event, context, callback) => { hold(() => { throw new Error('while it was deferred'); }); callback(null, 'deferred'); };
+exports.hold_spawns_more = (event, context, callback) => { hold(() => later(5, () => { })); callback(null, 'deferred'); };
+exports.hold_changed_result = (event, context, callback) => { const result = ['at the call']; hold(() => result.push('while deferred')); callback(null, result); };
 exports.hold_never_called = (event) => { hold(); };
 
-// leftovers of one invocation
+// unfinished tasks of an earlier invocation
 exports.leftover_result = (event, context, callback) => { context.callbackWaitsForEmptyEventLoop = false; if (event.hold) hold(() => { leftovers++; }); callback(null, leftovers); };
 exports.leftover_error = (event, context, callback) => { if (event.hold) hold(() => { leftovers++; }); callback(new Error(`leftovers: ${leftovers}`)); };
 exports.leftover_succeed = (event, context) => { if (event.hold) hold(() => { leftovers++; }); context.succeed(leftovers); };
@@ -267,7 +267,7 @@ exports.message_prefix = (event, context, callback) => callback(new Error('[404]
 exports.message_as_text = (event, context, callback) => callback(null, [String(named('Named', 'text')), String(named('Named', '')), String(new Error('')), `${new TypeError('x')}`]);
 exports.message_as_text_without_name = (event, context, callback) => callback(null, String(named('', 'text')));
 
-// errors that are not `Error`s
+// errors that are not of the class `Error`
 const like = (name, message, stack) => ({ name, message, stack });
 exports.like_error = (event, context, callback) => callback(like('Mine', 'like an error', 'Mine: like an error\n    at here'));
 exports.like_error_and_more = (event, context, callback) => callback({ code: 7, ...like('Mine', 'like an error', 'stack') });
@@ -329,7 +329,7 @@ exports.succeed_later = (event, context) => { later(2, () => context.succeed({ l
 exports.callback_then_fail = (event, context, callback) => { callback(null, 'callback'); context.fail('failed'); };
 exports.callback_then_succeed_later = (event, context, callback) => { callback(null, 'callback'); later(2, () => context.succeed('succeeded')); };
 
-// async functions, and what returns a promise
+// async functions, and functions that return a promise
 const promised = (f, ...args) => new Promise((resolve, reject) => f(...args, (err, value) => err ? reject(err) : resolve(value)));
 exports.async_awaits = async () => `got ${await promised(read, 'order')}`;
 exports.async_awaits_error = async () => promised(readNothing, 'order');

@@ -1,4 +1,4 @@
-//! The functions of `examples/ported`, over their events: as recorded, and on Node.
+//! Runs the functions in `examples/ported` over their events, and compares them with the recordings and with Node.
 
 use nodeback::parity::{compare, compare_recorded, record};
 
@@ -20,7 +20,7 @@ macro_rules! functions {
             }
         )+}
 
-        /// With `RECORD` in the environment, what Node does is recorded.
+        /// With `RECORD` in the environment, these tests record Node.
         mod on_node {$(
             #[tokio::test]
             #[ignore = "needs node and npm"]

@@ -1,4 +1,4 @@
-//! The state of the case that runs, and what holds its event loop, as in `original.js`.
+//! The state of the current case, and the tasks that keep its event loop busy, as in `original.js`.
 
 use nodeback::{Callback, Context, Error, Task};
 use std::{
@@ -11,7 +11,7 @@ use std::{
 };
 use tokio::{sync::oneshot, task::AbortHandle, time::sleep};
 
-/// What is kept between the events of a case.
+/// The state that is kept between the events of a case.
 pub(crate) struct State {
     case: Mutex<String>,
     held: Mutex<Vec<Held>>,
@@ -26,7 +26,7 @@ pub(crate) struct State {
     pub(crate) tries: AtomicU32,
 }
 
-/// A task that waits, and its end.
+/// A sender that releases a task, and a receiver that is closed when the task has ended.
 type Held = (oneshot::Sender<()>, oneshot::Receiver<()>);
 
 pub(crate) static STATE: State = State {
@@ -44,7 +44,7 @@ pub(crate) static STATE: State = State {
 };
 
 impl State {
-    /// Begins with an event of a case, which may ask for what is held to be released.
+    /// Begins an event of a case, which may ask for a later release of the tasks that `hold` has spawned.
     pub(crate) fn begin(&self, case: &str, release_after: Option<u64>) {
         let mut current = self.case.lock().unwrap();
         if *current != case && !["idle", "release"].contains(&case) {
@@ -72,7 +72,7 @@ impl State {
     }
 }
 
-/// `setTimeout(f, ms)`
+/// Does the same as `setTimeout(f, ms)`.
 pub(crate) fn later(context: &Context, ms: u64, f: impl FnOnce() + Send + 'static) -> Task {
     context.spawn(async move {
         sleep(Duration::from_millis(ms)).await;
@@ -80,20 +80,20 @@ pub(crate) fn later(context: &Context, ms: u64, f: impl FnOnce() + Send + 'stati
     })
 }
 
-/// Holds the event loop until it is released, and then runs `f`.
+/// Keeps the event loop busy until it is released, and then runs `f`.
 pub(crate) fn hold(context: &Context, f: impl FnOnce() -> Result<(), Error> + Send + 'static) {
     let (release, released) = oneshot::channel();
     let (ended, end) = oneshot::channel::<()>();
     STATE.held.lock().unwrap().push((release, end));
     context.spawn(async move {
         let _ended = ended;
-        // The other end is dropped where another run of the cases begins.
+        // The sender may also be dropped, when another run of the cases begins.
         let _ = released.await;
         f()
     });
 }
 
-/// Releases what is held, and waits until it has ended.
+/// Releases the tasks that `hold` has spawned, and waits until they have ended.
 pub(crate) async fn released(when: impl Future<Output = ()>) {
     when.await;
     let held = std::mem::take(&mut *STATE.held.lock().unwrap());

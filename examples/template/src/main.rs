@@ -1,4 +1,4 @@
-//! A port of `handler(event, context, callback)`: put yours in its place.
+//! A port of `handler(event, context, callback)`. Replace it with your own.
 
 use nodeback::{Callback, Context, Result, Value, js, json};
 
