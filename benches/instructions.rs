@@ -1,12 +1,12 @@
-//! How many instructions a completion and an invocation take: unlike time, the same on a machine that others use.
+//! Counts the instructions of a completion and of an invocation. Unlike time, this figure does not depend
+//! on the load of the machine.
 //!
-//! `cargo bench --bench instructions` runs itself under callgrind, compares with
-//! `benches/instructions.txt`, and fails where nodeback takes 3 % more over all, or 15 % in one
-//! action; `-- --update` writes that table anew. The folder of a build alters what is inlined, which
-//! moves a single action by up to a tenth, of every peer, and all of them together by less. Needs
-//! valgrind.
+//! `cargo bench --bench instructions` runs this binary under callgrind and compares the counts with
+//! `benches/instructions.txt`. It fails if nodeback takes 3 % more overall or 15 % more in one scenario.
+//! `-- --update` updates that table. The folder of a build affects what the compiler inlines: this changes
+//! a single scenario of any peer by up to 10 %, and the average of all scenarios by less. Needs valgrind.
 
-#[allow(dead_code, reason = "no typed event is among the scenarios")]
+#[allow(dead_code, reason = "no scenario uses a typed event")]
 #[path = "support/order.rs"]
 mod order;
 mod scenarios;
@@ -19,7 +19,7 @@ use tokio::runtime;
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
 
-/// One invocation in process, with an event of 100 bytes.
+/// The scenarios of one invocation in process, with an event of 100 bytes.
 const INVOCATIONS: &[Scenario] = &[
     (INVOCATION, "by hand", by_hand),
     (INVOCATION, "nodeback, callback", || invoke(&CALLBACK)),
@@ -51,7 +51,7 @@ fn by_hand() {
 }
 
 fn invoke(function: &Runtime) {
-    // None of them waits for anything, so that the runtime itself need not run.
+    // No scenario waits for anything, so the runtime itself need not run.
     let _entered = TOKIO.enter();
     let invoked = function.invoke_raw(EVENT.clone(), CONTEXT.clone());
     let _ = black_box(invoked.now_or_never().expect("an outcome"));
@@ -61,12 +61,12 @@ fn scenarios() -> impl Iterator<Item = &'static Scenario> {
     SCENARIOS.iter().chain(INVOCATIONS)
 }
 
-/// Instructions of this binary that runs a scenario so many times.
+/// Returns the number of instructions of a process that runs a scenario `times` times.
 fn count(scenario: usize, times: usize) -> u64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(env::current_exe().expect("the path of this binary"))
-        // A backtrace is the cost of who wants it.
+        // Backtraces are optional, so their cost is not included.
         .env("RUST_BACKTRACE", "0")
         .env("NODEBACK_SCENARIO", format!("{scenario} {times}"))
         .output()
@@ -75,13 +75,13 @@ fn count(scenario: usize, times: usize) -> u64 {
     let collected = text
         .lines()
         .find_map(|line| line.split_once("Collected : "));
-    let (_, collected) = collected.unwrap_or_else(|| panic!("callgrind said: {text}"));
+    let (_, collected) = collected.unwrap_or_else(|| panic!("callgrind printed: {text}"));
     collected.trim().parse().expect("a count")
 }
 
 fn main() {
     if let Ok(which) = env::var("NODEBACK_SCENARIO") {
-        let (scenario, times) = which.split_once(' ').expect("a scenario and how often");
+        let (scenario, times) = which.split_once(' ').expect("a scenario and a count");
         let scenario = scenario.parse().expect("its number");
         let (_, _, run) = scenarios().nth(scenario).expect("a scenario");
         for _ in 0..times.parse::<usize>().expect("a number") {
@@ -89,7 +89,7 @@ fn main() {
         }
         return;
     }
-    // What starting takes is the same, however often the scenario is run.
+    // The difference between two counts leaves out the start of the process.
     let (few, many) = (100, 1100);
     let (mut table, mut ratios) = (String::new(), vec![]);
     let known = fs::read_to_string(TABLE).unwrap_or_default();
@@ -110,10 +110,10 @@ fn main() {
     let logs: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
     let mean = (logs / ratios.len().max(1) as f64).exp();
     let most = ratios.iter().copied().fold(0.0, f64::max);
-    println!("nodeback: {mean:.3} of what it was over all, {most:.3} where it is most");
+    println!("nodeback: {mean:.3} of the table on average, {most:.3} at most");
     if env::args().any(|arg| arg == "--update") {
         fs::write(TABLE, table).expect("the table can be written");
     } else if mean > 1.03 || most > 1.15 {
-        panic!("that is more than in {TABLE}");
+        panic!("nodeback takes more instructions than {TABLE} allows");
     }
 }

@@ -1,6 +1,7 @@
-//! What it costs to run a handler for an event: bytes in, bytes out, beside the same work by hand.
+//! Measures an invocation in process, from the bytes of the event to the bytes of the response. The
+//! baseline only parses the event and serializes it again.
 //!
-//! `cargo bench --bench invoke`
+//! Run it with `cargo bench --bench invoke`.
 
 #[path = "support/order.rs"]
 mod order;

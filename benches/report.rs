@@ -1,6 +1,6 @@
-//! Makes one page of what the benchmarks have measured: `cargo bench --bench report`, or `benches/report.sh`, which runs
-//! them all before. The page is `target/nodeback-benches.html`; the plots of `README.md` and its tables between
-//! `<!-- table: .. -->` and `<!-- end -->` are written anew.
+//! Creates one page from the figures of all benchmarks: `cargo bench --bench report`, or `benches/report.sh`, which runs
+//! the benchmarks first. The page is `target/nodeback-benches.html`. This also updates the plots of `README.md`, and its
+//! tables between `<!-- table: .. -->` and `<!-- end -->`.
 
 #[path = "support/table.rs"]
 mod table;
@@ -13,8 +13,8 @@ use table::Table;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The groups that criterion keeps: the title of the table, the group, the size, which some have below their names, and the
-/// one that the ratios are against.
+/// The groups of criterion: the title of the table, the group, the size (a folder below the names, for some groups), and the
+/// benchmark that the others are compared with.
 const GROUPS: [(&str, &str, &str, &str); 11] = [
     own("signalled before the await", "tokio oneshot"),
     own("signalled after the first poll", "tokio oneshot"),
@@ -29,7 +29,7 @@ const GROUPS: [(&str, &str, &str, &str); 11] = [
     ("in process, 100 kB", "invoke", "100000", "by hand"),
 ];
 
-/// A group whose table has its title.
+/// A group whose table has the same title.
 const fn own(
     title: &'static str,
     base: &'static str,
@@ -37,10 +37,10 @@ const fn own(
     (title, title, "", base)
 }
 
-/// The benchmarks that keep tables.
+/// The benchmarks that save tables.
 const TABLES: [&str; 4] = ["lambda-one", "lambda-start", "lambda-many", "lambda-drift"];
 
-/// What README claims, and the cells that it rests on: the title of a table, a row and a column.
+/// The claims in the README, and the cell that supports each of them: the title of a table, a row and a column.
 const CLAIMS: [(&str, [&str; 3]); 4] = [
     (
         "0.58 to 0.67",
@@ -69,7 +69,7 @@ const CLAIMS: [(&str, [&str; 3]); 4] = [
 ];
 
 fn main() {
-    // `cargo test` runs benchmarks too, without this.
+    // `cargo test` also runs this binary, without `--bench`.
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -81,7 +81,7 @@ fn main() {
     });
     let scale: Vec<_> = titled(&tables, |title| title == "callbacks outstanding");
     for (file, plotted) in [("completion", completion), ("scale", scale)] {
-        // Without figures, the plot of an earlier run stays.
+        // Without figures, the plot of an earlier run is kept.
         if !plotted.is_empty() {
             let file = format!("{ROOT}/{file}.svg");
             fs::write(file, bars(&plotted)).expect("the plot can be written");
@@ -99,7 +99,7 @@ fn titled(tables: &[Table], is_wanted: impl Fn(&str) -> bool) -> Vec<&Table> {
     tables.iter().filter(wanted).collect()
 }
 
-/// Nanoseconds, by name, of the latest run of criterion. Some benchmarks have a size below their name.
+/// Returns the medians of the latest run of criterion in nanoseconds, with the name of each benchmark.
 fn medians(group: &str, size: &str) -> Vec<(String, f64)> {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| format!("{ROOT}/../target"));
     let Ok(entries) = fs::read_dir(Path::new(&target).join("criterion").join(group)) else {
@@ -152,7 +152,7 @@ fn criterion_tables() -> Vec<Table> {
     tables
 }
 
-/// The table that CI compares with.
+/// Returns the table of instructions that CI compares with.
 fn instructions() -> Option<Table> {
     let text = fs::read_to_string(format!("{ROOT}/instructions.txt")).ok()?;
     let mut table = Table::new("action", &["instructions"]);
@@ -163,7 +163,7 @@ fn instructions() -> Option<Table> {
     Some(table)
 }
 
-/// The README with each of its marked tables replaced by the one of the latest run, if there is one.
+/// Returns the README with each marked table replaced by that of the latest run, if there is one.
 fn with_tables(readme: &str, tables: &[Table]) -> String {
     const END: &str = "<!-- end -->";
     let mut parts = readme.split("<!-- table: ");
@@ -178,7 +178,7 @@ fn with_tables(readme: &str, tables: &[Table]) -> String {
     whole
 }
 
-/// Horizontal bars, a row for each, of the plotted column of each table.
+/// Draws the plotted column of each table as horizontal bars.
 fn bars(tables: &[&Table]) -> String {
     const WIDTH: u32 = 760;
     const NAMES: i32 = 330;
@@ -234,7 +234,7 @@ fn bars(tables: &[&Table]) -> String {
     svg
 }
 
-/// What the figures were measured on.
+/// Describes the machine that runs this.
 fn machine() -> Vec<(&'static str, String)> {
     let first_line = |program: &str, option: &str| {
         let output = Command::new(program).arg(option).output().ok()?;
@@ -286,13 +286,13 @@ fn page(tables: &[Table]) -> String {
                 h1 { "What nodeback costs" }
                 h2 { "The machine" }
                 table { @for (name, value) in machine() { tr { th scope="row" { (name) } td { (value) } } } }
-                h2 { "What README claims" }
+                h2 { "Claims in the README" }
                 table {
                     tr { th { "claim" } th { "row" } th { "column" } th { "this run" } }
                     @for (claim, [title, row, column]) in CLAIMS {
                         @let known = readme.contains(claim);
                         tr {
-                            td { (claim) @if !known { strong { " (README does not say so)" } } }
+                            td { (claim) @if !known { strong { " (not in the README)" } } }
                             td { (title) ": " (row) }
                             td { (column) }
                             td { (cell(tables, title, row, column)) }

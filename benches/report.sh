@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the benchmarks, and makes one page of what they have measured: target/nodeback-benches.html. The tables and plots
-# of benches/README.md are written anew. Takes about half an hour on two cores; the figures are worth as much as the
-# machine is quiet. Installs the peers: needs what tests/live/node.sh and tests/live/python.sh do.
+# Runs the benchmarks and creates one page with their figures: target/nodeback-benches.html. It also updates the tables
+# and plots of benches/README.md. It takes about half an hour on two cores. Run it on an idle machine: other load distorts
+# the figures. It installs the other candidates, and needs what tests/live/node.sh and tests/live/python.sh need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export RUST_BACKTRACE=0

@@ -1,7 +1,7 @@
-//! Many callbacks outstanding at once, signalled in random order from two threads: time and memory
-//! of each.
+//! Measures the time and the memory of many outstanding callbacks, which two threads signal in random
+//! order.
 //!
-//! `cargo bench --bench scale`
+//! Run it with `cargo bench --bench scale`.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use futures::{FutureExt, task::noop_waker_ref};
@@ -17,23 +17,25 @@ use std::{
     thread,
 };
 
-/// Bytes that are allocated.
+/// The number of bytes that are currently allocated.
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
-// SAFETY: the system's.
-#[allow(unsafe_code, reason = "an allocator is")]
+// SAFETY: Every method passes its arguments to `System`, which implements the contract of
+// `GlobalAlloc`. Counting the bytes neither allocates nor touches the memory.
+#[allow(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATED.fetch_add(layout.size(), Relaxed);
-        // SAFETY: as the caller says.
+        // SAFETY: The caller guarantees that `layout` has a non-zero size, as `System` requires.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         ALLOCATED.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as the caller says.
+        // SAFETY: The caller guarantees that `alloc` above returned `memory` for this `layout`, so it
+        // came from `System`.
         unsafe { System.dealloc(memory, layout) }
     }
 }
@@ -48,7 +50,7 @@ struct Outstanding {
     completions: Vec<Completion<Value>>,
 }
 
-/// Makes so many, each polled once, with the callbacks in random order.
+/// Creates `count` pairs, polls each completion once, and shuffles the callbacks.
 fn outstanding(count: usize) -> Outstanding {
     let (mut callbacks, mut completions): (Vec<_>, Vec<_>) =
         (0..count).map(|_| nodeback::callback()).unzip();
@@ -56,7 +58,7 @@ fn outstanding(count: usize) -> Outstanding {
     for completion in &mut completions {
         assert!(Pin::new(completion).poll(&mut cx).is_pending());
     }
-    // xorshift, and Fisher and Yates.
+    // A Fisher-Yates shuffle with the random numbers of xorshift.
     let mut random: u64 = 0x9E37_79B9_7F4A_7C15;
     for n in (1..count).rev() {
         random ^= random << 13;
@@ -70,7 +72,7 @@ fn outstanding(count: usize) -> Outstanding {
     }
 }
 
-/// Signals all, and takes what was signalled.
+/// Signals all callbacks, and returns the number of results that their completions received.
 fn signal_all(outstanding: Outstanding) -> usize {
     let mut first = outstanding.callbacks;
     let second = first.split_off(first.len() / 2);

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# What nodeback adds to a function on Lambda, beside the same handler on lambda_runtime, bare and as
-# its README has it, with its own log: crates,
-# the size of the stripped binary, and the processor time that a build from nothing takes, which a
-# busy machine alters less than the time on the wall. Makes both projects in target/size; takes
-# several minutes.
+# Measures what nodeback adds to a function on Lambda, compared with the same handler on lambda_runtime: bare, and
+# with its own log as in its README. It counts the crates, and measures the size of the stripped binary and the
+# processor time of a full build, which depends less on the load of the machine than the wall time. It creates the
+# projects in target/size and takes several minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -81,15 +80,14 @@ done
 echo "added by hello to bare:"
 comm -13 "$folder/bare.crates" "$folder/hello.crates" | sed 's/^/  /'
 
-# The second line of bash's `times` is of what it started: minutes and seconds, of the user and of
-# the system.
+# The second line of bash's `times` is the user and system time of its child processes, in minutes and seconds.
 spent() {
     tail -qn 1 "$folder/before" "$folder/after" | awk -F '[ ms]+' '
         { time[NR] = 60 * ($1 + $3) + $2 + $4 }
         END { printf "%.0f", time[2] - time[1] }'
 }
 
-# RUSTFLAGS or a target of the environment would be measured with it.
+# RUSTFLAGS of the environment would change what is measured.
 unset RUSTFLAGS
 for profile in ${PROFILES:-release small}; do
     for name in ${PROJECTS:-bare logged hello}; do

@@ -1,4 +1,4 @@
-//! The Runtime APIs that the functions run on.
+//! The Runtime APIs that serve the functions.
 
 use super::{blocking::Blocking, emulator::Emulator, stub::Stub};
 use std::{
@@ -7,17 +7,17 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// No benchmark waits longer for anything.
+/// The longest time that a benchmark waits for anything.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// So many invocations that have run.
+/// The times of a batch of invocations.
 pub(crate) struct Ran {
     pub(crate) whole: Duration,
-    /// Of each, from the event to the response, where the API takes that.
+    /// For each invocation, the time from the event to the response, if the API measures it.
     pub(crate) latencies: Vec<Duration>,
 }
 
-/// Which one it is.
+/// The kind of a Runtime API.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Stub,
@@ -37,7 +37,7 @@ impl Kind {
     }
 }
 
-/// One of them, for one process.
+/// A Runtime API that serves one process.
 pub(crate) enum Api {
     Stub(Stub),
     Blocking(Blocking),
@@ -45,7 +45,7 @@ pub(crate) enum Api {
 }
 
 impl Api {
-    /// Starts it. The emulator starts the function, too.
+    /// Starts the API. The emulator also starts the function.
     pub(crate) fn start(kind: Kind, function: &Command) -> Self {
         match kind {
             Kind::Stub => Api::Stub(Stub::start()),
@@ -62,7 +62,7 @@ impl Api {
         }
     }
 
-    /// When the function polled first.
+    /// Waits for the first poll and returns its time.
     pub(crate) fn polled(&self) -> Option<Instant> {
         match self {
             Api::Stub(stub) => Some(stub.polled()),
@@ -91,7 +91,7 @@ impl Api {
     }
 }
 
-/// The reply to a poll, with an event whose deadline is far away.
+/// Returns the reply to a poll, with an event whose deadline is far away.
 pub(crate) fn event_reply(request_id: &str, event: &[u8]) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let deadline = (now.expect("after 1970") + Duration::from_secs(900)).as_millis();
@@ -111,6 +111,6 @@ pub(crate) fn event_reply(request_id: &str, event: &[u8]) -> Vec<u8> {
     reply
 }
 
-/// The reply to a response that is taken.
-pub(crate) const TAKEN: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n\
+/// The reply to a post that is accepted.
+pub(crate) const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n\
                                   Content-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";

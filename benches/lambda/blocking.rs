@@ -1,5 +1,5 @@
-//! A Runtime API with a thread for each connection and one write for each reply, which hands out as many events at a
-//! time as are polled for: the second opinion on the figures of [`stub`](super::stub), and the one for many in flight.
+//! A Runtime API with a thread for each connection and one write for each reply. It hands out as many concurrent events
+//! as the function polls for. It verifies the figures of [`stub`](super::stub), and measures many invocations in flight.
 
 use super::{api::Ran, http};
 use std::{
@@ -29,7 +29,7 @@ struct Shared {
     ended: mpsc::Sender<Ran>,
 }
 
-/// So many events, and when each was handed out.
+/// A batch of events, and when each was handed out.
 #[derive(Default)]
 struct Work {
     event: Vec<u8>,
@@ -56,7 +56,7 @@ impl Blocking {
             for stream in listener.incoming().flatten() {
                 serving.connections.fetch_add(1, Ordering::Relaxed);
                 let shared = Arc::clone(&serving);
-                // A process that ends breaks its connections.
+                // The error of a connection is ignored: a process that ends breaks its connections.
                 thread::spawn(move || serve(stream, &shared).ok());
             }
         });
@@ -86,7 +86,7 @@ impl Blocking {
         };
         self.shared.more.notify_all();
         let ran = self.ended.recv_timeout(super::api::LONG);
-        ran.expect("so many responses")
+        ran.expect("a response to each event")
     }
 }
 
@@ -100,8 +100,8 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         } else {
             let at = path.rsplit(['-', '/']).nth(1);
             let at = at.and_then(|at| at.parse().ok()).expect("a request id");
-            shared.take(at, &request.body, path);
-            super::api::TAKEN.to_vec()
+            shared.accept(at, &request.body, path);
+            super::api::ACCEPTED.to_vec()
         };
         writer.write_all(&reply)?;
     }
@@ -121,11 +121,15 @@ impl Shared {
         reply
     }
 
-    fn take(&self, at: usize, body: &[u8], path: &str) {
+    fn accept(&self, at: usize, body: &[u8], path: &str) {
         let mut work = self.work.lock();
-        // Python puts spaces into it.
+        // Python adds spaces to the JSON, so that the echo may be longer.
         let echoed = path.ends_with("/response") && body.len() >= work.event.len();
-        assert!(echoed, "no echo: {path}: {}", String::from_utf8_lossy(body));
+        assert!(
+            echoed,
+            "not an echo: {path}: {}",
+            String::from_utf8_lossy(body)
+        );
         let latency = work.handed_out.get(at).expect("handed out").elapsed();
         work.latencies.push(latency);
         if work.latencies.len() == work.times {

@@ -1,4 +1,4 @@
-//! The functions that are measured. Those in Rust are this binary, started with [`FUNCTION`].
+//! The functions that are measured. The functions in Rust are this binary, started with the variable [`FUNCTION`].
 
 use super::{emulator, http, order::Order, process::live};
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -12,13 +12,13 @@ use std::{
 };
 use tokio::runtime::Builder;
 
-/// The variable that says which function this binary is, if it is one.
+/// The environment variable with the name of the function that this binary runs, if it is to run one.
 pub(crate) const FUNCTION: &str = "NODEBACK_BENCH_FUNCTION";
 
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate {
     pub(crate) name: &'static str,
-    /// The one that its ratios are against.
+    /// The name of the candidate that it is compared with.
     pub(crate) of: &'static str,
     command: fn() -> Command,
 }
@@ -34,7 +34,7 @@ pub(crate) const NODE: &str = "Node client 3.3.0";
 pub(crate) const NODE_4: &str = "Node client 4.0.2, async handler";
 pub(crate) const PYTHON: &str = "Python client";
 
-/// All of them.
+/// All candidates.
 pub(crate) const CANDIDATES: [Candidate; 10] = [
     candidate(ONE, BARE_ONE, || ourselves("value@one")),
     candidate(SEVERAL, BARE_SEVERAL, || ourselves("value@several")),
@@ -64,7 +64,7 @@ impl Candidate {
     }
 }
 
-/// Those that are here; the others are named.
+/// Returns the candidates that can run here, and prints why the others cannot.
 pub(crate) fn present() -> Vec<Candidate> {
     let mut present = Vec::new();
     for candidate in CANDIDATES {
@@ -76,7 +76,7 @@ pub(crate) fn present() -> Vec<Candidate> {
     present
 }
 
-/// Why a peer cannot run here, if so.
+/// Returns why a candidate cannot run here, or `None` if it can.
 fn missing(name: &str) -> Option<&'static str> {
     let runs = |command: &mut Command| {
         let command = command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -105,7 +105,7 @@ pub(crate) fn has_emulator() -> bool {
     there
 }
 
-/// This binary, as one of the functions.
+/// Returns a command that runs this binary as the named function.
 pub(crate) fn ourselves(name: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("the path of this binary"));
     command.env(FUNCTION, name);
@@ -125,7 +125,7 @@ fn python() -> Command {
     command
 }
 
-/// Writes the functions of AWS's clients.
+/// Writes the source files of the functions for AWS's clients.
 pub(crate) fn write_echoes() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let node = "exports.handler = (event, context, callback) => callback(null, event);\n\
@@ -135,7 +135,7 @@ pub(crate) fn write_echoes() {
     fs::write(folder.join("echo.py"), python).expect("written");
 }
 
-/// Is a function until the process is killed.
+/// Runs a function until the process is killed.
 pub(crate) fn function(name: &str) {
     let (name, flavor) = name.split_once('@').expect("a name and a flavor");
     if name == "raw" {
@@ -172,7 +172,7 @@ pub(crate) fn function(name: &str) {
     });
 }
 
-/// The floor: a blocking socket and no HTTP library; the event is parsed and printed as a `Value`.
+/// The lower bound: a blocking socket without an HTTP library. It parses and serializes the event as a `Value`.
 fn raw() {
     let address = env::var("AWS_LAMBDA_RUNTIME_API").expect("an address");
     let stream = TcpStream::connect(&address).expect("a Runtime API");

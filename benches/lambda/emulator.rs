@@ -1,4 +1,4 @@
-//! AWS's Runtime Interface Emulator, whose Runtime API is AWS's own code. It starts the function itself, and runs one
+//! AWS's Runtime Interface Emulator, whose Runtime API is AWS's own code. It starts the function itself and runs one
 //! invocation at a time.
 
 use super::{api::Ran, http, process};
@@ -17,13 +17,13 @@ pub(crate) struct Emulator {
     writer: TcpStream,
 }
 
-/// Where `tests/live/python.sh` puts it.
+/// Returns the path at which `tests/live/python.sh` installs the emulator.
 pub(crate) fn binary() -> PathBuf {
     process::live("aws-lambda-rie")
 }
 
 impl Emulator {
-    /// Starts it with the program of `function`, its arguments and its environment.
+    /// Starts the emulator with the program, the arguments and the environment of `function`.
     pub(crate) fn start(function: &Command) -> Self {
         let [address, api] = free_addresses();
         let mut command = Command::new(binary());
@@ -60,7 +60,7 @@ impl Emulator {
         }
     }
 
-    /// The process of the function, which the first event starts.
+    /// Returns the process of the function, which the emulator starts when the first event arrives.
     pub(crate) fn function(&self) -> Option<u32> {
         process::child_of(self.child.id())
     }
@@ -92,7 +92,7 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         if let Some(function) = self.function() {
-            // Without the Runtime API it might go on polling for a while.
+            // Without the Runtime API, the function might continue to poll for a while.
             let _ = Command::new("kill").arg(function.to_string()).status();
         }
         let _ = self.child.kill();

@@ -1,4 +1,4 @@
-//! As much HTTP/1.1 over blocking sockets as the benchmark needs, so that no library is measured with it.
+//! The part of HTTP/1.1 that the benchmark needs, over blocking sockets, so that no library affects the figures.
 
 use std::{
     io::{self, BufRead, BufReader, Read},
@@ -8,14 +8,14 @@ use std::{
 /// A request or a response.
 #[derive(Debug, Default)]
 pub(crate) struct Message {
-    /// Its first line.
+    /// The first line.
     pub(crate) start: String,
-    /// The value of `Lambda-Runtime-Aws-Request-Id`, if it has one.
+    /// The value of `Lambda-Runtime-Aws-Request-Id`, or an empty string.
     pub(crate) request_id: String,
     pub(crate) body: Vec<u8>,
 }
 
-/// Reads a message with a `Content-Length`, or with none and no body. `None` is the end of the connection.
+/// Reads a message whose body has a `Content-Length`, or that has no body. Returns `None` at the end of the connection.
 pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Message>> {
     let mut message = Message::default();
     if stream.read_line(&mut message.start)? == 0 {
@@ -41,7 +41,7 @@ pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Messa
     Ok(Some(message))
 }
 
-/// A connection on which nothing is delayed.
+/// Returns the two halves of a connection, with Nagle's algorithm disabled.
 pub(crate) fn connection(stream: TcpStream) -> io::Result<(BufReader<TcpStream>, TcpStream)> {
     stream.set_nodelay(true)?;
     let writer = stream.try_clone()?;

@@ -1,10 +1,10 @@
-//! Whole processes that echo their events: nodeback, lambda_runtime, a loop over a raw socket, and AWS's runtime clients
-//! for Node and Python. Time on the wall and on the processor, page faults, time to the first poll, peak memory, with one and
-//! with many invocations in flight.
+//! Measures whole processes that echo their events: nodeback, lambda_runtime, a loop over a raw socket, and AWS's runtime
+//! clients for Node and Python. It measures wall time, processor time, page faults, the time to the first poll and the peak
+//! memory, with one and with many invocations in flight.
 //!
-//! `cargo bench --bench lambda`; `-- PART ..` runs some parts of `one`, `start`, `many` and `drift`, and `NODEBACK_FULL=1`
-//! more rounds. The peers are those that `tests/live/node.sh native`, `tests/live/python.sh` and `benches/size.sh`
-//! install or build; those that are missing are named.
+//! Run it with `cargo bench --bench lambda`. `-- PART ..` selects parts from `one`, `start`, `many` and `drift`, and
+//! `NODEBACK_FULL=1` runs more rounds. `tests/live/node.sh native`, `tests/live/node.sh current`, `tests/live/python.sh` and
+//! `benches/size.sh` install or build the other candidates. The benchmark prints which of them are missing.
 
 mod api;
 mod blocking;
@@ -26,7 +26,7 @@ use std::env;
 fn main() {
     match env::var(candidates::FUNCTION) {
         Ok(name) => candidates::function(&name),
-        // `cargo test` runs benchmarks too, without this.
+        // `cargo test` also runs this binary, without `--bench`.
         Err(_) if env::args().any(|arg| arg == "--bench") => bench(),
         Err(_) => {}
     }

@@ -1,4 +1,4 @@
-//! One invocation at a time, on each of the Runtime APIs.
+//! Measures one invocation at a time, on each of the Runtime APIs.
 
 use super::{
     api::Kind,
@@ -27,7 +27,7 @@ pub(crate) fn bench(rounds: usize) -> Vec<Table> {
         for (size, bytes, times) in SIZES {
             let event = event(bytes);
             for process in &mut processes {
-                // Until what is compiled on the way is.
+                // Warms the process up, so that just-in-time compilers have compiled the code.
                 process.invoke(&event, times);
             }
             let mut samples = vec![Vec::new(); candidates.len()];
@@ -59,7 +59,7 @@ pub(crate) fn bench(rounds: usize) -> Vec<Table> {
     tables
 }
 
-/// Forwards and backwards, so that none comes always after the same one.
+/// Returns the order of a round: alternately forwards and backwards, so that no candidate always follows the same one.
 pub(crate) fn in_turn(candidates: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..candidates).map(move |at| {
         if round % 2 == 0 {
@@ -76,7 +76,8 @@ pub(crate) fn median(all: impl IntoIterator<Item = f64>) -> f64 {
     all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The median of the ratios within a round: two runs are 30 % apart, two neighbors less.
+/// Returns the median of the ratios within each round. Figures of different rounds differ by up to 30 %, figures of the same
+/// round by less.
 fn ratio(ours: &[Sample], theirs: &[Sample], of: fn(&Sample) -> f64) -> f64 {
     median(
         ours.iter()
@@ -115,7 +116,7 @@ fn position(candidates: &[Candidate], name: &str) -> Option<usize> {
     candidates.iter().position(|one| one.name == name)
 }
 
-/// Adds what has become of the goals.
+/// Adds a row for each goal, with the current ratio and whether the goal is reached.
 fn compare(
     kind: Kind,
     size: &str,

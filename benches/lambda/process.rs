@@ -1,4 +1,4 @@
-//! A function's process on a Runtime API, and the resources that it uses.
+//! The process of a function on a Runtime API, and the resources that it uses.
 
 use super::api::{Api, Kind, Ran};
 use std::{
@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What one of the scripts in `tests/live` has installed.
+/// Returns the path of a file that one of the scripts in `tests/live` installed.
 pub(crate) fn live(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../target/live")
@@ -16,21 +16,21 @@ pub(crate) fn live(path: &str) -> PathBuf {
 }
 
 pub(crate) struct Process {
-    /// None if the emulator has started it.
+    /// `None` if the emulator started the process.
     child: Option<Child>,
     pub(crate) api: Api,
-    /// From its start to its first poll.
+    /// The time from the start of the process to its first poll.
     pub(crate) start: Duration,
 }
 
-/// What an invocation took, on average.
+/// What an invocation used, on average.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sample {
-    /// Microseconds on the wall.
+    /// Wall time in microseconds.
     pub(crate) wall: f64,
-    /// Microseconds of processor time, of the user and the system.
+    /// User and system time in microseconds.
     pub(crate) cpu: f64,
-    /// Page faults without input or output.
+    /// Minor page faults, which need no I/O.
     pub(crate) faults: f64,
 }
 
@@ -65,7 +65,7 @@ impl Process {
         Process { child, api, start }
     }
 
-    /// Runs so many invocations, one after the other.
+    /// Runs `times` invocations, one after the other.
     pub(crate) fn invoke(&mut self, event: &[u8], times: u32) -> (Sample, Ran) {
         let before = Spent::of(self.id());
         let ran = self.api.invoke(event, times);
@@ -106,16 +106,17 @@ impl Drop for Process {
     }
 }
 
-/// What a process has used so far: NaN if the system does not report it.
+/// What a process has used so far. A figure that the system does not report is NaN.
 struct Spent {
-    /// Microseconds.
+    /// In microseconds.
     cpu: f64,
     faults: f64,
 }
 
 impl Spent {
     fn of(id: u32) -> Self {
-        // Nanoseconds on a processor, of each thread that still runs.
+        // The first field of `schedstat` is the time that a thread has run, in nanoseconds. Threads that have ended do not
+        // count.
         let threads = fs::read_dir(format!("/proc/{id}/task"));
         let on_processor = |path: PathBuf| {
             let text = fs::read_to_string(path.join("schedstat")).ok()?;
@@ -136,14 +137,14 @@ impl Spent {
     }
 }
 
-/// A field of `/proc/ID/stat`, counted from the one behind the name, which may have spaces in it.
+/// Returns a field of `/proc/ID/stat`, counted from the first one after the name, which may contain spaces.
 fn stat(id: u32, field: usize) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let fields = text.rsplit_once(") ")?.1;
     fields.split(' ').nth(field).map(String::from)
 }
 
-/// The child of a process, if it has one.
+/// Returns a child of a process, if there is one.
 pub(crate) fn child_of(parent: u32) -> Option<u32> {
     let parent = parent.to_string();
     fs::read_dir("/proc")

@@ -1,4 +1,4 @@
-//! The start of a process, by phases, and the memory that it has then.
+//! Measures the start of a process by phases, and its memory afterwards.
 
 use super::{
     api::Kind,
@@ -9,7 +9,7 @@ use super::{
 };
 use std::{path::Path, process::Command};
 
-/// The programs that `benches/size.sh` builds: as users build them, without the other candidates.
+/// The programs that `benches/size.sh` builds as users would build them, without the code of the other candidates.
 const PROGRAMS: [(&str, &str); 3] = [
     ("`hello` on nodeback", "hello"),
     ("`hello` on lambda_runtime with its log", "logged"),
@@ -29,7 +29,7 @@ pub(crate) fn bench(rounds: usize) -> Table {
             println!("left out: {name}: run benches/size.sh");
         }
     }
-    // The order that the typed one expects has no name.
+    // The typed candidate expects an order, which has no `name`.
     let greets = |candidate: &Candidate| candidate.name != candidates::TYPED;
     for candidate in candidates::present().into_iter().filter(greets) {
         starts.push((candidate.name, Box::new(move || candidate.command())));

@@ -1,7 +1,7 @@
-//! A Runtime API that does as little as it can, so that it is not what is measured: raw HTTP on one
-//! thread for all, replies that are made beforehand.
+//! A Runtime API that does as little as possible, so that it barely affects the figures: it uses raw HTTP
+//! on one thread for all connections, and prepares its replies in advance.
 
-use super::api::{LONG, TAKEN, event_reply};
+use super::api::{ACCEPTED, LONG, event_reply};
 use std::{
     net::SocketAddr,
     sync::{
@@ -36,10 +36,10 @@ impl Drop for Stub {
     }
 }
 
-/// So many events, one after the other.
+/// A batch of consecutive events.
 struct Batch {
     reply: Vec<u8>,
-    /// How long the answer to each is: it is echoed.
+    /// The length of each response, which echoes the event.
     len: usize,
     left: u32,
     since: Option<Instant>,
@@ -52,7 +52,7 @@ struct Work {
     ended: std_mpsc::Sender<Duration>,
 }
 
-/// Where all of them are served.
+/// The runtime that serves all stubs.
 static SERVER: LazyLock<Handle> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
@@ -94,20 +94,19 @@ impl Stub {
         }
     }
 
-    /// When the first event was asked for.
+    /// Waits for the first poll and returns its time.
     pub(crate) fn polled(&self) -> Instant {
         self.polled
             .recv_timeout(LONG)
             .expect("a process that polls")
     }
 
-    /// How many connections were made so far.
+    /// Returns the number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// How long the process takes for so many of these: from the first reply to the poll after the
-    /// last answer.
+    /// Runs `times` invocations. Returns the time from the first reply to the poll after the last response.
     pub(crate) fn invoke(&self, event: &[u8], times: u32) -> Duration {
         let reply = event_reply("8476a536-e9f4-11e8-9739-2dfe598c3fcd", event);
         let batch = Batch {
@@ -117,7 +116,8 @@ impl Stub {
             since: None,
         };
         assert!(self.batches.send(batch).is_ok(), "the stub is served");
-        self.ended.recv_timeout(LONG).expect("so many answers")
+        let ended = self.ended.recv_timeout(LONG);
+        ended.expect("a response to each event")
     }
 }
 
@@ -133,10 +133,10 @@ async fn serve(mut stream: TcpStream, work: Arc<Mutex<Work>>) {
             stream.write_all(&batch.reply).await
         } else {
             let expected = work.now.as_ref().map(|batch| batch.len);
-            // Python puts spaces into it.
+            // Python adds spaces to the JSON, so that the echo may be longer.
             let echoed = expected.is_some_and(|len| request.body >= len);
-            assert!(request.is_response && echoed, "no echo: {request:?}");
-            stream.write_all(TAKEN).await
+            assert!(request.is_response && echoed, "not an echo: {request:?}");
+            stream.write_all(ACCEPTED).await
         };
         if written.is_err() {
             return;
@@ -168,7 +168,7 @@ impl Work {
 struct Request {
     is_next: bool,
     is_response: bool,
-    /// Its length.
+    /// The length of the body.
     body: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What is done with a completion, and with each of its peers.
+//! The scenarios in which a completion is compared with its peers.
 
 use futures::{FutureExt, channel::oneshot as futures_oneshot, task::noop_waker_ref};
 use nodeback::{Callback, Completion, Error, Value, json};
@@ -19,7 +19,7 @@ pub(crate) fn payload() -> Payload {
     black_box(Ok(json!(42)))
 }
 
-/// A pair of ends.
+/// A one-shot channel: a pair of a sender and a receiver.
 pub(crate) trait Peer {
     type Signaller: Send + 'static;
     type Waiter: Send + 'static;
@@ -123,7 +123,7 @@ impl Peer for Futures {
     }
 }
 
-/// The crate of that name.
+/// The crate `oneshot`.
 pub(crate) struct Oneshot;
 
 impl Peer for Oneshot {
@@ -147,7 +147,7 @@ impl Peer for Oneshot {
     }
 }
 
-/// The crate of that name. Its sender is an `Arc`, which its receiver outlives.
+/// The crate `async-oneshot`. Its sender is an `Arc`, which its receiver outlives.
 pub(crate) struct AsyncOneshot;
 
 impl Peer for AsyncOneshot {
@@ -171,7 +171,7 @@ impl Peer for AsyncOneshot {
     }
 }
 
-/// The crate of that name. A sender that has sent is forgotten, so that the memory of its channel is never freed.
+/// The crate `lite-sync`. A sender that has sent is forgotten, so the memory of its channel is never freed.
 pub(crate) struct LiteSync;
 
 impl Peer for LiteSync {
@@ -195,7 +195,7 @@ impl Peer for LiteSync {
     }
 }
 
-/// `Arc<Mutex<Option>>` and a `Notify`, as it is written by hand.
+/// An `Arc<Mutex<Option>>` with a `Notify`, as a user would write it without a crate.
 #[derive(Clone, Default)]
 pub(crate) struct ByHand(Arc<(Mutex<Option<Payload>>, Notify)>);
 
@@ -245,8 +245,8 @@ pub(crate) fn signalled_after_the_first_poll<P: Peer>() {
     poll();
 }
 
-/// In a runtime.
-#[allow(dead_code, reason = "no instructions are counted of a runtime")]
+/// Needs a tokio runtime.
+#[allow(dead_code, reason = "`instructions.rs` does not measure a runtime")]
 pub(crate) async fn signalled_from_a_spawned_task<P: Peer>() {
     let (signaller, mut waiter) = P::pair();
     let task = tokio::spawn(async move { P::signal(signaller) });
@@ -254,7 +254,7 @@ pub(crate) async fn signalled_from_a_spawned_task<P: Peer>() {
     let _ = task.await;
 }
 
-#[allow(dead_code, reason = "no instructions are counted of a thread")]
+#[allow(dead_code, reason = "`instructions.rs` does not measure threads")]
 pub(crate) fn signalled_from_a_thread<P: Peer>() {
     let (signaller, waiter) = P::pair();
     let thread = thread::spawn(move || P::signal(signaller));
@@ -276,7 +276,7 @@ pub(crate) fn with_clones<const N: usize>() {
     black_box(completion.now_or_never());
 }
 
-/// The same, by hand.
+/// Does the same as [`with_clones`] with [`ByHand`].
 pub(crate) fn with_clones_by_hand<const N: usize>() {
     let (signaller, mut waiter) = ByHand::pair();
     let clones: [ByHand; N] = array::from_fn(|_| signaller.clone());
@@ -293,7 +293,7 @@ pub(crate) fn duplicate() {
     black_box(completion.now_or_never());
 }
 
-/// What is done, by whom, how.
+/// The name of a scenario, the name of the peer, and the code to run.
 pub(crate) type Scenario = (&'static str, &'static str, fn());
 
 pub(crate) const SCENARIOS: &[Scenario] = {

@@ -1,4 +1,4 @@
-//! The event of the benchmarks: an order, as JSON of some size, and as a type.
+//! The event of the benchmarks: an order, as JSON of a given size and as a type.
 
 use nodeback::json;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ struct Item {
     note: String,
 }
 
-/// An order with so many items that its JSON has about this size.
+/// Returns the JSON of an order with as many items as fit into about `size` bytes.
 pub(crate) fn event(size: usize) -> Vec<u8> {
     let item = json!({ "sku": "tea-0042", "count": 3, "price": 4.25, "note": "a gift, żółć" });
     let room = size.saturating_sub(40) / item.to_string().len();

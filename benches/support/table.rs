@@ -1,4 +1,4 @@
-//! A table that a benchmark prints, and keeps for the report.
+//! A table that a benchmark prints and saves for the report.
 
 use serde::{Deserialize, Serialize};
 use std::{
@@ -11,9 +11,9 @@ use std::{
 pub(crate) struct Table {
     pub(crate) title: String,
     pub(crate) columns: Vec<String>,
-    /// The name of each, and its cells.
+    /// The name and the cells of each row.
     pub(crate) rows: Vec<(String, Vec<String>)>,
-    /// The column that is plotted, if one is.
+    /// The column to plot, if any.
     pub(crate) plotted: Option<usize>,
 }
 
@@ -36,8 +36,8 @@ impl Table {
         self.rows.push((name.into(), cells.into_iter().collect()));
     }
 
-    /// The cell of a row and a column.
-    #[allow(dead_code, reason = "of the report alone")]
+    /// Returns the cell at a row and a column.
+    #[allow(dead_code, reason = "only the report uses it")]
     pub(crate) fn cell(&self, row: &str, column: &str) -> Option<&str> {
         let (_, cells) = self.rows.iter().find(|(name, _)| name == row)?;
         let at = self.columns.iter().position(|name| name == column)?;
@@ -45,7 +45,7 @@ impl Table {
     }
 }
 
-/// In Markdown.
+/// Formats the table as Markdown.
 impl Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "| {} | {} |", self.title, self.columns.join(" | "))?;
@@ -57,13 +57,13 @@ impl Display for Table {
     }
 }
 
-/// Where the tables of a benchmark are kept.
+/// Returns the path of the saved tables of a benchmark.
 fn file(benchmark: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{benchmark}.tables.json"))
 }
 
-/// Prints the tables, and keeps them for the report in the place of those of the run before.
-#[allow(dead_code, reason = "not of the report")]
+/// Prints the tables and saves them for the report, replacing those of the previous run.
+#[allow(dead_code, reason = "the report does not use it")]
 pub(crate) fn publish(benchmark: &str, tables: &[Table]) {
     for table in tables {
         println!("\n{table}");
@@ -72,8 +72,8 @@ pub(crate) fn publish(benchmark: &str, tables: &[Table]) {
     fs::write(file(benchmark), json).expect("the tables can be written");
 }
 
-/// The tables of the latest run.
-#[allow(dead_code, reason = "of the report alone")]
+/// Returns the tables of the latest run.
+#[allow(dead_code, reason = "only the report uses it")]
 pub(crate) fn published(benchmark: &str) -> Option<Vec<Table>> {
     serde_json::from_slice(&fs::read(file(benchmark)).ok()?).ok()
 }
