@@ -1,6 +1,7 @@
-//! Creates one page from the figures of all benchmarks: `cargo bench --bench report`, or `benches/report.sh`, which runs
-//! the benchmarks first. The page is `target/nodeback-benches.html`. This also updates the plots of `README.md`, and its
-//! tables between `<!-- table: .. -->` and `<!-- end -->`.
+//! Creates one page from the figures of all benchmarks: `cargo bench --bench report`, or
+//! `benches/report.sh`, which runs the benchmarks first. The page is
+//! `target/nodeback-benches.html`. This also updates the plots of `README.md`, and its tables
+//! between `<!-- table: .. -->` and `<!-- end -->`.
 
 #[path = "support/table.rs"]
 mod table;
@@ -13,8 +14,8 @@ use table::Table;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The groups of criterion: the title of the table, the group, the size (a folder below the names, for some groups), and the
-/// benchmark that the others are compared with.
+/// The groups of criterion: the title of the table, the group, the size (a folder below the names,
+/// for some groups), and the benchmark that the others are compared with.
 const GROUPS: [(&str, &str, &str, &str); 11] = [
     own("signalled before the await", "tokio oneshot"),
     own("signalled after the first poll", "tokio oneshot"),
@@ -40,7 +41,8 @@ const fn own(
 /// The benchmarks that save tables.
 const TABLES: [&str; 4] = ["lambda-one", "lambda-start", "lambda-many", "lambda-drift"];
 
-/// The claims in the README, and the cell that supports each of them: the title of a table, a row and a column.
+/// The claims in the README, and the cell that supports each of them: the title of a table, a row
+/// and a column.
 const CLAIMS: [(&str, [&str; 3]); 4] = [
     (
         "0.58 to 0.67",
@@ -99,7 +101,8 @@ fn titled(tables: &[Table], is_wanted: impl Fn(&str) -> bool) -> Vec<&Table> {
     tables.iter().filter(wanted).collect()
 }
 
-/// Returns the medians of the latest run of criterion in nanoseconds, with the name of each benchmark.
+/// Returns the medians of the latest run of criterion in nanoseconds, with the name of each
+/// benchmark.
 fn medians(group: &str, size: &str) -> Vec<(String, f64)> {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| format!("{ROOT}/../target"));
     let Ok(entries) = fs::read_dir(Path::new(&target).join("criterion").join(group)) else {

@@ -1,5 +1,5 @@
-//! Measures the time and the memory of many outstanding callbacks, which two threads signal in random
-//! order.
+//! Measures the time and the memory of many outstanding callbacks, which two threads signal in
+//! random order.
 //!
 //! Run it with `cargo bench --bench scale`.
 
@@ -34,8 +34,8 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         ALLOCATED.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: The caller guarantees that `alloc` above returned `memory` for this `layout`, so it
-        // came from `System`.
+        // SAFETY: The caller guarantees that `alloc` above returned `memory` for this `layout`, so
+        // it came from `System`.
         unsafe { System.dealloc(memory, layout) }
     }
 }

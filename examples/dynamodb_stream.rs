@@ -1,5 +1,5 @@
-//! Processes the records of a DynamoDB stream. It reports the sequence number of the first record that
-//! fails, and Lambda then sends the records from that one on again
+//! Processes the records of a DynamoDB stream. It reports the sequence number of the first record
+//! that fails, and Lambda then sends the records from that one on again
 //! (`FunctionResponseTypes: ReportBatchItemFailures`).
 //!
 //! `cargo run --example dynamodb_stream -- examples/events/dynamodb_stream.json`

@@ -1,5 +1,5 @@
-//! Node's `callbackWaitsForEmptyEventLoop`. If it is true, which is the default, a success waits for
-//! the tasks of the invocation. If it is false, they continue while the next invocation runs.
+//! Node's `callbackWaitsForEmptyEventLoop`. If it is true, which is the default, a success waits
+//! for the tasks of the invocation. If it is false, they continue while the next invocation runs.
 //!
 //! `cargo run --example event_loop -- examples/events/event_loop.json`
 //!

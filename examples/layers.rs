@@ -1,5 +1,5 @@
-//! A handler within two tower layers: a custom one that logs how long an invocation took, and tower's
-//! timeout. Layers correspond to middy's middleware for Node functions.
+//! A handler within two tower layers: a custom one that logs how long an invocation took, and
+//! tower's timeout. Layers correspond to middy's middleware for Node functions.
 //!
 //! `cargo run --example layers -- examples/events/layers.json`
 

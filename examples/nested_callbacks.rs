@@ -1,5 +1,6 @@
-//! Nested error-first functions, as code written before promises has them. The last function gets the
-//! callback itself as its closure, and a wrapper around the callback adds a status to the response.
+//! Nested error-first functions, as code written before promises has them. The last function gets
+//! the callback itself as its closure, and a wrapper around the callback adds a status to the
+//! response.
 //!
 //! `cargo run --example nested_callbacks -- examples/events/nested_callbacks.json`
 //!

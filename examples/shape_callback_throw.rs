@@ -1,5 +1,5 @@
-//! A callback handler that may also throw: returning an `Err`, for example through `?`, has the same
-//! effect as `callback(err)`.
+//! A callback handler that may also throw: returning an `Err`, for example through `?`, has the
+//! same effect as `callback(err)`.
 //!
 //! `cargo run --example shape_callback_throw -- examples/events/shape_callback_throw.json`
 //!

@@ -1,5 +1,5 @@
-//! The oldest Node style: `context.succeed`, `context.fail` and `context.done`, which respond at once
-//! even if tasks still run.
+//! The oldest Node style: `context.succeed`, `context.fail` and `context.done`, which respond at
+//! once even if tasks still run.
 //!
 //! `cargo run --example shape_context -- examples/events/shape_context.json`
 //!

@@ -1,5 +1,5 @@
-//! A connection that cannot survive a SnapStart snapshot: it is closed before the snapshot and opened
-//! again after the restore. A hook also closes it when the environment shuts down.
+//! A connection that cannot survive a SnapStart snapshot: it is closed before the snapshot and
+//! opened again after the restore. A hook also closes it when the environment shuts down.
 //!
 //! `cargo run --features graceful-shutdown --example snapstart -- examples/events/snapstart.json`
 

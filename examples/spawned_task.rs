@@ -1,5 +1,5 @@
-//! A race between two tasks and a plain thread, each with its own clone of the callback. The first call
-//! wins. A later call only leads to a line in the log, with the call sites of both.
+//! A race between two tasks and a plain thread, each with its own clone of the callback. The first
+//! call wins. A later call only leads to a line in the log, with the call sites of both.
 //!
 //! `cargo run --example spawned_task -- examples/events/spawned_task.json`
 

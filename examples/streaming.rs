@@ -14,8 +14,9 @@
 //! });
 //! ```
 //!
-//! Run `cargo run --example streaming` to serve it. Then `curl -N http://localhost:9000/` prints each line as it arrives.
-//! `cargo run --example streaming -- '{"pause": 200}'` runs one invocation and prints its lines.
+//! Run `cargo run --example streaming` to serve it. Then `curl -N http://localhost:9000/` prints
+//! each line as it arrives. `cargo run --example streaming -- '{"pause": 200}'` runs one invocation
+//! and prints its lines.
 
 use nodeback::{Context, HttpResponseStream, ResponseStream, Value, json, streamify_response};
 use std::time::Duration;

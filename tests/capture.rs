@@ -1,5 +1,5 @@
-//! Specifies `examples/capture/capture.mjs`, which captures the invocations of a deployed original, and the comparison
-//! with what it has captured. The originals are in `tests/capture/`.
+//! Tests `examples/capture/capture.mjs`, which captures the invocations of a deployed original, and
+//! the comparison of a port with the captured lines. The originals are in `tests/capture/`.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -20,7 +20,7 @@ const CAPTURE: &str = concat!(
 );
 const ORIGINALS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/capture/originals");
 
-/// An empty folder for one test.
+/// Creates an empty folder for one test.
 fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("capture")
@@ -30,7 +30,7 @@ fn folder(test: &str) -> PathBuf {
     folder
 }
 
-/// The lines that were captured in a folder.
+/// Returns the lines that were captured in a folder.
 fn captured(folder: &Path) -> Vec<Value> {
     let files = fs::read_dir(folder).unwrap();
     let text: String = files
@@ -45,17 +45,18 @@ fn null(_: Value, _: Context, callback: Callback) {
     callback.succeed(json!(null));
 }
 
-/// What AWS's client posted of each way to end an invocation, and what it waited for.
+/// Records what AWS's client posts for each way to end an invocation, and what each outcome waits
+/// for.
 async fn recorded(original: String, events: &Path) -> BTreeMap<String, String> {
     record(null, original, events).await.unwrap();
     let text = fs::read_to_string(events.join("parity.recorded.json")).unwrap();
     let recording: Value = serde_json::from_str(&text).unwrap();
     let events = recording["events"].as_array().unwrap().iter();
-    let told = |event: &Value| {
-        let told = format!("{} after {}", event["outcome"], event["deferredBy"]);
-        (event["event"].as_str().unwrap().to_owned(), told)
+    let described = |event: &Value| {
+        let outcome = format!("{} after {}", event["outcome"], event["deferredBy"]);
+        (event["event"].as_str().unwrap().to_owned(), outcome)
     };
-    events.map(told).collect()
+    events.map(described).collect()
 }
 
 #[tokio::test]
@@ -85,7 +86,7 @@ async fn a_wrapped_function_responds_as_before_and_its_outcomes_are_captured() {
     let after = recorded(format!("{}/index.handler", wrapper.display()), &events).await;
     assert_eq!(before, after);
 
-    // Each of the events once, with what AWS's client posted.
+    // Each event was captured once, with what AWS's client posted.
     let captured = captured(&lines);
     assert_eq!(captured.len(), ways.len());
     for (way, number) in ways.iter().zip(1..) {
@@ -94,7 +95,7 @@ async fn a_wrapped_function_responds_as_before_and_its_outcomes_are_captured() {
             .filter(|line| line["event"] == json!({ "way": way }));
         let outcome = &lines.next().unwrap()["outcome"];
         assert!(lines.next().is_none(), "{way}");
-        // A response is recorded as its text.
+        // The recording contains a response as text, the captured line as a value.
         let outcome = match outcome.get("response") {
             Some(response) => json!({ "response": response.to_string() }),
             None => outcome.clone(),
@@ -110,7 +111,7 @@ async fn a_wrapped_function_responds_as_before_and_its_outcomes_are_captured() {
         assert_eq!(context[member], value, "{context}");
     }
 
-    // The port, which is the same in four of them, is compared with what was captured.
+    // Compares a port with the captured lines. Its outcome is the same in four cases.
     let port = |event: Value, _: Context, callback: Callback| match event["way"].as_str() {
         Some("callbackText") => callback.fail("a text"),
         Some("never" | "neverSettled" | "neverCalledLater") => callback.succeed(json!(null)),
@@ -124,7 +125,7 @@ async fn a_wrapped_function_responds_as_before_and_its_outcomes_are_captured() {
     assert!(text.ends_with(&summary), "{text}");
 }
 
-/// Runs the wrapped function over events, without AWS's client. Returns what it printed and responded.
+/// Runs the wrapped function over events, without AWS's client. Returns what it printed.
 fn run(environment: &[(&str, &str)], handler: &str, events: &[Value]) -> String {
     let script = format!(
         "const {{ handler }} = await import('{CAPTURE}');\n\
@@ -153,7 +154,7 @@ const PATTERNS: &str =
 
 #[test]
 #[ignore = "needs node"]
-fn what_a_pattern_names_is_never_written() {
+fn a_member_that_matches_a_pattern_is_never_written() {
     let events = [
         json!({
             "headers": { "Authorization": "s3cr3t", "accept": "*/*" },
@@ -161,7 +162,7 @@ fn what_a_pattern_names_is_never_written() {
             "body": json!({ "card": "s3cr3t", "n": 1 }).to_string(),
             "a/b": { "c": "s3cr3t" },
         }),
-        // What cannot be read is not known to be harmless.
+        // Text that is not JSON might contain a secret.
         json!({ "body": "czNjcjN0 s3cr3t", "headers": "s3cr3t" }),
         json!({ "body": json!({ "n": 1 }).to_string(), "fails": true, "headers": { "Authorization": "s3cr3t" } }),
     ];
@@ -215,10 +216,10 @@ fn what_a_pattern_names_is_never_written() {
 
 #[test]
 #[ignore = "needs node"]
-fn what_keeps_it_from_capturing_costs_no_response() {
+fn a_failure_to_capture_does_not_affect_the_response() {
     let secret = |text: String| [json!({ "headers": { "authorization": "s3cr3t" }, "text": text })];
     let redact = ("CAPTURE_REDACT", "/headers/authorization");
-    for (environment, text, told) in [
+    for (environment, text, message) in [
         (
             vec![redact, ("CAPTURE_FOLDER", "/nowhere/at/all")],
             String::new(),
@@ -246,7 +247,10 @@ fn what_keeps_it_from_capturing_costs_no_response() {
         ),
     ] {
         let printed = run(&environment, "secrets", &secret(text));
-        assert!(printed.contains(told), "{environment:?} printed: {printed}");
+        assert!(
+            printed.contains(message),
+            "{environment:?} printed: {printed}"
+        );
         assert!(
             !printed.contains("nodebackCapture") && !printed.contains("s3cr3t"),
             "{printed}"
@@ -259,7 +263,7 @@ fn what_keeps_it_from_capturing_costs_no_response() {
 
 #[tokio::test]
 #[ignore = "needs node and npm"]
-async fn it_is_loaded_as_the_handler_of_a_function_and_says_what_it_expects() {
+async fn an_invalid_handler_setting_fails_with_an_error_that_says_what_is_expected() {
     let events = folder("setting");
     fs::write(events.join("a.json"), "{}").unwrap();
     let error = compare(null, "../examples/capture/capture.handler", &events)
@@ -273,7 +277,7 @@ async fn it_is_loaded_as_the_handler_of_a_function_and_says_what_it_expects() {
     );
 }
 
-/// A line as it is captured, of an event, with an outcome.
+/// Returns a captured line with this event and this outcome.
 fn line(event: &Value, outcome: &Value, redacted: &Value) -> String {
     let context = json!({
         "awsRequestId": "id", "functionName": "orders", "functionVersion": "7", "invokedFunctionArn": "arn",
@@ -287,12 +291,13 @@ fn line(event: &Value, outcome: &Value, redacted: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_port_is_compared_with_what_was_captured_without_node() {
+async fn a_port_is_compared_with_captured_lines_without_node() {
     let port = |event: Value, context: Context, callback: Callback| {
         if event["name"] == "Eve" {
             return callback.fail("no name");
         }
-        // Whether the original waited is not known.
+        // The lines do not say whether the original's response was deferred, so this is no
+        // difference.
         nodeback::set_immediate(|| ());
         callback.succeed(json!({
             "name": event["name"], "token": context.aws_request_id, "of": context.function_name,

@@ -1,5 +1,5 @@
-//! Calls the local server with AWS's own clients: the AWS CLI and boto3. It also runs examples under
-//! `cargo lambda`, which sends a deadline that is long past.
+//! Calls the local server with AWS's own clients: the AWS CLI and boto3. It also runs examples
+//! under `cargo lambda`, which sends a deadline that is long past.
 
 mod support;
 
@@ -44,8 +44,8 @@ impl LocalServer {
     }
 }
 
-/// Returns a client program, isolated from the environment and the AWS settings of the user that runs
-/// the tests.
+/// Returns a client program, isolated from the environment and the AWS settings of the user that
+/// runs the tests.
 fn client(program: &str) -> Command {
     let mut client = Command::new(live("python/bin").join(program));
     client
@@ -570,8 +570,8 @@ fn cargo_lambda_gets_responses_although_its_deadline_is_long_past() {
     }
 }
 
-/// The handler writes its next chunk only when the client asks for it, so each chunk must have arrived
-/// before that.
+/// The handler writes its next chunk only when the client asks for it, so each chunk must have
+/// arrived before that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 #[ignore = "needs tests/live/python.sh"]
 async fn boto3_reads_a_stream_as_it_is_written() {

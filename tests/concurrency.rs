@@ -1,5 +1,5 @@
-//! Tests several concurrent invocations in one process, as on Lambda Managed Instances. Nothing of one
-//! invocation is mixed up with another, and one that misbehaves does not affect the others.
+//! Tests several concurrent invocations in one process, as on Lambda Managed Instances. Nothing of
+//! one invocation is mixed up with another, and one that misbehaves does not affect the others.
 
 mod support;
 

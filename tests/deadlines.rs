@@ -1,5 +1,5 @@
-//! Tests code that hangs at the deadline: it is aborted and named in the log, the invocation gets the
-//! outcome that AWS would give it, and the next invocation is unaffected.
+//! Tests code that hangs at the deadline: it is aborted and named in the log, the invocation gets
+//! the outcome that AWS would give it, and the next invocation is unaffected.
 
 mod support;
 
@@ -15,8 +15,8 @@ use support::{
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
-/// Runs the function named in `_HANDLER` on the number of workers in `WORKERS`. This is not a test: the
-/// tests start it as a process.
+/// Runs the function named in `_HANDLER` on the number of workers in `WORKERS`. This is not a test:
+/// the tests start it as a process.
 #[test]
 #[ignore = "needs to be started by the other tests, as the process of a function"]
 fn function() {

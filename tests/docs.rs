@@ -1,15 +1,16 @@
-//! The pages in src/docs agree with the source, and the links between Markdown files lead somewhere.
+//! Tests that the pages in src/docs agree with the source, and that links between Markdown files lead somewhere.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The text of the crate without its tests and its comments.
+/// Returns the source of the crate without its tests and comments.
 fn source() -> String {
     fn read(folder: &Path, source: &mut String) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            // The error codes of AWS's services are not ours: `aws_sdk.md` has those that the SDK makes.
+            // The error codes of AWS's services are not part of nodeback: `aws_sdk.md` lists those
+            // of the SDK.
             if path.ends_with("tests") || path.ends_with("error/aws_sdk.rs") {
                 continue;
             }
@@ -36,7 +37,7 @@ fn page(name: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The text literals of the code, without what continues a line.
+/// Returns the string literals in the source, with each run of whitespace reduced to one space.
 fn literals(source: &str) -> Vec<String> {
     let mut literals = Vec::new();
     let mut rest = source;
@@ -61,7 +62,7 @@ fn literals(source: &str) -> Vec<String> {
     literals
 }
 
-/// The parts of a format text between what is put in.
+/// Returns the parts of a format string between its arguments.
 fn fixed_parts(format: &str) -> impl Iterator<Item = &str> {
     let parts = format
         .split('{')
@@ -69,7 +70,7 @@ fn fixed_parts(format: &str) -> impl Iterator<Item = &str> {
     parts.map(|part| part.trim_matches([' ', ':', '`', 't']))
 }
 
-/// What stands behind each of these calls, up to its first text.
+/// Returns the first string literal after each occurrence of `call`.
 fn first_literals(source: &str, call: &str) -> Vec<String> {
     let behind = source.split(call).skip(1);
     let literals = behind.filter_map(|text| literals(text).into_iter().next());
@@ -77,7 +78,7 @@ fn first_literals(source: &str, call: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_error_type_is_in_the_page_on_troubleshooting() {
+fn every_error_type_is_on_the_troubleshooting_page() {
     let page = page("troubleshooting");
     let source = source();
     let name = |text: &String| {
@@ -91,27 +92,30 @@ fn every_error_type_is_in_the_page_on_troubleshooting() {
     for error_type in types {
         assert!(
             page.contains(&format!("`{error_type}`")),
-            "{error_type} is not there"
+            "`{error_type}` is not on the page"
         );
     }
-    // The name may also be a constant, which is among those above.
+    // The name may also be a constant, which the loop above has found.
     let ours = source.split("Error::ours(").skip(1).map(str::trim_start);
     for text in ours.filter(|text| text.starts_with('"')) {
         let error_type = &literals(text)[0];
         let named = format!("`{error_type}`");
-        assert!(page.contains(&named), "{named} is not there");
+        assert!(page.contains(&named), "{named} is not on the page");
     }
 }
 
 #[test]
-fn every_line_of_the_log_is_in_the_page_on_troubleshooting() {
+fn every_log_line_is_on_the_troubleshooting_page() {
     let page = page("troubleshooting");
     let source = source();
     let mut lines = 0;
     for call in ["tracing::warn!(", "tracing::error!("] {
         for line in first_literals(&source, call) {
             for part in fixed_parts(&line).filter(|part| part.len() > 8) {
-                assert!(page.contains(part), "`{part}` of `{line}` is not there");
+                assert!(
+                    page.contains(part),
+                    "`{part}` of `{line}` is not on the page"
+                );
                 lines += 1;
             }
         }
@@ -120,18 +124,18 @@ fn every_line_of_the_log_is_in_the_page_on_troubleshooting() {
 }
 
 #[test]
-fn every_compile_error_is_in_the_page_on_troubleshooting() {
+fn every_compile_error_is_on_the_troubleshooting_page() {
     let page = page("troubleshooting");
     let messages = first_literals(&source(), "#[diagnostic::on_unimplemented(");
     assert_ne!(messages.len(), 0);
     for message in messages {
         for part in fixed_parts(&message).filter(|part| part.len() > 8) {
-            assert!(page.contains(part), "`{part}` is not there");
+            assert!(page.contains(part), "`{part}` is not on the page");
         }
     }
 }
 
-/// Every file under a folder, as paths that start with the name of that folder.
+/// Collects every file in a folder, as a path that starts with `prefix`.
 fn files(folder: &Path, prefix: &str, all: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
@@ -168,7 +172,7 @@ fn source_files_that_a_page_names_exist() {
             let end = format!("/{path}");
             assert!(
                 all.iter().any(|file| file.ends_with(&end)),
-                "{page} names `{path}`"
+                "{page} names `{path}`, which does not exist"
             );
             named += 1;
         }

@@ -1,5 +1,5 @@
-//! Runs the examples under AWS's Runtime Interface Emulator. Like Lambda, it starts the process of a
-//! function, sends it events through the Runtime API, and stops it at the timeout.
+//! Runs the examples under AWS's Runtime Interface Emulator. Like Lambda, it starts the process of
+//! a function, sends it events through the Runtime API, and stops it at the timeout.
 
 mod support;
 
@@ -134,8 +134,8 @@ async fn an_error_is_posted_and_logged_and_the_process_keeps_running() {
 #[ignore = "needs tests/live/python.sh"]
 async fn a_slow_handler_times_out_and_the_next_event_gets_its_response() {
     let timer = Emulator::start("timer", "1");
-    // Either the function or the emulator reports the timeout, whichever is first. The emulator also
-    // stops the process.
+    // Either the function or the emulator reports the timeout, whichever is first. The emulator
+    // also stops the process.
     let text = timer.text(r#"{ "ms": 60000 }"#).await;
     assert!(text.contains("Task timed out after "), "{text}");
     let response = timer.invoke(json!({ "ms": 1 })).await;

@@ -1,4 +1,5 @@
-//! Tests the conversion of values into errors: the name, the text, the trace and the JSON of an error.
+//! Tests the conversion of values into errors: the name, the text, the trace and the JSON of an
+//! error.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -94,7 +95,8 @@ mod in_json {
         assert_eq!(json["trace"], json!(error.trace()));
     }
 
-    /// The comment of each line names the case in `tests/cases`, which was recorded on AWS's Node client.
+    /// The comment of each line names the case in `tests/cases`, which was recorded on AWS's Node
+    /// client.
     #[test]
     fn type_and_message_are_the_same_as_in_node() {
         assert_error! {

@@ -1,4 +1,5 @@
-//! Tests how a program with several functions chooses the one to run: on Lambda, locally and in process.
+//! Tests how a program with several functions chooses the one to run: on Lambda, locally and in
+//! process.
 
 mod support;
 

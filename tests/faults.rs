@@ -72,7 +72,8 @@ fn is_after(request: &Request) -> bool {
 
 struct Case {
     fault: Reply,
-    /// The post for the faulty event itself, if there can be one: its endpoint and a part of its body.
+    /// The post for the faulty event itself, if there can be one: its endpoint and a part of its
+    /// body.
     post: Option<(&'static str, &'static str)>,
     /// A part of the expected log.
     log: &'static str,
@@ -302,7 +303,8 @@ async fn a_permanent_error_of_next_ends_the_process_with_one_log_line() {
     }
 }
 
-/// Waits for the process to end without blocking the tasks of the API. Returns its log and exit code.
+/// Waits for the process to end without blocking the tasks of the API. Returns its log and exit
+/// code.
 async fn ended(process: Process) -> (String, Option<i32>) {
     tokio::task::spawn_blocking(|| process.end())
         .await

@@ -1,5 +1,5 @@
-//! Tests the local server as a web server, which handles requests from browsers and curl like requests
-//! to a Lambda function URL.
+//! Tests the local server as a web server, which handles requests from browsers and curl like
+//! requests to a Lambda function URL.
 
 mod common;
 
@@ -24,7 +24,8 @@ impl LocalServer {
     async fn serve<M: 'static>(handler: impl Handler<M>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        // `tokio::spawn` needs a `'static` future. Boxing removes the marker type `M` from its type.
+        // `tokio::spawn` needs a `'static` future. Boxing removes the marker type `M` from its
+        // type.
         let served: futures::future::BoxFuture<'static, _> =
             Box::pin(Runtime::new(handler).serve(listener, std::future::pending()));
         tokio::spawn(served);
@@ -55,7 +56,8 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     value.map_or("", |value| value.to_str().unwrap())
 }
 
-/// Returns the event. Since it has no status code, the whole event becomes the body of the response.
+/// Returns the event. Since it has no status code, the whole event becomes the body of the
+/// response.
 async fn echo(event: Value) -> Result<Value, Error> {
     Ok(event)
 }

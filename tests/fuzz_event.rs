@@ -1,4 +1,5 @@
-//! Any bytes as the event of an invocation: the outcome is there at once, and it is JSON.
+//! Runs invocations with arbitrary bytes as their events. The outcome must be available at once and
+//! must be valid JSON.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -22,7 +23,7 @@ struct Order {
     rest: BTreeMap<String, Value>,
 }
 
-/// A handler that gives back its event.
+/// Returns a function that invokes a handler, which responds with its event.
 fn echo<E>() -> impl Fn(&[u8]) -> Result<Bytes, Error>
 where
     E: serde::de::DeserializeOwned + Serialize + Send + 'static,
@@ -36,7 +37,7 @@ where
     }
 }
 
-/// Checks that a response is JSON, and an error has its JSON.
+/// Checks that a response is valid JSON, and that an error has valid JSON.
 fn check(outcome: &Result<Bytes, Error>) {
     let error = match outcome {
         Ok(body) => return assert!(serde_json::from_slice::<IgnoredAny>(body).is_ok()),
@@ -49,7 +50,7 @@ fn check(outcome: &Result<Bytes, Error>) {
 }
 
 #[test]
-fn any_bytes_lead_to_json() {
+fn any_event_leads_to_valid_json() {
     let (value, order) = (echo::<Value>(), echo::<Order>());
     let (raw, bytes) = (echo::<Box<RawValue>>(), echo::<Bytes>());
     let text = echo::<Option<String>>();
@@ -59,7 +60,7 @@ fn any_bytes_lead_to_json() {
         let expected = serde_json::from_slice::<Value>(&event);
         assert_eq!(outcome.is_ok(), expected.is_ok());
         if let (Ok(body), Ok(expected)) = (&outcome, &expected) {
-            // Numbers are printed as in JavaScript, which may make an integer of one.
+            // A number is printed as in JavaScript, which may turn a float into an integer.
             assert_eq!(body, &js::stringify(expected).unwrap());
         }
         check(&outcome);

@@ -1,5 +1,5 @@
-//! Any bytes to the local server, over real connections: each reply is HTTP with JSON, or the
-//! connection is closed in order, and a good call is answered afterwards.
+//! Sends arbitrary bytes to the local server over real connections. The server must send valid HTTP
+//! replies with JSON or close the connection, and must serve a good call afterwards.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -32,20 +32,20 @@ use std::{
 };
 use tokio::net::TcpSocket;
 
-/// How many requests one connection is sent, at most.
+/// The number of requests on one connection is less than this.
 const PIPELINED: usize = 24;
 
-/// Connections at a time.
+/// The number of concurrent connections.
 const CLIENTS: u32 = 3;
 
-/// Long enough for any reply, in a test that fails by hanging.
+/// A time limit that only a hang exceeds.
 const AMPLE: Duration = Duration::from_secs(30);
 
-/// The bytes of one request, whole in HTTP's sense.
+/// The bytes of one request.
 #[derive(Clone)]
 struct Request {
     bytes: Vec<u8>,
-    /// The reply has no body, whatever its headers say.
+    /// Whether this is a HEAD request, whose reply has no body despite its headers.
     head: bool,
 }
 
@@ -55,7 +55,7 @@ impl std::fmt::Debug for Request {
     }
 }
 
-/// What a generator of `inputs` makes.
+/// A strategy for the values that a generator in `inputs` makes.
 fn made<T: std::fmt::Debug>(by: fn(&mut fastrand::Rng) -> T) -> impl Strategy<Value = T> {
     any::<u64>().prop_map(move |seed| by(&mut fastrand::Rng::with_seed(seed)))
 }
@@ -64,7 +64,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     made(inputs::bytes)
 }
 
-/// One of these, each as often.
+/// A strategy that chooses one of these values with equal probability.
 fn any_of<T: std::fmt::Debug + Clone + 'static>(
     these: impl IntoIterator<Item = T>,
 ) -> impl Strategy<Value = T> {
@@ -143,7 +143,7 @@ fn headers() -> impl Strategy<Value = Vec<u8>> {
         "application/json",
         "text/plain; charset=utf-7",
     ]);
-    // What may stand in a header's value, beyond ASCII included.
+    // Every byte that the value of a header may contain, including those that are not ASCII.
     let odd = bytes().prop_map(|mut value| {
         value.retain(|byte| !matches!(byte, b'\0'..=b'\x1f' | b'\x7f'));
         value
@@ -162,7 +162,7 @@ fn headers() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A body as chunks, which may have extensions and a trailer.
+/// Encodes a body in chunks, which may have extensions and a trailer.
 fn chunked(body: &[u8], size: usize, extension: &str) -> Vec<u8> {
     let mut bytes = b"Transfer-Encoding: chunked\r\n\r\n".to_vec();
     for chunk in body.chunks(size) {
@@ -205,7 +205,7 @@ fn requests() -> impl Strategy<Value = Request> {
     })
 }
 
-/// What ends a connection: nothing, a request that is damaged, or garbage.
+/// A strategy for the end of a connection: nothing, a damaged request, or garbage.
 fn endings() -> impl Strategy<Value = Option<Request>> {
     let damaged = (requests(), any::<Index>(), bytes()).prop_map(|(request, at, garbage)| {
         let mut bytes = request.bytes;
@@ -287,13 +287,13 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads to the end of the connection, while its requests are written.
+/// Writes the requests, and meanwhile reads until the end of the connection.
 fn exchange(address: SocketAddr, bytes: Vec<u8>, half_close: bool) -> Vec<u8> {
     let mut stream = connect(address);
     let mut writing = stream.try_clone().unwrap();
     // What fits into the buffers of the connection needs no thread.
     let writer = move || {
-        // The server may close before it has read all.
+        // The server may close the connection before it has read everything.
         let written = writing.write_all(&bytes);
         if half_close || written.is_err() {
             let _ = writing.shutdown(Shutdown::Write);
@@ -303,7 +303,7 @@ fn exchange(address: SocketAddr, bytes: Vec<u8>, half_close: bool) -> Vec<u8> {
     let mut read = || match stream.read_to_end(&mut replies) {
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
-        Err(error) => panic!("no end of the connection: {error}"),
+        Err(error) => panic!("the connection did not end: {error}"),
     };
     thread::scope(|scope| {
         scope.spawn(writer);
@@ -312,9 +312,9 @@ fn exchange(address: SocketAddr, bytes: Vec<u8>, half_close: bool) -> Vec<u8> {
     replies
 }
 
-const CUT: &str = "a reply that is cut";
+const CUT: &str = "a truncated reply";
 
-/// A reply off the front of what came.
+/// A reply that was parsed from the bytes received.
 struct Reply<'a> {
     status: u16,
     headers: Vec<(String, &'a str)>,
@@ -327,6 +327,7 @@ impl<'a> Reply<'a> {
         header.map(|(_, value)| *value)
     }
 
+    /// Parses the first reply in `rest`, and removes it from there.
     fn take(rest: &mut &'a [u8], head: bool) -> Result<Self, String> {
         let all = *rest;
         let end = all.windows(4).position(|end| end == b"\r\n\r\n");
@@ -405,7 +406,7 @@ fn try_connection(
             .unwrap_or(ending.is_some_and(|ending| ending.head));
         let reply = match Reply::take(&mut rest, head) {
             Ok(reply) => reply,
-            // It stops writing to a client that has closed its half.
+            // The server may stop writing to a client that has shut down its sending side.
             Err(error) if ending.is_some() && error == CUT => return Ok(()),
             Err(error) => {
                 let shown = replies.escape_ascii();
@@ -416,18 +417,18 @@ fn try_connection(
         count += 1;
         last = Some(reply);
     }
-    // Half a connection may be closed at any time.
+    // After such an ending, the server may close the connection at any time.
     if ending.is_some() {
         return Ok(());
     }
-    let last = last.ok_or_else(|| TestCaseError::fail("not one reply"))?;
+    let last = last.ok_or_else(|| TestCaseError::fail("there was no reply"))?;
     if count == requests.len() + 1 {
         prop_assert_eq!((last.status, last.body), (200, &b"{\"n\":1}"[..]));
     } else {
-        // A body that was refused unread may be the last thing that it reads.
-        let refused = last.status >= 400;
+        // After rejecting a request without reading its body, the server may close the connection.
+        let rejected = last.status >= 400;
         prop_assert!(
-            refused,
+            rejected,
             "closed after {count} replies, the last: {}",
             last.status
         );
@@ -436,17 +437,17 @@ fn try_connection(
 }
 
 #[test]
-fn any_bytes_are_answered_in_http_or_the_connection_is_closed() {
-    any_bytes_are_answered(LocalRoutes::new());
+fn any_bytes_get_http_replies_or_the_connection_is_closed() {
+    assert_replies_to_any_bytes(LocalRoutes::new());
 }
 
 #[test]
-fn any_bytes_are_answered_where_there_are_routes() {
+fn any_bytes_get_http_replies_from_a_server_with_routes() {
     let routes = LocalRoutes::new().rest("/a/{id}").rest("POST /{proxy+}");
-    any_bytes_are_answered(routes.http_api("$default").binary_media_type("*/*"));
+    assert_replies_to_any_bytes(routes.http_api("$default").binary_media_type("*/*"));
 }
 
-fn any_bytes_are_answered(routes: LocalRoutes) {
+fn assert_replies_to_any_bytes(routes: LocalRoutes) {
     let handler = |event: Value, _: Context, callback: Callback| callback.succeed(event);
     let (bound, address) = std::sync::mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -469,9 +470,9 @@ fn any_bytes_are_answered(routes: LocalRoutes) {
     let address = address.recv().unwrap();
     let sent = Arc::new(AtomicUsize::new(0));
     let config = Config {
-        // A case is a connection, and `NODEBACK_CASES` counts requests.
+        // A case is one connection, whereas `NODEBACK_CASES` counts requests.
         cases: (inputs::cases(4_000) / (PIPELINED as u32 / 2) / CLIENTS).max(1),
-        // Nothing is written beside the sources.
+        // Does not write files next to the sources.
         failure_persistence: None,
         max_shrink_time: 30_000,
         ..Config::default()

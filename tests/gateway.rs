@@ -1,5 +1,6 @@
-//! Tests the local server as API Gateway and as an Application Load Balancer: the events that functions
-//! get, and the HTTP responses that their results become. The expectations follow captures from AWS.
+//! Tests the local server as API Gateway and as an Application Load Balancer: the events that
+//! functions get, and the HTTP responses that their results become. The expectations follow
+//! captures from AWS.
 
 mod common;
 
@@ -544,7 +545,8 @@ async fn a_load_balancer_does_not_decode_the_query_and_sends_the_last_of_several
     let server = LocalServer::of_results(LocalRoutes::new().rest("/")).await;
     assert_eq!(server.get("/a").await.status(), 403);
 
-    // With multi-value headers, the event has every value, and the result needs `multiValueHeaders`.
+    // With multi-value headers, the event has every value, and the result needs
+    // `multiValueHeaders`.
     let handler = async |event: Value| {
         let headers = json!({ "X-Two": ["1", "2"] });
         let body = event.to_string();

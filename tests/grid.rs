@@ -1,5 +1,5 @@
-//! Tests the outcome of an invocation for each combination of what a handler does (the rows) and its
-//! shape (the columns).
+//! Tests the outcome of an invocation for each combination of what a handler does (the rows) and
+//! its shape (the columns).
 //
 // A test is named row::column. `x` marks a test, `-` a combination that is impossible or redundant.
 //

@@ -1,5 +1,5 @@
-//! Tests the local server against greedy, broken and malicious clients, over raw sockets. No test here
-//! may run into a time limit of the server; `src/tests/slow_clients.rs` tests those limits.
+//! Tests the local server against greedy, broken and malicious clients, over raw sockets. No test
+//! here may run into a time limit of the server; `src/tests/slow_clients.rs` tests those limits.
 
 mod common;
 #[path = "../src/tests/raw.rs"]
@@ -599,8 +599,8 @@ async fn a_call_gets_its_response_despite_ten_thousand_idle_connections() {
             _ => String::new(),
         };
         idle.push(send(address, start).await);
-        // The backlog of the listener is 128. A response to a call proves that the server has accepted
-        // every connection before it.
+        // The backlog of the listener is 128. A response to a call proves that the server has
+        // accepted every connection before it.
         if n % 100 == 99 {
             took.push(good_call().await);
         }

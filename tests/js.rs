@@ -205,7 +205,8 @@ async fn an_error_returned_from_an_error_first_function_fails_its_invocation() {
     );
     let error = outcome(json!({ "fails": true })).await.result.unwrap_err();
     assert_eq!((error.error_type(), error.message()), ("string", "gone"));
-    // The function owned the last callback and dropped it. The error must win over `CallbackNotCalled`.
+    // The function owned the last callback and dropped it. The error must win over
+    // `CallbackNotCalled`.
     let thrown = outcome(json!({})).await;
     assert_eq!(
         thrown.result.unwrap_err().to_string(),

@@ -53,8 +53,8 @@ fn echo(event: Value, _: Context, callback: Callback) {
     callback.succeed(event);
 }
 
-/// Spawns a task that connects to the test and responds when the test closes the connection. Dropping
-/// the task closes the connection.
+/// Spawns a task that connects to the test and responds when the test closes the connection.
+/// Dropping the task closes the connection.
 fn waits(event: Value, context: Context, callback: Callback) {
     let Some(address) = event["address"].as_str().map(String::from) else {
         return callback.succeed(event);

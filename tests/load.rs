@@ -1,5 +1,6 @@
-//! Tests the local server under load from 64 concurrent clients, with handlers that succeed, fail, panic
-//! or are slow. Each request must get its own outcome, and the memory of the server must not grow.
+//! Tests the local server under load from 64 concurrent clients, with handlers that succeed, fail,
+//! panic or are slow. Each request must get its own outcome, and the memory of the server must not
+//! grow.
 //!
 //! With `NODEBACK_FULL=1`, the test runs for 60 s. `NODEBACK_SEED` repeats the requests of a run.
 
@@ -21,8 +22,8 @@ const WARM_UP: u64 = 1_000;
 const REQUESTS: u64 = 6_400;
 const FULL: Duration = Duration::from_secs(60);
 
-/// Runs the server as a separate process, whose memory can be measured. This is not a test: the test
-/// below starts it.
+/// Runs the server as a separate process, whose memory can be measured. This is not a test: the
+/// test below starts it.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs to be started by the other test, as the server"]
 async fn server() {
@@ -74,8 +75,8 @@ const MIXED: [&str; 12] = [
     "blocking", "large", "drop",
 ];
 
-/// The requests that take the most memory. They run first, so that the allocator has reserved it all
-/// before the memory is measured.
+/// The requests that take the most memory. They run first, so that the allocator has reserved it
+/// all before the memory is measured.
 const HEAVY: [&str; 3] = ["large", "large", "blocking"];
 
 impl Call {

@@ -1,5 +1,5 @@
-//! Tests the log of a function's process, as text and as JSON: every line contains its request id, and
-//! every line of a JSON log is valid JSON.
+//! Tests the log of a function's process, as text and as JSON: every line contains its request id,
+//! and every line of a JSON log is valid JSON.
 
 mod support;
 
@@ -70,8 +70,8 @@ impl fmt::Display for Counted<'_> {
     }
 }
 
-/// Logs each nasty text in a message and in fields, then a line at each level. Responds with the number
-/// of those lines that were formatted.
+/// Logs each nasty text in a message and in fields, then a line at each level. Responds with the
+/// number of those lines that were formatted.
 async fn logs(_: Value) -> Result<usize, Error> {
     for (n, text) in NASTY.into_iter().enumerate() {
         tracing::info!(n, text, debug = ?text, "{text}");

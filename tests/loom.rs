@@ -1,11 +1,11 @@
-//! Runs the loom models of `tests/loom/models.rs`, which are a package of their own.
+//! Runs the loom models in `tests/loom/models.rs`, which are a separate package.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::process::Command;
 
 #[test]
-fn every_model_holds() {
+fn every_loom_model_holds() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["test", "--package", "nodeback-loom"])

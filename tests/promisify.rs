@@ -1,4 +1,5 @@
-//! Tests `promisify` and `callbackify`: an outcome passes between callbacks and futures exactly once.
+//! Tests `promisify` and `callbackify`: an outcome passes between callbacks and futures exactly
+//! once.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

@@ -2,8 +2,8 @@
 //! exactly one outcome, every payload must be dropped exactly once, and every losing signal must be
 //! reported.
 //!
-//! `NODEBACK_SEED` determines what the threads do, but not how they interleave. `NODEBACK_FULL=1` races
-//! 9,500,000 completions and 500,000 invocations.
+//! `NODEBACK_SEED` determines what the threads do, but not how they interleave. `NODEBACK_FULL=1`
+//! races 9,500,000 completions and 500,000 invocations.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -70,8 +70,8 @@ impl Random {
 }
 
 thread_local! {
-    /// The number of warnings that this thread has logged. A signal without a return value reports that
-    /// it has lost only as a warning.
+    /// The number of warnings that this thread has logged. A signal without a return value reports
+    /// that it has lost only as a warning.
     static WARNINGS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -109,8 +109,8 @@ struct Item {
     /// The payloads of the accepted signal and of the outcome.
     winner: Once,
     outcome: Once,
-    /// The waiter was dropped before the outcome, so that a signal may be rejected although none was
-    /// accepted.
+    /// The waiter was dropped before the outcome, so that a signal may be rejected although none
+    /// was accepted.
     waiter_dropped: AtomicBool,
 }
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the tests that try to break nodeback, whose promises `src/docs/reliability.md` lists:
+# Runs the tests that try to break nodeback. `src/docs/reliability.md` lists what they guarantee.
 #
-#   tests/reliability.sh          as small as in `cargo test`, in a few minutes
-#   tests/reliability.sh --full   at full size, as a release build that checks its arithmetic;
-#                                 the figures are printed. Takes a quarter of an hour
+#   tests/reliability.sh          at the size of `cargo test`, which takes a few minutes
+#   tests/reliability.sh --full   at full size, in a release build with overflow checks. This takes a quarter
+#                                 of an hour
 #
-# Parts may be named, such as `tests/reliability.sh --full soak race`. A part that fails keeps no other from
-# running: the failures are listed at the end, and the exit code is 1.
+# Name parts to run only these, such as `tests/reliability.sh --full soak race`. The other parts still run if one
+# fails: the script lists the failures at the end and exits with code 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,7 +28,7 @@ for part; do
 done
 [[ $# -gt 0 ]] || set -- "${all[@]}"
 
-# With no options, `"${options[@]}"` would be an error in old versions of bash.
+# An empty array in `"${options[@]}"` would be an error in old versions of bash.
 cargo_test() { cargo test ${options[@]+"${options[@]}"} "$@" -- --nocapture; }
 
 run() {
@@ -36,7 +36,7 @@ run() {
     # The unit tests with random input.
     unit) cargo test ${options[@]+"${options[@]}"} -p nodeback --lib -- --nocapture any_ ;;
     loom) cargo_test -p nodeback-loom ;;
-    # It starts these, which `cargo test` of another package does not build.
+    # The test starts these examples, which `cargo test` of another package does not build.
     hostile)
         cargo build ${options[@]+"${options[@]}"} -p nodeback --example hello --example timer &&
             cargo_test -p nodeback-tests --test hostile
@@ -45,7 +45,7 @@ run() {
     esac
 }
 
-# One after the other, so that the figures of one are not the load of another.
+# The parts run one after the other, so that no part distorts the figures of another.
 failed=()
 for part; do
     printf '\n== %s\n' "$part"

@@ -1,4 +1,5 @@
-//! Tests a handler as a tower service, run by lambda_runtime and lambda_http, and under tower's layers.
+//! Tests a handler as a tower service, run by lambda_runtime and lambda_http, and under tower's
+//! layers.
 
 mod support;
 

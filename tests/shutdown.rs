@@ -96,8 +96,8 @@ fn event() -> Event {
     }
 }
 
-/// Starts the function, and waits until it has registered its extension. Without an extension, Lambda
-/// would not send `SIGTERM`.
+/// Starts the function, and waits until it has registered its extension. Without an extension,
+/// Lambda would not send `SIGTERM`.
 async fn registered(api: &mut RuntimeApi, mut function: Command) -> Process {
     let function = Process::spawn(&mut function);
     let posted = api.posted().await;

@@ -102,8 +102,8 @@ impl Faulty {
             1 => return Reply::Reset(vec![]),
             2 => return Reply::Whole(event(&[("x-no-id", b"1")], b"{}")),
             3 => {
-                // If the cut is within the headers, the function cannot know which event it is, so the
-                // event is handed out again.
+                // If the cut is within the headers, the function cannot know which event it is, so
+                // the event is handed out again.
                 if reply[..cut].windows(4).all(|end| end != b"\r\n\r\n") {
                     return Reply::Reset(reply[..cut].to_vec());
                 }

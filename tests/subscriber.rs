@@ -1,5 +1,5 @@
-//! Tests which subscriber receives the log. A subscriber belongs to the whole process, so this file has
-//! only one test.
+//! Tests which subscriber receives the log. A subscriber belongs to the whole process, so this file
+//! has only one test.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -1,8 +1,9 @@
-//! `examples/template`, from which `cargo lambda new` makes projects: its code, as it stands there, and its tests.
+//! Tests `examples/template`, from which `cargo lambda new` creates projects. The code of the
+//! template and its unit tests are part of this test program.
 
 mod support;
 #[path = "../examples/template/src/main.rs"]
-#[allow(dead_code, reason = "its main")]
+#[allow(dead_code, reason = "its `main` is not called")]
 mod template;
 
 use std::{
@@ -13,8 +14,8 @@ use support::ROOT;
 
 #[test]
 #[ignore = "needs tests/live/python.sh"]
-fn cargo_lambda_makes_a_project_of_it() {
-    // Outside of this workspace, to which the project would be taken to belong.
+fn cargo_lambda_creates_a_project_from_the_template() {
+    // The project has to be outside this workspace: cargo would take it for a member.
     let folder = env::temp_dir().join(format!("nodeback-template-{}", process::id()));
     fs::create_dir_all(&folder).unwrap();
     let root = fs::canonicalize(ROOT).unwrap();

@@ -1,4 +1,4 @@
-//! What the public types are: where they can be sent, how large they are, what they implement.
+//! Tests the traits and the sizes of the public types.
 
 use nodeback::{
     AlreadySignalled, CallSite, Callback, CognitoIdentity, Completion, Context, ContextBuilder,
@@ -18,7 +18,7 @@ macro_rules! each {
 }
 
 #[test]
-fn types_go_where_a_handler_takes_them() {
+fn public_types_implement_the_expected_traits() {
     each! {
         send_sync: Callback, Callback<String>, Completion<Value>, AlreadySignalled<Value>, Context,
             ContextBuilder, ContextMembers, CognitoIdentity, Error, ErrorName, Outcome, DuplicateSignal, UnfinishedTask, CallSite,
@@ -33,14 +33,14 @@ fn types_go_where_a_handler_takes_them() {
     }
 }
 
-/// What is only `Send` (a `Cell`) can be a result; what is not `Clone` can, too.
+/// A `Cell` is `Send`, but not `Sync`.
 #[test]
-fn a_result_has_to_be_send_and_nothing_else() {
+fn a_result_needs_only_send() {
     each! { send_sync: Callback<std::cell::Cell<u8>>, Completion<std::cell::Cell<u8>>; }
 }
 
 #[test]
-fn what_is_passed_around_is_small() {
+fn types_that_are_passed_by_value_are_small() {
     assert_eq!(size_of::<Error>(), size_of::<usize>());
     assert_eq!(size_of::<Option<Error>>(), size_of::<usize>());
     assert!(size_of::<Context>() <= 4 * size_of::<usize>());

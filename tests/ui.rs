@@ -1,11 +1,11 @@
-//! What does not compile, and what the compiler then says; and that every shape does.
+//! Tests that every handler shape compiles, that mistakes do not, and the messages of the compiler.
 
 #[test]
 #[cfg_attr(
     not(feature = "local"),
-    ignore = "needs the feature `local`, whose messages are recorded"
+    ignore = "needs the feature `local`, with which the messages were recorded"
 )]
-fn mistakes_are_told_in_the_words_of_this_crate() {
+fn mistakes_are_compile_errors_with_the_messages_of_this_crate() {
     let cases = trybuild::TestCases::new();
     cases.pass("ui/pass/*.rs");
     cases.compile_fail("ui/fail/*.rs");

@@ -1,6 +1,6 @@
-//! Tests user code that panics in unexpected places: in `Deserialize`, `Serialize`, `Display`, `source`,
-//! `Drop` and wrappers. At most, it fails its own invocation, and the next invocation is unaffected. Most
-//! tests run on every flavor of tokio's runtime.
+//! Tests user code that panics in unexpected places: in `Deserialize`, `Serialize`, `Display`,
+//! `source`, `Drop` and wrappers. At most, it fails its own invocation, and the next invocation is
+//! unaffected. Most tests run on every flavor of tokio's runtime.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -456,8 +456,9 @@ mod the_trace_of_a_panic {
 mod a_panic_after_a_signal {
     use super::*;
 
-    /// A panic replaces a deferred success, which then does not count as a duplicate signal. An outcome
-    /// that was to be sent at once is replaced as well, but it is reported as a duplicate signal.
+    /// A panic replaces a deferred success, which then does not count as a duplicate signal. An
+    /// outcome that was to be sent at once is replaced as well, but it is reported as a duplicate
+    /// signal.
     #[test]
     fn is_the_outcome() {
         on_every_flavor(async || {
@@ -530,8 +531,8 @@ mod a_future {
                 std::future::pending::<()>().await;
             };
             let in_time = Context::builder().timeout(Duration::from_millis(100));
-            // An abort by the invocation's own code is different: a panic of the destructor fails the
-            // invocation.
+            // An abort by the invocation's own code is different: a panic of the destructor fails
+            // the invocation.
             let aborted = |_: Value, context: Context, callback: Callback| {
                 let bomb = Bomb;
                 let task = context.spawn(async move {
@@ -685,8 +686,8 @@ mod a_wrapper {
 mod never_called {
     use super::*;
 
-    /// `NeverCalled::Null` must not turn the `Runtime.CallbackNotCalled` error of another callback into
-    /// `null`.
+    /// `NeverCalled::Null` must not turn the `Runtime.CallbackNotCalled` error of another callback
+    /// into `null`.
     #[test]
     fn does_not_include_an_invocation_that_fails_with_the_error_of_another_callback() {
         on_every_flavor(async || {

@@ -1,5 +1,6 @@
-//! A Runtime API with a thread for each connection and one write for each reply. It hands out as many concurrent events
-//! as the function polls for. It verifies the figures of [`stub`](super::stub), and measures many invocations in flight.
+//! A Runtime API with a thread for each connection and one write for each reply. It hands out as
+//! many concurrent events as the function polls for. It verifies the figures of
+//! [`stub`](super::stub), and measures many invocations in flight.
 
 use super::{api::Ran, http};
 use std::{

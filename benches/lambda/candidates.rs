@@ -1,4 +1,5 @@
-//! The functions that are measured. The functions in Rust are this binary, started with the variable [`FUNCTION`].
+//! The functions that are measured. The functions in Rust are this binary, started with the
+//! variable [`FUNCTION`].
 
 use super::{emulator, http, order::Order, process::live};
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -12,7 +13,8 @@ use std::{
 };
 use tokio::runtime::Builder;
 
-/// The environment variable with the name of the function that this binary runs, if it is to run one.
+/// The environment variable with the name of the function that this binary runs, if it is to run
+/// one.
 pub(crate) const FUNCTION: &str = "NODEBACK_BENCH_FUNCTION";
 
 #[derive(Clone, Copy)]
@@ -172,7 +174,8 @@ pub(crate) fn function(name: &str) {
     });
 }
 
-/// The lower bound: a blocking socket without an HTTP library. It parses and serializes the event as a `Value`.
+/// The lower bound: a blocking socket without an HTTP library. It parses and serializes the event
+/// as a `Value`.
 fn raw() {
     let address = env::var("AWS_LAMBDA_RUNTIME_API").expect("an address");
     let stream = TcpStream::connect(&address).expect("a Runtime API");

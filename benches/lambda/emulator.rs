@@ -1,5 +1,5 @@
-//! AWS's Runtime Interface Emulator, whose Runtime API is AWS's own code. It starts the function itself and runs one
-//! invocation at a time.
+//! AWS's Runtime Interface Emulator, whose Runtime API is AWS's own code. It starts the function
+//! itself and runs one invocation at a time.
 
 use super::{api::Ran, http, process};
 use std::{

@@ -1,4 +1,5 @@
-//! The part of HTTP/1.1 that the benchmark needs, over blocking sockets, so that no library affects the figures.
+//! The part of HTTP/1.1 that the benchmark needs, over blocking sockets, so that no library affects
+//! the figures.
 
 use std::{
     io::{self, BufRead, BufReader, Read},
@@ -15,7 +16,8 @@ pub(crate) struct Message {
     pub(crate) body: Vec<u8>,
 }
 
-/// Reads a message whose body has a `Content-Length`, or that has no body. Returns `None` at the end of the connection.
+/// Reads a message whose body has a `Content-Length`, or that has no body. Returns `None` at the
+/// end of the connection.
 pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Message>> {
     let mut message = Message::default();
     if stream.read_line(&mut message.start)? == 0 {

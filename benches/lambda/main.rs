@@ -1,10 +1,12 @@
-//! Measures whole processes that echo their events: nodeback, lambda_runtime, a loop over a raw socket, and AWS's runtime
-//! clients for Node and Python. It measures wall time, processor time, page faults, the time to the first poll and the peak
-//! memory, with one and with many invocations in flight.
+//! Measures whole processes that echo their events: nodeback, lambda_runtime, a loop over a raw
+//! socket, and AWS's runtime clients for Node and Python. It measures wall time, processor time,
+//! page faults, the time to the first poll and the peak memory, with one and with many invocations
+//! in flight.
 //!
-//! Run it with `cargo bench --bench lambda`. `-- PART ..` selects parts from `one`, `start`, `many` and `drift`, and
-//! `NODEBACK_FULL=1` runs more rounds. `tests/live/node.sh native`, `tests/live/node.sh current`, `tests/live/python.sh` and
-//! `benches/size.sh` install or build the other candidates. The benchmark prints which of them are missing.
+//! Run it with `cargo bench --bench lambda`. `-- PART ..` selects parts from `one`, `start`, `many`
+//! and `drift`, and `NODEBACK_FULL=1` runs more rounds. `tests/live/node.sh native`,
+//! `tests/live/node.sh current`, `tests/live/python.sh` and `benches/size.sh` install or build the
+//! other candidates. The benchmark prints which of them are missing.
 
 mod api;
 mod blocking;

@@ -13,7 +13,8 @@ use std::time::Duration;
 const OURS: (&str, &str) = ("nodeback", "value@several");
 const THEIRS: (&str, &str) = ("lambda_runtime, `run_concurrent`", "concurrent@several");
 
-/// The figures of a round: invocations per second, two percentiles in milliseconds, and processor time in microseconds.
+/// The figures of a round: invocations per second, two percentiles in milliseconds, and processor
+/// time in microseconds.
 #[derive(Clone, Copy)]
 struct Round {
     throughput: f64,
@@ -87,7 +88,8 @@ fn cells(median: impl Fn(fn(&Round) -> f64) -> f64) -> [String; 4] {
     measures.map(|measure| format!("{:.2}", median(measure)))
 }
 
-/// Measures whether the 100,000th invocation of a process takes as long as the 1,000th, and how its memory grows.
+/// Measures whether the 100,000th invocation of a process takes as long as the 1,000th, and how its
+/// memory grows.
 pub(crate) fn drift() -> Table {
     let event = event(100);
     let mut process = Process::start(Kind::Stub, ourselves("value@one"));

@@ -59,7 +59,8 @@ pub(crate) fn bench(rounds: usize) -> Vec<Table> {
     tables
 }
 
-/// Returns the order of a round: alternately forwards and backwards, so that no candidate always follows the same one.
+/// Returns the order of a round: alternately forwards and backwards, so that no candidate always
+/// follows the same one.
 pub(crate) fn in_turn(candidates: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..candidates).map(move |at| {
         if round % 2 == 0 {
@@ -76,8 +77,8 @@ pub(crate) fn median(all: impl IntoIterator<Item = f64>) -> f64 {
     all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Returns the median of the ratios within each round. Figures of different rounds differ by up to 30 %, figures of the same
-/// round by less.
+/// Returns the median of the ratios within each round. Figures of different rounds differ by up to
+/// 30 %, figures of the same round by less.
 fn ratio(ours: &[Sample], theirs: &[Sample], of: fn(&Sample) -> f64) -> f64 {
     median(
         ours.iter()

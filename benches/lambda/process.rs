@@ -115,8 +115,8 @@ struct Spent {
 
 impl Spent {
     fn of(id: u32) -> Self {
-        // The first field of `schedstat` is the time that a thread has run, in nanoseconds. Threads that have ended do not
-        // count.
+        // The first field of `schedstat` is the time that a thread has run, in nanoseconds. Threads
+        // that have ended do not count.
         let threads = fs::read_dir(format!("/proc/{id}/task"));
         let on_processor = |path: PathBuf| {
             let text = fs::read_to_string(path.join("schedstat")).ok()?;
@@ -137,7 +137,8 @@ impl Spent {
     }
 }
 
-/// Returns a field of `/proc/ID/stat`, counted from the first one after the name, which may contain spaces.
+/// Returns a field of `/proc/ID/stat`, counted from the first one after the name, which may contain
+/// spaces.
 fn stat(id: u32, field: usize) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let fields = text.rsplit_once(") ")?.1;

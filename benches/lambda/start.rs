@@ -9,7 +9,8 @@ use super::{
 };
 use std::{path::Path, process::Command};
 
-/// The programs that `benches/size.sh` builds as users would build them, without the code of the other candidates.
+/// The programs that `benches/size.sh` builds as users would build them, without the code of the
+/// other candidates.
 const PROGRAMS: [(&str, &str); 3] = [
     ("`hello` on nodeback", "hello"),
     ("`hello` on lambda_runtime with its log", "logged"),

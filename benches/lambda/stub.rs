@@ -1,5 +1,5 @@
-//! A Runtime API that does as little as possible, so that it barely affects the figures: it uses raw HTTP
-//! on one thread for all connections, and prepares its replies in advance.
+//! A Runtime API that does as little as possible, so that it barely affects the figures: it uses
+//! raw HTTP on one thread for all connections, and prepares its replies in advance.
 
 use super::api::{ACCEPTED, LONG, event_reply};
 use std::{
@@ -106,7 +106,8 @@ impl Stub {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Runs `times` invocations. Returns the time from the first reply to the poll after the last response.
+    /// Runs `times` invocations. Returns the time from the first reply to the poll after the last
+    /// response.
     pub(crate) fn invoke(&self, event: &[u8], times: u32) -> Duration {
         let reply = event_reply("8476a536-e9f4-11e8-9739-2dfe598c3fcd", event);
         let batch = Batch {

@@ -171,7 +171,8 @@ impl Peer for AsyncOneshot {
     }
 }
 
-/// The crate `lite-sync`. A sender that has sent is forgotten, so the memory of its channel is never freed.
+/// The crate `lite-sync`. A sender that has sent is forgotten, so the memory of its channel is
+/// never freed.
 pub(crate) struct LiteSync;
 
 impl Peer for LiteSync {

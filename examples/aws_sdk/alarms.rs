@@ -1,4 +1,5 @@
-//! `alarms.js` in Rust: forwards CloudWatch alarms with a token. KMS has encrypted the token, which is decrypted once.
+//! `alarms.js` in Rust: forwards CloudWatch alarms with a token. KMS has encrypted the token, which
+//! is decrypted once.
 
 use aws_sdk_kms::{Client, primitives::Blob};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};

@@ -1,5 +1,5 @@
-//! `orders.js` in Rust: orders in DynamoDB. The original passes the error of each nested call to the callback. `await?`
-//! does the same without nesting.
+//! `orders.js` in Rust: orders in DynamoDB. The original passes the error of each nested call to
+//! the callback. `await?` does the same without nesting.
 
 use aws_sdk_dynamodb::{Client, Error::ConditionalCheckFailedException, types::ReturnValue};
 use nodeback::{Context, Result, Value, js, json, object};

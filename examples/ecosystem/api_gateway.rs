@@ -1,5 +1,5 @@
-//! A small REST service behind an API Gateway HTTP API. The routes call `done(error, result)`, which
-//! turns both into HTTP responses, as in AWS's own Node blueprint.
+//! A small REST service behind an API Gateway HTTP API. The routes call `done(error, result)`,
+//! which turns both into HTTP responses, as in AWS's own Node blueprint.
 //!
 //! `cargo run --example api_gateway -- examples/events/api_gateway.json`
 //!

@@ -1,5 +1,5 @@
-//! `custom_resource.js` in Rust: a CloudFormation custom resource, which reserves, changes and releases
-//! a name. It PUTs the outcome to the URL in the event.
+//! `custom_resource.js` in Rust: a CloudFormation custom resource, which reserves, changes and
+//! releases a name. It PUTs the outcome to the URL in the event.
 //!
 //! `sed -n 1p examples/ported/custom_resource.jsonl | cargo run --example ported_custom_resource -- -`
 

@@ -1,5 +1,5 @@
-//! `order_service.js` in Rust: a service for orders behind an API Gateway REST API, which uses a table
-//! with an error-first API.
+//! `order_service.js` in Rust: a service for orders behind an API Gateway REST API, which uses a
+//! table with an error-first API.
 //!
 //! `sed -n 4p examples/ported/order_service.jsonl | cargo run --example ported_order_service -- -`
 

@@ -1,5 +1,5 @@
-//! `payment_task.js` in Rust: a task in a Step Functions state machine, whose `Retry` and `Catch` fields
-//! match the name of an error.
+//! `payment_task.js` in Rust: a task in a Step Functions state machine, whose `Retry` and `Catch`
+//! fields match the name of an error.
 //!
 //! `sed -n 3p examples/ported/payment_task.jsonl | cargo run --example ported_payment_task -- -`
 

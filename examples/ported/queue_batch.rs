@@ -1,5 +1,6 @@
-//! `queue_batch.js` in Rust: processes a batch of messages from an SQS queue. It reports the messages
-//! that failed, so that only these are delivered again. If all of them failed, it fails the whole batch.
+//! `queue_batch.js` in Rust: processes a batch of messages from an SQS queue. It reports the
+//! messages that failed, so that only these are delivered again. If all of them failed, it fails
+//! the whole batch.
 //!
 //! `sed -n 2p examples/ported/queue_batch.jsonl | cargo run --example ported_queue_batch -- -`
 

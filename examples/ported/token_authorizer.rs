@@ -1,5 +1,5 @@
-//! `token_authorizer.js` in Rust: a token authorizer for an API Gateway REST API. API Gateway responds
-//! with status 401 to the error `Unauthorized`, and with status 500 to any other error.
+//! `token_authorizer.js` in Rust: a token authorizer for an API Gateway REST API. API Gateway
+//! responds with status 401 to the error `Unauthorized`, and with status 500 to any other error.
 //!
 //! `sed -n 1p examples/ported/token_authorizer.jsonl | cargo run --example ported_token_authorizer -- -`
 

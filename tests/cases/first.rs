@@ -335,8 +335,8 @@ async fn async_callback_before_return(_: Value, _: Context, callback: Callback) 
     callback(None, Some(json!("callback")));
 }
 
-/// If an async handler takes the callback as a parameter, its return value does not signal. This handler
-/// therefore gets the callback from the context.
+/// If an async handler takes the callback as a parameter, its return value does not signal. This
+/// handler therefore gets the callback from the context.
 async fn async_return_and_callback(_: Value, context: Context) -> Result<Value, Error> {
     let callback = context.done_callback();
     callback(None, Some(json!("callback")));

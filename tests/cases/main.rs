@@ -1,6 +1,7 @@
-//! Compares the outcomes of many cases with those of Node: `original.js` runs on AWS's Node client, and `first.rs` and
-//! `more.rs` are its port. The folder `events/` contains the events, the recorded outcomes of Node, and the accepted
-//! differences. `ported.rs` does the same for the functions in `examples/ported`.
+//! Compares the outcomes of many cases with those of Node: `original.js` runs on AWS's Node client,
+//! and `first.rs` and `more.rs` are its port. The folder `events/` contains the events, the
+//! recorded outcomes of Node, and the accepted differences. `ported.rs` does the same for the
+//! functions in `examples/ported`.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -36,10 +37,12 @@ use tokio::sync::Mutex;
 const ORIGINAL: &str = "cases/original.handler";
 const EVENTS: &str = "cases/events";
 
-/// Keeps the tests from running concurrently, since the state of the cases is shared in this process.
+/// Keeps the tests from running concurrently, since the state of the cases is shared in this
+/// process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// Returns the port: the handler that the event names, or one that echoes the event if it names none.
+/// Returns the port: the handler that the event names, or one that echoes the event if it names
+/// none.
 fn port() -> Picker<fn(Bytes) -> Picked> {
     Picker(|event| {
         let value: Value = serde_json::from_slice(&event).unwrap_or_default();
@@ -76,7 +79,8 @@ async fn each_case_is_the_same_as_recorded() {
     assert!(report.is_same(), "{report}");
 }
 
-/// Compares the port with Node, and Node with its recording. With `RECORD` in the environment, it records Node instead.
+/// Compares the port with Node, and Node with its recording. With `RECORD` in the environment, it
+/// records Node instead.
 #[tokio::test]
 #[ignore = "needs node and npm"]
 async fn each_case_is_the_same_on_node() {
@@ -91,8 +95,8 @@ async fn each_case_is_the_same_on_node() {
     assert_eq!(recorded, outcomes(Path::new(EVENTS)));
 }
 
-/// Proves that replacing the HTTP module in `src/parity/original.mjs` changes nothing. Only the replacement can see what an
-/// outcome waits for, so this comparison leaves that out.
+/// Proves that replacing the HTTP module in `src/parity/original.mjs` changes nothing. Only the
+/// replacement can see what an outcome waits for, so this comparison leaves that out.
 #[tokio::test]
 #[ignore = "needs tests/live/node.sh native, which needs a C++ compiler"]
 async fn each_case_is_the_same_on_the_native_node_client() {
@@ -114,7 +118,8 @@ async fn each_case_is_the_same_on_the_native_node_client() {
     assert_eq!(without_deferral(recorded), without_deferral(expected));
 }
 
-/// Records the cases in a temporary folder of this test, and returns the report and the recorded outcomes.
+/// Records the cases in a temporary folder of this test, and returns the report and the recorded
+/// outcomes.
 async fn record_again(test: &str) -> (ParityReport, Value) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = fs::remove_dir_all(&folder);

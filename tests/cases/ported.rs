@@ -1,4 +1,5 @@
-//! Runs the functions in `examples/ported` over their events, and compares them with the recordings and with Node.
+//! Runs the functions in `examples/ported` over their events, and compares them with the recordings
+//! and with Node.
 
 use nodeback::parity::{compare, compare_recorded, record};
 
@@ -6,7 +7,7 @@ macro_rules! functions {
     ($($path:literal $name:ident)+) => {
         $(
             #[path = $path]
-            #[allow(dead_code, reason = "its main")]
+            #[allow(dead_code, reason = "its `main` is not called")]
             mod $name;
         )+
 

@@ -44,7 +44,8 @@ pub(crate) static STATE: State = State {
 };
 
 impl State {
-    /// Begins an event of a case, which may ask for a later release of the tasks that `hold` has spawned.
+    /// Begins an event of a case, which may ask for a later release of the tasks that `hold` has
+    /// spawned.
     pub(crate) fn begin(&self, case: &str, release_after: Option<u64>) {
         let mut current = self.case.lock().unwrap();
         if *current != case && !["idle", "release"].contains(&case) {

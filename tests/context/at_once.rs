@@ -1,7 +1,7 @@
 use super::*;
 
-/// Spawns a task that never ends, then runs `signal`. Asserts that the outcome does not wait for the
-/// task, and returns it.
+/// Spawns a task that never ends, then runs `signal`. Asserts that the outcome does not wait for
+/// the task, and returns it.
 async fn signal_with_a_task(
     signal: impl Fn(Context, Callback) + Send + Sync + 'static,
 ) -> Result<Value, String> {

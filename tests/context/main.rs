@@ -1,7 +1,7 @@
 //! Tests the context: its members, its clock, and the tasks that it runs.
 //!
-//! Most tests pause tokio's clock. It then advances as soon as every task waits, so that the tests take
-//! no time and measure it exactly.
+//! Most tests pause tokio's clock. It then advances as soon as every task waits, so that the tests
+//! take no time and measure it exactly.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

@@ -1,5 +1,5 @@
-//! Tests the event loop of an invocation: the order of its tasks, what the response waits for, and which
-//! invocation is the current one. Most tests run on every flavor of tokio's runtime.
+//! Tests the event loop of an invocation: the order of its tasks, what the response waits for, and
+//! which invocation is the current one. Most tests run on every flavor of tokio's runtime.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -57,8 +57,8 @@ fn failure(outcome: Outcome) -> String {
     format!("{}: {}", error.error_type(), error.message())
 }
 
-/// Returns a function to call once for each job. The last call responds with the jobs in the order of
-/// the calls.
+/// Returns a function to call once for each job. The last call responds with the jobs in the order
+/// of the calls.
 fn fan_in(jobs: usize, callback: Callback) -> impl Fn(usize) + Clone + Send + 'static {
     let done = Arc::new(Mutex::new(vec![]));
     move |job| {

@@ -112,7 +112,8 @@ fn the_handler_takes_its_turn_like_a_task() {
     });
 }
 
-/// An immediate runs after every task that is ready, and before any immediate that an immediate sets.
+/// An immediate runs after every task that is ready, and before any immediate that an immediate
+/// sets.
 #[test]
 fn immediates_run_when_nothing_else_is_ready() {
     on_every_flavor(async || {
@@ -152,7 +153,8 @@ fn immediates_run_when_nothing_else_is_ready() {
     });
 }
 
-/// Like the phases of Node's event loop: first ready tasks, then timers that are due, then immediates.
+/// Like the phases of Node's event loop: first ready tasks, then timers that are due, then
+/// immediates.
 #[test]
 fn a_timer_that_is_due_fires_before_immediates_and_after_tasks() {
     on_every_flavor(async || {

@@ -139,8 +139,8 @@ fn is_not_needed_by_a_context_that_a_foreign_task_uses() {
             });
         };
         for _ in 0..20 {
-            // The response may be sent before the timer is set. Otherwise it waits for the timer, which
-            // fails the invocation.
+            // The response may be sent before the timer is set. Otherwise it waits for the timer,
+            // which fails the invocation.
             let outcome = invoke(handler).await;
             assert!(outcome.result.is_ok() || failure(outcome) == "Error: later");
         }

@@ -100,7 +100,8 @@ fn for_a_task_that_another_thread_adds_when_the_loop_is_empty() {
     });
 }
 
-/// The work passed to `wait_until` could still signal, or spawn a task that fails with a better reason.
+/// The work passed to `wait_until` could still signal, or spawn a task that fails with a better
+/// reason.
 #[test]
 fn for_work_of_wait_until_before_the_callback_counts_as_never_called() {
     on_every_flavor(async || {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the ignored tests of tests/aws_sdk.rs need beside tests/live/node.sh: moto, which stands in for AWS,
-# and versions 2 and 3 of the AWS SDK for JavaScript, in target/live/aws, or in $1. Needs python3, node and npm; root, if
-# python3 has no venv.
+# Installs what the ignored tests in tests/aws_sdk.rs need in addition to tests/live/node.sh: moto, which stands in for
+# AWS, and versions 2 and 3 of the AWS SDK for JavaScript. It installs them in target/live/aws, or in $1. It needs python3,
+# node and npm, and root if python3 has no venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=${1:-target/live/aws}
@@ -9,7 +9,7 @@ if [[ -e $folder/complete && -e $folder/node_modules/@aws-sdk ]]; then
     exit
 fi
 
-# Debian has it in a package of its own.
+# Debian has venv in a separate package.
 if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     apt-get -q update
     DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends python3-venv

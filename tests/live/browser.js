@@ -1,9 +1,9 @@
-// Has Chromium send requests to a local server, for tests/browser.rs: `node browser.js PORT FOLDER`,
-// where the server listens on that port of 127.0.0.1, and Chromium's profile goes into the folder. Each request has a path of its own, which tells who caused it
-// (`/own/..`, `/same-site/..`, `/cross-site/..`, `/rebound/..`) and how. Prints a JSON object: for each
-// path what the page saw of it.
+// Makes Chromium send requests to a local server, for tests/browser.rs: `node browser.js PORT FOLDER`. The server listens on
+// PORT of 127.0.0.1, and FOLDER is for Chromium's profile. Each request has a separate path, which names the kind of page that
+// caused it (`/own/..`, `/same-site/..`, `/cross-site/..`, `/rebound/..`) and the means. Prints a JSON object with what the
+// page saw for each path.
 //
-// It speaks the DevTools protocol over a pipe, so that it needs nothing but node and Chromium.
+// It uses the DevTools protocol over a pipe, so that it needs only node and Chromium.
 'use strict';
 const { spawn } = require('child_process');
 const http = require('http');
@@ -24,9 +24,9 @@ const chromium = spawn('chromium', [
   '--disable-dev-shm-usage',
   '--disable-background-networking',
   '--disable-component-update',
-  // Names that anybody could own, and that resolve to this machine.
+  // Makes host names that an attacker could own resolve to this machine.
   '--host-resolver-rules=MAP *.test 127.0.0.1',
-  // The local server has to refuse what gets as far as to it, also from a browser without these.
+  // The local server has to reject such requests itself, even if the browser does not have these protections.
   '--disable-features=LocalNetworkAccessChecks,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable',
   'about:blank',
 ], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
@@ -68,7 +68,7 @@ function send(method, params = {}, sessionId) {
   return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
 }
 
-/// Resolves at the first event that fits.
+/// Resolves with the parameters of the first event that matches.
 function event(fits) {
   return new Promise((resolve) => {
     const listener = (message) => {
@@ -100,8 +100,8 @@ class Tab {
     return send(method, params, this.session);
   }
 
-  /// Goes to a URL as if the user had typed it, and waits until that page is loaded: an event of the
-  /// page before may still be under way.
+  /// Navigates to a URL as if the user had typed it, and waits until that page is loaded. A load event of the previous page
+  /// may still arrive, so the loader id has to match.
   async type(url) {
     const loaded = new Set();
     let wake = () => {};
@@ -139,7 +139,7 @@ class Tab {
   }
 }
 
-/// What a page does without leaving itself. Each resolves to what the page saw.
+/// The ways to send a request without leaving the page. Each resolves to what the page saw.
 const within = {
   image: element('img', 'src'),
   'image-without-referrer': element('img', 'src', { referrerPolicy: 'no-referrer' }),
@@ -183,7 +183,7 @@ function fetched(options) {
     .then((response) => response.status || response.type, (error) => error.message)`;
 }
 
-/// Into a frame, so that the page stays.
+/// Submits the form into a frame, so that the page is not left.
 function form(method) {
   return `(url) => new Promise((resolve) => {
     const frame = Object.assign(document.createElement('iframe'), { name: 'frame' + Math.random() });
@@ -196,7 +196,7 @@ function form(method) {
   })`;
 }
 
-/// What a page does by which its tab goes elsewhere, or another tab opens.
+/// The ways to send a request by which the tab leaves the page, or another tab opens.
 const leaving = {
   link: async (tab, url) => {
     await tab.run(`(url) => {
@@ -229,7 +229,7 @@ const leaving = {
 
 const saw = {};
 
-/// Everything that the page at `home` can try, at `target`.
+/// Lets the page at `home` try everything against `target`.
 async function tryAll(name, home, target) {
   const tab = await Tab.open();
   doing = `opening ${home}`;
@@ -273,11 +273,11 @@ async function main() {
   const redirect = (to) => `http://evil.test:${foreign}/redirect?to=${encodeURIComponent(server + to)}`;
   await tab.type(`${server}/page`);
   saw['/cross-site/redirect'] = await tab.run(within.image, redirect('/cross-site/redirect'));
-  // What no server can tell from an address that the user typed.
+  // No server can distinguish this request from one for a URL that the user typed.
   await tab.type(redirect('/typed/redirect'));
   saw['/typed/redirect'] = 'shown';
 
-  // A page whose name resolves to this machine by the time that it calls (DNS rebinding).
+  // A page whose host name resolves to this machine when it sends its requests (DNS rebinding).
   const rebound = `http://rebound.test:${port}`;
   doing = 'opening the rebound page';
   const attacker = await Tab.open();

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Installs AWS's Node runtime client for the ignored tests of tests/aws_sdk.rs, in target/live/node. For the benchmarks and
-# the test of the native client in tests/cases:
+# Installs AWS's Node runtime client in target/live/node, for the ignored tests in tests/aws_sdk.rs and tests/streaming.
+# The benchmarks, and the test of the native client in tests/cases, need other variants:
 #
-#   tests/live/node.sh native   the same with its own HTTP module, in target/live/native-node
-#   tests/live/node.sh current  the client of Node 24, which has no callbacks, with Node 24, in target/live/current-node
+#   tests/live/node.sh native   the same client with its own HTTP module, in target/live/native-node
+#   tests/live/node.sh current  the client of Node 24, which has no callbacks, and Node 24, in target/live/current-node
 #
-# Needs node and npm; for a native module also root, if one of the packages below is missing.
+# It needs node and npm. For a native module, it also needs root if one of the packages below is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 kind=${1:-}
 folder=target/live/${kind:+$kind-}node
-# The native module under a name by which `src/parity/original.mjs` does not replace it.
+# The native module gets a name that `src/parity/original.mjs` does not replace.
 client=node_modules/aws-lambda-ric/dist
 renamed=$client/native-client.node
 if [[ -e $folder/complete && ( $kind != native || -e $folder/$renamed ) ]]; then
@@ -31,7 +31,7 @@ fi
 npm install --no-audit --no-fund --ignore-scripts "${packages[@]}"
 if [[ $kind == current ]]; then
     ln -s "node_modules/$node/bin/node" node
-    # The headers that the native module is built with.
+    # The native module has to be built with the headers of this Node.
     export PATH=$PWD/node_modules/$node/bin:$PATH npm_config_nodedir=$PWD/node_modules/$node
 fi
 if [[ -n $kind ]]; then
@@ -50,7 +50,7 @@ END
         apt-get -q update
         DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends "${missing[@]}"
     fi
-    # npm 11 builds only what was approved; before that there is no such command, nor a need of it.
+    # npm 11 builds only packages that were approved. Earlier versions do not have this command and do not need it.
     npm install-scripts approve aws-lambda-ric || true
     npm rebuild aws-lambda-ric --foreground-scripts
     find node_modules/aws-lambda-ric -name rapid-client.node | grep -q .

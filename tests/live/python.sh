@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Installs what AWS's users call a function with, and AWS's Runtime Interface Emulator, for the
-# ignored tests of tests/clients.rs and tests/emulator.rs: a Python environment with the AWS CLI,
-# boto3 and cargo-lambda in target/live/python, or in $1, and target/live/aws-lambda-rie. Needs
-# python3; root, if it has no venv.
+# Installs the clients that call functions, and AWS's Runtime Interface Emulator, for the ignored tests in
+# tests/clients.rs, tests/emulator.rs and tests/template.rs: a Python environment with the AWS CLI, boto3 and cargo-lambda
+# in target/live/python, or in $1, and target/live/aws-lambda-rie. It needs python3, and root if python3 has no venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=${1:-target/live/python}
@@ -11,7 +10,7 @@ if [[ -e $folder/complete && -x $emulator ]]; then
     exit
 fi
 
-# Debian has it in a package of its own.
+# Debian has venv in a separate package.
 if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     apt-get -q update
     DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends python3-venv
@@ -23,7 +22,7 @@ pip=("$python" -m pip --disable-pip-version-check --quiet)
 "${pip[@]}" install awscli==1.46.3 boto3==1.44.8
 # The Python runtime client, for `cargo bench --bench lambda`.
 "${pip[@]}" install --only-binary :all: awslambdaric==4.2.2
-# Without its compiler for other machines, which only `cargo lambda build` needs.
+# `--no-deps` leaves out the cross compiler, which only `cargo lambda build` needs.
 "${pip[@]}" install --no-deps cargo-lambda==1.9.2
 
 case $(uname -m) in

@@ -59,8 +59,8 @@ pub fn on_lambda(command: &mut Command, api: SocketAddr) {
         .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream");
 }
 
-/// Returns a command that runs this test program as a Lambda function: its test `function` starts the
-/// handler called `name`.
+/// Returns a command that runs this test program as a Lambda function: its test `function` starts
+/// the handler called `name`.
 pub fn function(name: &str, api: SocketAddr) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the path of the test"));
     command
@@ -208,8 +208,8 @@ pub fn live(path: &str) -> PathBuf {
     path
 }
 
-/// Returns an address for a program that cannot choose a free port itself. Its port is below the range
-/// from which the system assigns local ports to connections.
+/// Returns an address for a program that cannot choose a free port itself. Its port is below the
+/// range from which the system assigns local ports to connections.
 pub fn free_address() -> SocketAddr {
     static TRIED: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + process::id() % 1_000 * 20;

@@ -108,8 +108,8 @@ impl RuntimeApi {
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(Arc::clone(&state));
         let listener = listener.tap_io(move |io| {
-            // Without `TCP_NODELAY`, the second of two small writes would wait for the acknowledgment
-            // of the first.
+            // Without `TCP_NODELAY`, the second of two small writes would wait for the
+            // acknowledgment of the first.
             let _ = io.set_nodelay(true);
             connections.fetch_add(1, Ordering::SeqCst);
         });
