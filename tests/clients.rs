@@ -87,13 +87,10 @@ fn boto3(url: &str, script: &str) {
 }
 
 /// Serves a handler in this process for as long as the test runs, and returns its URL.
-async fn serve<M: 'static>(handler: impl Handler<M>) -> String {
+async fn serve<M>(handler: impl Handler<M>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    // `tokio::spawn` needs a `'static` future. Boxing removes the marker type `M` from its type.
-    let served: futures::future::BoxFuture<'static, _> =
-        Box::pin(Runtime::new(handler).serve(listener, std::future::pending()));
-    tokio::spawn(served);
+    tokio::spawn(Runtime::new(handler).serve(listener, std::future::pending()));
     format!("http://{address}")
 }
 

@@ -21,14 +21,10 @@ use tokio::{
 struct LocalServer(SocketAddr);
 
 impl LocalServer {
-    async fn serve<M: 'static>(handler: impl Handler<M>) -> Self {
+    async fn serve<M>(handler: impl Handler<M>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        // `tokio::spawn` needs a `'static` future. Boxing removes the marker type `M` from its
-        // type.
-        let served: futures::future::BoxFuture<'static, _> =
-            Box::pin(Runtime::new(handler).serve(listener, std::future::pending()));
-        tokio::spawn(served);
+        tokio::spawn(Runtime::new(handler).serve(listener, std::future::pending()));
         LocalServer(address)
     }
 

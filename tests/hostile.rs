@@ -599,8 +599,8 @@ async fn a_call_gets_its_response_despite_ten_thousand_idle_connections() {
             _ => String::new(),
         };
         idle.push(send(address, start).await);
-        // The backlog of the listener is 128. A response to a call proves that the server has
-        // accepted every connection before it.
+        // The system limits how many connections may wait to be accepted. A response to a call
+        // proves that the server has accepted every connection before it.
         if n % 100 == 99 {
             took.push(good_call().await);
         }

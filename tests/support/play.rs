@@ -1,4 +1,5 @@
-//! Sends events to the process of a function, the original on AWS's Node client or the port, and records what it posts.
+//! Sends events to the process of a function, which is the original on AWS's Node client or the
+//! port, and records what it posts.
 
 use crate::support::runtime_api::{Event, RuntimeApi};
 use std::{
@@ -13,7 +14,7 @@ pub(crate) struct Case {
     pub(crate) folder: &'static str,
     pub(crate) handler: String,
     pub(crate) events: Vec<String>,
-    /// Further variables of the environment of the process.
+    /// Additional environment variables of the process.
     pub(crate) environment: Vec<(&'static str, String)>,
 }
 
@@ -36,7 +37,7 @@ pub(crate) async fn play(side: Side, case: &Case) -> Vec<String> {
         });
         let posted_now = posted_now.await;
         let body = String::from_utf8(posted_now.body.into()).unwrap();
-        // Within a JSON string this would be escaped.
+        // This text cannot occur within a JSON string, where its quotes would be escaped.
         let body = body
             .split_once(r#","trace":["#)
             .map_or(&*body, |(error, _)| error);
@@ -50,7 +51,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(crate::support::ROOT)
 }
 
-/// Where `tests/live/node.sh` has put the client.
+/// Returns the path of the client that `tests/live/node.sh` installed.
 pub(crate) fn node_client() -> PathBuf {
     root().join("target/live/node/node_modules/aws-lambda-ric/dist/index.mjs")
 }
