@@ -379,7 +379,7 @@ mod text {
     use super::*;
 
     #[test]
-    fn of_display_is_the_string_that_javascript_makes_of_an_error() {
+    fn of_display_is_the_string_of_the_error_in_javascript() {
         assert_eq!(error!("boom").to_string(), "Error: boom");
         assert_eq!(error!("").to_string(), "Error");
         assert_eq!(

@@ -17,7 +17,7 @@ use tokio::{
     sync::Notify,
 };
 
-/// A served handler, for as long as the test runs.
+/// A handler that is served for as long as the test runs.
 struct LocalServer(SocketAddr);
 
 impl LocalServer {

@@ -291,7 +291,7 @@ fn connect(address: SocketAddr) -> TcpStream {
 fn exchange(address: SocketAddr, bytes: Vec<u8>, half_close: bool) -> Vec<u8> {
     let mut stream = connect(address);
     let mut writing = stream.try_clone().unwrap();
-    // What fits into the buffers of the connection needs no thread.
+    // Another thread writes: the requests may not fit into the buffers of the connection.
     let writer = move || {
         // The server may close the connection before it has read everything.
         let written = writing.write_all(&bytes);

@@ -95,7 +95,7 @@ impl Seen {
         self.0.lock().unwrap().clone()
     }
 
-    /// A layer that notes when an invocation comes in, and when it is over.
+    /// A layer that notes the start and the end of each invocation.
     fn layer(&self, name: &'static str) -> impl Layer<InvocationService, Service = Boxed> + use<> {
         let seen = self.clone();
         layer_fn(move |inner: InvocationService| {

@@ -60,7 +60,7 @@ mod an_event {
         n: Panics,
     }
 
-    /// Fails to parse with a value that panics when it is dropped.
+    /// Fails to deserialize while it holds a value that panics when it is dropped.
     struct Fails;
     impl<'de> Deserialize<'de> for Fails {
         fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
@@ -337,7 +337,7 @@ mod an_error {
     }
 
     #[test]
-    fn that_is_its_own_cause_is_walked_to_a_bounded_depth() {
+    fn that_is_a_cause_is_walked_to_a_bounded_depth() {
         for how in ALL {
             let error = Error::new("Outer", "message").with_cause(hostile(how));
             assert!(error.source().is_some());
@@ -349,7 +349,7 @@ mod an_error {
     }
 
     #[test]
-    fn whose_cause_has_it_as_its_own_cause_is_walked_to_a_bounded_depth() {
+    fn in_a_cycle_of_causes_is_walked_to_a_bounded_depth() {
         #[derive(Debug)]
         struct Even;
         #[derive(Debug)]
@@ -689,7 +689,7 @@ mod never_called {
     /// `NeverCalled::Null` must not turn the `Runtime.CallbackNotCalled` error of another callback
     /// into `null`.
     #[test]
-    fn does_not_include_an_invocation_that_fails_with_the_error_of_another_callback() {
+    fn does_not_apply_to_the_error_of_another_callback() {
         on_every_flavor(async || {
             let explicit = async |_: Value, _: Context, callback: Callback| {
                 let (other, completion) = nodeback::callback::<Value>();
@@ -721,7 +721,7 @@ mod never_called {
     }
 
     #[test]
-    fn with_null_configured_still_fails_with_the_error_of_a_later_task() {
+    fn set_to_null_still_fails_with_the_error_of_a_later_task() {
         on_every_flavor(async || {
             let forgets = |_: Value, context: Context, _: Callback| {
                 context.spawn(async {

@@ -73,7 +73,7 @@ fn failed(message: &str) -> Result<Value, String> {
     Err(message.into())
 }
 
-/// The start of a location in the caller's file, up to its column.
+/// Returns the start of a location in the caller's file, without the column.
 #[track_caller]
 fn line(line: u32) -> String {
     format!("{}:{line}:", std::panic::Location::caller().file())
