@@ -8,7 +8,7 @@ mod support;
 
 use common::Log;
 use nodeback::{Callback, Context, Handler, Runtime, Value};
-use raw::{Answer, PATH, assert_answered, raw, read_all, send};
+use raw::{PATH, RawResponse, assert_ok, raw, read_all, send};
 use std::{
     io::BufRead,
     net::SocketAddr,
@@ -66,21 +66,21 @@ impl LocalServer {
 }
 
 /// Sends a request with only these headers, on its own connection.
-async fn call(address: SocketAddr, line: &str, headers: &str, body: &str) -> Answer {
+async fn call(address: SocketAddr, line: &str, headers: &str, body: &str) -> RawResponse {
     let length = body.len();
     let request =
         format!("{line}\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n{body}");
-    Answer::parse(&raw(address, request).await)
+    RawResponse::parse(&raw(address, request).await)
 }
 
-async fn post(address: SocketAddr, headers: &str, body: &str) -> Answer {
+async fn post(address: SocketAddr, headers: &str, body: &str) -> RawResponse {
     call(address, &format!("POST {PATH} HTTP/1.1"), headers, body).await
 }
 
 /// Asserts that a well-behaved client is served.
 async fn assert_good_call(address: SocketAddr) {
     let response = time::timeout(20 * SECOND, post(address, "host: localhost\r\n", "7"));
-    assert_answered(&response.await.expect("a response within 20 s"), "7");
+    assert_ok(&response.await.expect("a response within 20 s"), "7");
 }
 
 #[tokio::test]
@@ -108,12 +108,12 @@ async fn a_client_that_shuts_down_its_sending_side_gets_a_response() {
     // By the time of this response, the server has seen the end of the other client's sending side.
     assert_good_call(server.address).await;
     go.notify_one();
-    assert_answered(&Answer::parse(&read_all(&mut stream).await), "[7]");
+    assert_ok(&RawResponse::parse(&read_all(&mut stream).await), "[7]");
 
     let mut stream = send(server.address, request("[7")).await;
     stream.shutdown().await.unwrap();
-    Answer::parse(&read_all(&mut stream).await)
-        .assert_refusal(400, "InvalidRequestContentException");
+    RawResponse::parse(&read_all(&mut stream).await)
+        .assert_rejected(400, "InvalidRequestContentException");
     let mut stream = send(server.address, "POST / HT").await;
     stream.shutdown().await.unwrap();
     assert_eq!(read_all(&mut stream).await, "");
@@ -139,7 +139,7 @@ async fn a_client_that_is_still_sending_can_read_why_its_request_was_rejected() 
         stream.shutdown().await.unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).await.unwrap();
-        assert_eq!(Answer::parse(&response).status, status);
+        assert_eq!(RawResponse::parse(&response).status, status);
     }
     server.end().await;
 }
@@ -153,10 +153,10 @@ async fn headers_over_the_limit_get_status_431() {
     let server = LocalServer::serve(never_entered).await;
     let headers = |value: usize| format!("host: localhost\r\nx: {}\r\n", "y".repeat(value));
     let response = post(server.address, &headers(17_000), "{}").await;
-    response.assert_refusal(431, "RequestHeaderSectionTooLargeException");
+    response.assert_rejected(431, "RequestHeaderSectionTooLargeException");
     let line = format!("POST {PATH}?{} HTTP/1.1", "q".repeat(17_000));
     let response = call(server.address, &line, "host: localhost\r\n", "{}").await;
-    response.assert_refusal(431, "RequestHeaderSectionTooLargeException");
+    response.assert_rejected(431, "RequestHeaderSectionTooLargeException");
 
     // The parser itself rejects these, without a body. The client can still read the status.
     for (name, headers) in [
@@ -176,7 +176,7 @@ async fn headers_over_the_limit_get_status_431() {
 
     let server = LocalServer::echo().await;
     let response = post(server.address, &headers(16_000), "7").await;
-    assert_answered(&response, "7");
+    assert_ok(&response, "7");
 }
 
 #[tokio::test]
@@ -199,8 +199,8 @@ async fn an_endless_body_is_rejected_and_the_connection_closed() {
             }
             sent
         });
-        Answer::parse(&read_all(&mut read).await)
-            .assert_refusal(413, "RequestEntityTooLargeException");
+        RawResponse::parse(&read_all(&mut read).await)
+            .assert_rejected(413, "RequestEntityTooLargeException");
         drop(read);
         let sent = sent.await.unwrap();
         assert!(sent < 200_000_000, "the server accepted {sent} bytes");
@@ -290,17 +290,17 @@ async fn only_post_is_served() {
     ] {
         let line = format!("{method} {PATH} HTTP/1.1");
         let response = call(server.address, &line, "host: localhost\r\n", "").await;
-        response.assert_refusal(405, "MethodNotAllowedException");
+        response.assert_rejected(405, "MethodNotAllowedException");
     }
     let line = format!("HEAD {PATH} HTTP/1.1");
     let response = call(server.address, &line, "host: localhost\r\n", "").await;
     assert_eq!((response.status, &*response.body), (405, ""));
     let line = "CONNECT 127.0.0.1:9000 HTTP/1.1";
     let response = call(server.address, line, "host: localhost\r\n", "").await;
-    response.assert_refusal(405, "MethodNotAllowedException");
+    response.assert_rejected(405, "MethodNotAllowedException");
     let line = "POST /2015-03-31/functions HTTP/1.1";
     let response = call(server.address, line, "host: localhost\r\n", "").await;
-    response.assert_refusal(404, "UnknownOperationException");
+    response.assert_rejected(404, "UnknownOperationException");
     server.end().await;
 }
 
@@ -328,7 +328,7 @@ async fn a_function_name_that_could_be_a_path_does_not_reach_the_handler() {
     }
     let line = format!("POST {PATH}?Qualifier=..%2f.. HTTP/1.1");
     let response = call(server.address, &line, "host: localhost\r\n", "{}").await;
-    response.assert_refusal(400, "ValidationException");
+    response.assert_rejected(400, "ValidationException");
     server.end().await;
 }
 
@@ -379,32 +379,32 @@ async fn a_host_header_of_another_server_gets_status_403() {
     ] {
         let headers = format!("host: {host}\r\n");
         let response = post(server.address, &headers, "{}").await;
-        response.assert_refusal(403, "AccessDeniedException");
+        response.assert_rejected(403, "AccessDeniedException");
     }
     // The host of an absolute request target is checked too, whatever the header contains.
     for headers in ["host: localhost\r\n", "host: evil.example\r\n"] {
         let line = format!("POST http://evil.example{PATH} HTTP/1.1");
         let response = call(server.address, &line, headers, "{}").await;
-        response.assert_refusal(403, "AccessDeniedException");
+        response.assert_rejected(403, "AccessDeniedException");
     }
     for headers in ["", "host: localhost\r\nhost: localhost\r\n"] {
         let response = post(server.address, headers, "{}").await;
-        response.assert_refusal(400, "InvalidRequestContentException");
+        response.assert_rejected(400, "InvalidRequestContentException");
     }
     server.end().await;
 
     let server = LocalServer::echo().await;
     for host in ["localhost", "127.0.0.1:9000", "[::1]", "orders.localhost"] {
         let response = post(server.address, &format!("host: {host}\r\n"), "7").await;
-        assert_answered(&response, "7");
+        assert_ok(&response, "7");
     }
     let line = format!("POST http://{}{PATH} HTTP/1.1", server.address);
-    assert_answered(
+    assert_ok(
         &call(server.address, &line, "host: localhost\r\n", "7").await,
         "7",
     );
     let line = format!("POST {PATH} HTTP/1.0");
-    assert_answered(&call(server.address, &line, "", "7").await, "7");
+    assert_ok(&call(server.address, &line, "", "7").await, "7");
     server.end().await;
 }
 
@@ -426,7 +426,7 @@ async fn a_web_page_of_another_origin_gets_status_403_and_no_cors_headers() {
             );
             let line = format!("{method} {PATH} HTTP/1.1");
             let response = call(server.address, &line, &headers, "{}").await;
-            response.assert_refusal(403, "AccessDeniedException");
+            response.assert_rejected(403, "AccessDeniedException");
             assert!(!response.head.contains("access-control-"), "{response:?}");
         }
     }
@@ -435,7 +435,7 @@ async fn a_web_page_of_another_origin_gets_status_403_and_no_cors_headers() {
     let server = LocalServer::echo().await;
     let headers = "host: localhost:9000\r\norigin: http://localhost:9000\r\n";
     let response = post(server.address, headers, "7").await;
-    assert_answered(&response, "7");
+    assert_ok(&response, "7");
     assert!(!response.head.contains("access-control-"), "{response:?}");
     server.end().await;
 }
@@ -495,7 +495,7 @@ async fn a_user_navigation_and_a_page_of_the_server_itself_reach_the_function() 
         "Referer: http://localhost/page",
     ] {
         let headers = format!("host: localhost\r\n{headers}\r\n");
-        assert_answered(&post(server.address, &headers, "7").await, "7");
+        assert_ok(&post(server.address, &headers, "7").await, "7");
     }
     server.end().await;
 }
@@ -718,9 +718,9 @@ async fn more_concurrent_invocations_than_aws_allows_get_status_429() {
         assert_eq!(call(server.address, &line, event, "{}").await.status, 202);
     }
     let response = call(server.address, &line, "host: localhost\r\n", "{}").await;
-    response.assert_refusal(429, "TooManyRequestsException");
+    response.assert_rejected(429, "TooManyRequestsException");
     let response = call(server.address, "GET / HTTP/1.1", "host: localhost\r\n", "").await;
-    response.assert_refusal(429, "TooManyRequestsException");
+    response.assert_rejected(429, "TooManyRequestsException");
     drop(release);
     server.end().await;
 }

@@ -11,18 +11,18 @@ use tokio::{
 pub(crate) const PATH: &str = "/2015-03-31/functions/f/invocations";
 
 #[derive(Debug, PartialEq)]
-pub(crate) struct Answer {
+pub(crate) struct RawResponse {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl RawResponse {
     /// Parses the first response in `text`.
     pub(crate) fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        Answer {
+        RawResponse {
             status: status.unwrap_or_else(|| panic!("no response: `{text}`")),
             head: head.to_lowercase(),
             body: body.into(),
@@ -30,7 +30,7 @@ impl Answer {
     }
 
     #[track_caller]
-    pub(crate) fn assert_refusal(&self, status: u16, error_type: &str) {
+    pub(crate) fn assert_rejected(&self, status: u16, error_type: &str) {
         assert_eq!(self.status, status, "{self:?}");
         let header = format!("\r\nx-amzn-errortype: {}", error_type.to_lowercase());
         assert!(self.head.contains(&header), "no {error_type}: {self:?}");
@@ -60,6 +60,6 @@ pub(crate) async fn raw(address: SocketAddr, request: impl AsRef<[u8]>) -> Strin
 }
 
 #[track_caller]
-pub(crate) fn assert_answered(answer: &Answer, body: &str) {
-    assert_eq!((answer.status, answer.body.as_str()), (200, body));
+pub(crate) fn assert_ok(response: &RawResponse, body: &str) {
+    assert_eq!((response.status, response.body.as_str()), (200, body));
 }

@@ -10,7 +10,7 @@ use crate::{
     Bytes, Callback, Context, Error, Value,
     invocation::{Function, Functions, Handler},
 };
-use raw::{Answer, PATH, assert_answered, raw, read_all, send};
+use raw::{PATH, RawResponse, assert_ok, raw, read_all, send};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -102,7 +102,7 @@ async fn headers_that_trickle_time_out_after_30_seconds() {
     let server = LocalServer::echo().await;
     let start = format!("POST {PATH} HTTP/1.1\r\nx-slow: ");
     let (response, took) = trickle(server.address, &start, b"y", SECOND).await;
-    Answer::parse(&response).assert_refusal(408, "RequestTimeoutException");
+    RawResponse::parse(&response).assert_rejected(408, "RequestTimeoutException");
     assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
     assert_about(took, 30);
 }
@@ -112,14 +112,14 @@ async fn a_body_that_trickles_times_out_after_60_seconds() {
     let server = LocalServer::echo().await;
     let start = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n");
     let (response, took) = trickle(server.address, &start, b" ", SECOND).await;
-    Answer::parse(&response).assert_refusal(408, "RequestTimeoutException");
+    RawResponse::parse(&response).assert_rejected(408, "RequestTimeoutException");
     assert!(response.contains("The body of the request"), "{response}");
     assert_about(took, 60);
 
     let chunked =
         format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
     let (response, took) = trickle(server.address, &chunked, b"1\r\n \r\n", SECOND).await;
-    Answer::parse(&response).assert_refusal(408, "RequestTimeoutException");
+    RawResponse::parse(&response).assert_rejected(408, "RequestTimeoutException");
     assert_about(took, 60);
 }
 
@@ -130,7 +130,7 @@ async fn a_body_that_stops_times_out_after_10_seconds() {
     let request =
         format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{{");
     let response = raw(server.address, request).await;
-    Answer::parse(&response).assert_refusal(408, "RequestTimeoutException");
+    RawResponse::parse(&response).assert_rejected(408, "RequestTimeoutException");
     assert!(response.contains("next piece of the body"), "{response}");
     assert_about(began.elapsed(), 10);
 }
@@ -147,7 +147,7 @@ async fn an_idle_connection_is_closed_after_30_seconds_without_a_response() {
     let request = format!("POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n7");
     let responses = raw(server.address, request).await;
     assert_eq!(responses.matches("HTTP/1.1").count(), 1, "{responses}");
-    assert_answered(&Answer::parse(&responses), "7");
+    assert_ok(&RawResponse::parse(&responses), "7");
     assert_about(began.elapsed(), 30);
 }
 
