@@ -9,6 +9,8 @@ mod bounds;
 mod logs;
 #[path = "parity/requests.rs"]
 mod requests;
+#[path = "parity/streams.rs"]
+mod streams;
 
 use nodeback::{
     Callback, Context, Error, Handler, Result, Value, json,

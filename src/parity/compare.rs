@@ -1,22 +1,25 @@
 //! What differs between the original and the port.
 
 use super::{
+    compare_stream::ended,
     excerpt::{Excerpt, shown, shown_pair},
     log,
     outcome::{Answer, Seen},
+    report::plural,
+    stream,
 };
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use std::{cmp::Ordering, collections::HashMap, fmt};
+use std::{cmp::Ordering, collections::HashMap, fmt, mem};
 
 /// A difference: where it is, and what each side has there.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Difference {
-    /// A JSON pointer into the response or the error, or `outcome`, `deferred` or `log/2`, or the place in a
-    /// request, such as `requests/2/body`.
+    /// A JSON pointer into the response or the error, or `outcome`, `mode`, `deferred` or `log/2`, or the place in a stream,
+    /// such as `metadata/headers` and `body/7`, or in a request, such as `requests/2/body`.
     pub(super) path: String,
     pub(super) original: Excerpt,
     pub(super) port: Excerpt,
@@ -35,13 +38,20 @@ pub(super) fn differences(
     ignores: impl Fn(&str) -> bool,
 ) -> Vec<Difference> {
     let mut differences = Differences::new(&ignores);
-    match (&original.answer, &port.answer) {
+    if stream::modes_differ(original, port) {
+        differences.add("mode", mode(original), mode(port));
+    }
+    let (answer, port_answer) = stream::alike(original, port);
+    match (&*answer, &*port_answer) {
         (original, port) if original == port => {}
-        (Answer::Response(original), Answer::Response(port)) => differences.bodies(original, port),
+        (Answer::Response(original), Answer::Response(port)) => {
+            differences.bodies("", original, port);
+        }
         (Answer::Error(original), Answer::Error(port)) => {
             let (original, port) = (original.to_string(), port.to_string());
-            differences.bodies(original.as_bytes(), port.as_bytes());
+            differences.bodies("", original.as_bytes(), port.as_bytes());
         }
+        (Answer::Stream(original), Answer::Stream(port)) => differences.streams(original, port),
         (original, port) => differences.add("outcome", outcome(original), outcome(port)),
     }
     let both_respond = matches!(
@@ -63,8 +73,20 @@ pub(super) fn differences(
 fn outcome(answer: &Answer) -> String {
     match answer {
         Answer::Response(body) => format!("response {}", shown(&String::from_utf8_lossy(body))),
+        Answer::Stream(stream) => {
+            let bytes = stream.body.len();
+            let plural = plural(bytes);
+            format!("{} after {bytes} byte{plural}", ended(&stream.end))
+        }
         Answer::Error(error) => format!("error {}", shown(&error.to_string())),
         Answer::Nothing => "no response before the deadline or the end of the process".into(),
+    }
+}
+
+fn mode(seen: &Seen) -> String {
+    match seen.answer {
+        Answer::Stream(_) => "streamed".into(),
+        _ => "not streamed".into(),
     }
 }
 
@@ -118,23 +140,25 @@ impl<'a> Differences<'a> {
         });
     }
 
-    /// Compares bodies whose bytes differ.
-    fn bodies(&mut self, original: &[u8], port: &[u8]) {
+    /// Compares bodies whose bytes differ, at a path.
+    pub(super) fn bodies(&mut self, path: &str, original: &[u8], port: &[u8]) {
+        let (before, has_ignored) = (self.list.len(), mem::take(&mut self.has_ignored));
         let parsed = (
             serde_json::from_slice::<&RawValue>(original),
             serde_json::from_slice::<&RawValue>(port),
         );
         if let (Ok(original), Ok(port)) = &parsed {
-            self.values("", 0, Some(original.get()), Some(port.get()));
+            self.values(path, 0, Some(original.get()), Some(port.get()));
         }
         // They differ only in white space, or are no JSON.
-        if self.list.is_empty() && !self.has_ignored {
+        if self.list.len() == before && !self.has_ignored {
             self.texts(
-                "",
+                path,
                 &String::from_utf8_lossy(original),
                 &String::from_utf8_lossy(port),
             );
         }
+        self.has_ignored |= has_ignored;
     }
 
     /// Compares values by their text, so that `1` differs from `1.0`.
@@ -174,7 +198,7 @@ impl<'a> Differences<'a> {
     }
 
     /// Adds a difference of two texts, which may be long.
-    fn texts(&mut self, path: &str, original: &str, port: &str) {
+    pub(super) fn texts(&mut self, path: &str, original: &str, port: &str) {
         let (original, port) = shown_pair(original, port);
         self.add(path, original, port);
     }
@@ -219,7 +243,7 @@ fn by_key<'a>(members: &'a [(String, &'a RawValue)]) -> HashMap<&'a str, &'a str
 }
 
 /// The members of an object, in their order.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Members<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -243,7 +267,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-fn members(text: &str) -> serde_json::Result<Members<'_>> {
+pub(super) fn members(text: &str) -> serde_json::Result<Members<'_>> {
     serde_json::from_str(text)
 }
 

@@ -1,9 +1,11 @@
 //! The outcomes of both sides, side by side, line by line.
 
 use super::{
+    compare_stream::{first_difference, hex},
     excerpt::{CUT, Excerpt, around, beginning},
     outcome::{Answer, Seen},
     pretty::pretty,
+    stream::{self, StreamEnd, Streamed, alike},
 };
 use serde_json::value::RawValue;
 use similar::{Algorithm, ChangeTag, DiffOp, TextDiff, capture_diff_slices, group_diff_ops};
@@ -57,11 +59,17 @@ impl SideBySide {
     /// Compares the outcomes of both sides. Returns no rows if they are equal.
     pub(super) fn of(original: &Seen, port: &Seen) -> Self {
         let of = |original: &str, port: &str| SideBySide::of_texts(original, port);
-        let (original, port) = (text(&original.answer), text(&port.answer));
-        let lines = of(&as_lines(&original), &as_lines(&port));
+        let (original, port) = alike(original, port);
+        let from = match (&*original, &*port) {
+            (Answer::Stream(original), Answer::Stream(port)) => {
+                first_difference(&original.body, &port.body)
+            }
+            _ => 0,
+        };
+        let lines = of(&as_lines(&original, from), &as_lines(&port, from));
         if lines.rows.is_empty() {
             // They differ in white space alone.
-            return of(&original, &port);
+            return of(&text(&original), &text(&port));
         }
         lines
     }
@@ -191,16 +199,59 @@ impl Row {
 fn text(answer: &Answer) -> String {
     match answer {
         Answer::Response(body) => String::from_utf8_lossy(body).into_owned(),
+        Answer::Stream(stream) => String::from_utf8_lossy(&stream.body).into_owned(),
         Answer::Error(error) => error.to_string(),
         Answer::Nothing => String::new(),
     }
 }
 
-fn as_lines(text: &str) -> String {
+/// The text of an outcome with JSON on several lines. `from` is the byte of a body of a stream from which on it is shown, if it
+/// is not text.
+fn as_lines(answer: &Answer, from: usize) -> String {
+    match answer {
+        Answer::Stream(stream) => stream_lines(stream, from),
+        Answer::Response(_) | Answer::Error(_) | Answer::Nothing => json_lines(&text(answer)),
+    }
+}
+
+fn json_lines(text: &str) -> String {
     match serde_json::from_str::<&RawValue>(text) {
         Ok(json) => pretty(json.get()),
         Err(_) => text.to_owned(),
     }
+}
+
+/// A stream with what a client gets before the body, as in HTTP.
+fn stream_lines(stream: &Streamed, from: usize) -> String {
+    let metadata = stream.metadata.as_deref().map(json_lines);
+    let body = match stream::text(&stream.body) {
+        Some(text) => json_lines(text),
+        None => hex_lines(&stream.body, from),
+    };
+    let error = match &stream.end {
+        StreamEnd::Error(error) => json_lines(&error.to_string()),
+        StreamEnd::Ended | StreamEnd::NotEnded | StreamEnd::TooLarge => String::new(),
+    };
+    let head = format!("Content-Type: {}\n", stream.content_type);
+    let parts = [Some(head), metadata.map(|text| text + "\n"), Some(body)];
+    let mut lines = parts.into_iter().flatten().collect::<Vec<_>>().join("\n");
+    if !error.is_empty() {
+        lines.push_str("\n\n");
+        lines.push_str(&error);
+    }
+    lines
+}
+
+/// How many bytes are on a line of a body that is not text, and how many lines there are of it.
+const HEX: usize = 16;
+const HEX_LINES: usize = 64;
+
+/// The bytes of a body, as `hexdump` shows them, from shortly before one of them.
+fn hex_lines(body: &[u8], from: usize) -> String {
+    let skipped = (from / HEX).saturating_sub(CONTEXT);
+    let lines = body.chunks(HEX).enumerate().skip(skipped).take(HEX_LINES);
+    let line = |(nth, bytes): (usize, &[u8])| format!("{:08x}  {}", nth * HEX, hex(bytes));
+    lines.map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A part of a text, and whether the other text has something else there.
@@ -327,6 +378,59 @@ mod tests {
                 "4=5   3",
                 "5=6 ]"
             ]
+        );
+    }
+
+    #[test]
+    fn streams_are_beside_each_other() {
+        let stream = |body: &'static [u8], end| {
+            let sent = Bytes::from_static(body);
+            Seen::from(Answer::Stream(Streamed::new(
+                "text/plain".into(),
+                sent,
+                end,
+                false,
+            )))
+        };
+        let error = StreamEnd::Error(json!({ "errorMessage": "a" }));
+        assert_eq!(
+            rows(
+                &stream(b"one\ntwo", StreamEnd::Ended),
+                &stream(b"one\nTwo", error)
+            ),
+            [
+                "1=1 Content-Type: text/plain",
+                "2=2 ",
+                "3=3 one",
+                "4-two | 4-Two",
+                " | 5-",
+                " | 6-{",
+                " | 7-  \"errorMessage\": \"a\"",
+                " | 8-}"
+            ]
+        );
+        let binary = |last: u8| {
+            let body = [vec![0; 100_000], vec![last, 0]].concat().leak();
+            stream(body, StreamEnd::Ended)
+        };
+        let zeros = ["00"; 16].join(" ");
+        assert_eq!(
+            rows(&binary(1), &binary(2)),
+            [
+                "..".to_owned(),
+                format!("3=3 00018670  {zeros}"),
+                format!("4=4 00018680  {zeros}"),
+                format!("5=5 00018690  {zeros}"),
+                "6-000186a0  01 00 | 6-000186a0  02 00".into(),
+            ]
+        );
+        // One side streams: its stream is compared as what it amounts to.
+        assert_eq!(
+            rows(
+                &response("{\"a\":1}".into()),
+                &stream(b"{\"a\":2}", StreamEnd::Ended)
+            ),
+            ["1=1 {", "2-  \"a\": 1 | 2-  \"a\": 2", "3=3 }"]
         );
     }
 

@@ -44,13 +44,13 @@ impl Display for Lines<'_> {
             Verdict::Accepted => ("accepted", Style::new().yellow()),
             Verdict::Same => ("same", green.clone()),
         };
-        let deferred = if self.compared.deferred {
-            "deferred"
-        } else {
-            ""
+        let kind = match self.compared {
+            Compared { deferred: true, .. } => "deferred",
+            Compared { streamed: true, .. } => "streamed",
+            _ => "",
         };
         let verdict = self.painted(&style, format!("{verdict:<8}"));
-        write!(f, "{name:<width$}  {verdict}  {deferred:<8}")?;
+        write!(f, "{name:<width$}  {verdict}  {kind:<8}")?;
         let times = match original {
             Some(original) => format!("Node {:.1} ms ", millis(*original)),
             None => "recorded ".into(),

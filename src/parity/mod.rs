@@ -3,6 +3,7 @@ mod captured;
 mod client;
 mod command;
 mod compare;
+mod compare_stream;
 mod comparison;
 mod diff;
 mod events;
@@ -23,6 +24,7 @@ mod recording;
 mod report;
 mod requests;
 mod runtime_api;
+mod stream;
 mod terminal;
 
 #[doc(hidden)]
@@ -50,7 +52,7 @@ use std::{path::PathBuf, time::Duration};
 /// needs Node.js and, once, npm and the network: the client is installed into a cache folder.
 ///
 /// Compared are the outcome, response or error; the JSON of a response to the byte; the `errorType` and the
-/// `errorMessage` of an error; and whether a response waited for what was still running.
+/// `errorMessage` of an error; whether a response waited for what was still running; and what was sent of a stream.
 ///
 /// ```no_run
 /// use nodeback::{Callback, Context, Value};

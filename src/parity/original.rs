@@ -9,6 +9,7 @@ use super::{
     package::Original,
     printed::{self, End, Lines},
     runtime_api::{Event, Posted, RuntimeApi},
+    stream::{StreamEnd, Streamed},
 };
 use crate::{
     clock,
@@ -96,8 +97,9 @@ impl OriginalProcess {
             printed::read(stderr, &end);
         }
         let started = tokio::select! {
-            polled = api.polled_or_posted() => polled.map_err(|posted| {
-                beginning(&String::from_utf8_lossy(&posted.body), REASON)
+            polled = api.polled_or_posted() => polled.map_err(|posted| match posted {
+                Posted::Error(body) => beginning(&String::from_utf8_lossy(&body), REASON),
+                Posted::Response { .. } | Posted::Stream(_) => "it responded before its first event".into(),
             }),
             ended = process.wait() => Err(ended.map_or_else(|error| error.to_string(), |status| status.to_string())),
             () = tokio::time::sleep(START) => Err(format!("it did not load within {} s", START.as_secs())),
@@ -146,21 +148,31 @@ impl OriginalProcess {
         let posted = tokio::select! {
             biased;
             posted = self.api.posted() => posted,
-            () = ended(&mut self.process) => self.api.try_posted(),
-            () = tokio::time::sleep(invocation.timeout) => None,
+            () = ended(&mut self.process) => self.api.posted_at_exit().await,
+            () = tokio::time::sleep(invocation.timeout) => self.api.take_stream(false),
         };
         let duration = begin.elapsed();
-        let ended = self.polls_again(polls + 1, posted.is_some()).await;
-        let (answer, pending) = match posted {
-            Some(Posted {
-                is_error: true,
-                body,
+        let wait = match &posted {
+            // It may go on after the end of its stream, as on Lambda.
+            Some(Posted::Stream(Streamed {
+                end: StreamEnd::Ended | StreamEnd::Error(_),
                 ..
-            }) => (Answer::Error(without_trace(&body)), vec![]),
-            Some(Posted { pending, body, .. }) => (Answer::Response(body), pending),
+            })) => NEXT.max(invocation.timeout.saturating_sub(duration)),
+            Some(Posted::Response { .. } | Posted::Error(_)) => NEXT,
+            Some(Posted::Stream(_)) | None => Duration::ZERO,
+        };
+        let ended = self.polls_again(polls + 1, wait).await;
+        let (answer, pending) = match posted {
+            Some(Posted::Error(body)) => (Answer::Error(without_trace(&body)), vec![]),
+            Some(Posted::Response { body, pending }) => (Answer::Response(body), pending),
+            Some(Posted::Stream(stream)) => (Answer::Stream(stream), vec![]),
             None => (Answer::Nothing, vec![]),
         };
-        let is_error = matches!(answer, Answer::Error(_));
+        let is_error = match &answer {
+            Answer::Error(_) => true,
+            Answer::Stream(stream) => matches!(stream.end, StreamEnd::Error(_)),
+            Answer::Response(_) | Answer::Nothing => false,
+        };
         let lines = next(&mut self.lines).await;
         let log = lines.map(|lines| log::of_original(&lines.lines, lines.more, is_error));
         Seen {
@@ -174,9 +186,8 @@ impl OriginalProcess {
         }
     }
 
-    /// Waits until the process has polled so many times. Returns how it ended, if it did instead.
-    async fn polls_again(&mut self, polls: usize, has_posted: bool) -> Option<String> {
-        let wait = if has_posted { NEXT } else { Duration::ZERO };
+    /// Waits until the process has polled so many times, and kills it if that takes longer than `wait`. Returns how it ended, if it did instead.
+    async fn polls_again(&mut self, polls: usize, wait: Duration) -> Option<String> {
         let exited = tokio::select! {
             biased;
             () = self.api.polled(polls) => None,

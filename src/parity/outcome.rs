@@ -1,5 +1,6 @@
 //! What is seen of an invocation, on either side.
 
+use super::stream::Streamed;
 use bytes::Bytes;
 use serde_json::Value;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
     Response(Bytes),
+    Stream(Streamed),
     /// The JSON of the error, without its trace.
     Error(Value),
     /// Nothing until the deadline, or until the process ended.

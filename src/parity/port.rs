@@ -3,14 +3,16 @@
 use super::{
     log,
     outcome::{Answer, Seen, without_trace},
+    stream::{LIMIT, StreamEnd, Streamed},
 };
 use crate::{
     error::{Error, Result},
     invocation::{ContextBuilder, Function, Sink},
     log::lines,
-    stream::{StreamReader, StreamedResponse},
+    stream::StreamReader,
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 use tracing::Span;
 
@@ -32,22 +34,17 @@ pub(super) async fn invoke(
         (driven.await, None)
     };
     let (answer, duration) = match driven.sent {
-        Some((Ok(body), duration)) => (Answer::Response(body), duration),
-        // The original's process ends, or is killed, without a response.
-        Some((Err(error), duration)) if error.error_type() == "Sandbox.Timedout" => {
-            (Answer::Nothing, duration)
-        }
-        Some((Err(error), duration)) => (
-            Answer::Error(without_trace(error.to_json().as_bytes())),
-            duration,
-        ),
+        Some(sent) => sent,
         None => (Answer::Nothing, begin.elapsed()),
     };
     // A handler that blocks its thread is not stopped at the deadline.
-    let answer = if duration > timeout {
-        Answer::Nothing
-    } else {
-        answer
+    let answer = match answer {
+        Answer::Stream(stream) if duration > timeout => Answer::Stream(Streamed {
+            end: StreamEnd::NotEnded,
+            ..stream
+        }),
+        _ if duration > timeout => Answer::Nothing,
+        answer => answer,
     };
     Seen {
         deferred: driven.deferred && matches!(answer, Answer::Response(_)),
@@ -67,24 +64,101 @@ struct Keep {
 }
 
 impl Sink for Keep {
-    type Sent = (Result<Bytes>, Duration);
+    type Sent = (Answer, Duration);
     const WATCHED: bool = false;
 
     async fn send(self, outcome: Result<Bytes>, span: &Span) -> Self::Sent {
-        if let Err(error) = &outcome {
-            span.in_scope(|| error.log());
-        }
-        (outcome, self.begin.elapsed())
+        let answer = match outcome {
+            Ok(body) => Answer::Response(body),
+            Err(error) => match failure(&error, span) {
+                Some(error) => Answer::Error(error),
+                None => Answer::Nothing,
+            },
+        };
+        (answer, self.begin.elapsed())
     }
 
-    /// All of a stream is one response.
     async fn stream(self, stream: StreamReader, span: Span) -> Self::Sent {
-        let (streamed, ended) = StreamedResponse::read(&stream).await;
-        let outcome = ended.map(|()| streamed.raw());
-        self.send(outcome, &span).await
+        let streamed = read(&stream, &span, LIMIT).await;
+        (Answer::Stream(streamed), self.begin.elapsed())
     }
 
     async fn send_for_blocked(self, _: Error) {}
 
     async fn ended_for_blocked(self, _: Error, _: impl Future<Output = ()> + Send) {}
+}
+
+/// Logs an error, and returns its JSON. At the deadline it is none, since the original's process is killed then.
+fn failure(error: &Error, span: &Span) -> Option<Value> {
+    span.in_scope(|| error.log());
+    let is_timeout = error.error_type() == "Sandbox.Timedout";
+    (!is_timeout).then(|| without_trace(error.to_json().as_bytes()))
+}
+
+/// Reads a stream to its end, or up to a number of bytes.
+async fn read(stream: &StreamReader, span: &Span, limit: usize) -> Streamed {
+    let head = stream.head().await;
+    // As on Lambda, it is sent with the first byte or with the end, and not before an error.
+    let mut prelude = head.prelude();
+    let mut sent = BytesMut::new();
+    let end = loop {
+        match stream.chunk().await {
+            Some(Ok(chunk)) => {
+                sent.extend(prelude.take().into_iter().flatten());
+                sent.extend_from_slice(&chunk);
+            }
+            Some(Err(error)) => match failure(&error, span) {
+                Some(error) => break StreamEnd::Error(error),
+                None => break StreamEnd::NotEnded,
+            },
+            None => {
+                sent.extend(prelude.take().into_iter().flatten());
+                break StreamEnd::Ended;
+            }
+        }
+        if sent.len() > limit {
+            sent.truncate(limit);
+            if let Some(error) = stream.close("the stream has more than 200 MB") {
+                failure(&error, span);
+            }
+            break StreamEnd::TooLarge;
+        }
+    };
+    Streamed::new(head.content_type, sent.freeze(), end, false)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::stream::Pipe;
+
+    /// A stream that is too large is no longer read, so that its handler does not wait for a reader.
+    #[tokio::test]
+    async fn a_stream_is_read_up_to_the_limit() {
+        for (limit, expected, end) in [
+            (5, "12345", StreamEnd::Ended),
+            (4, "1234", StreamEnd::TooLarge),
+            (1, "1", StreamEnd::TooLarge),
+        ] {
+            let pipe = Pipe::new(1024);
+            let reader = pipe.reader();
+            pipe.push("12".into(), 2).unwrap();
+            pipe.push("345".into(), 3).unwrap();
+            let ended = async {
+                // Only a reader that goes on needs an end.
+                if end == StreamEnd::Ended {
+                    pipe.finish(Ok(()));
+                }
+            };
+            let span = Span::none();
+            let (streamed, ()) = tokio::join!(read(&reader, &span, limit), ended);
+            assert_eq!(
+                (&streamed.body[..], &streamed.end),
+                (expected.as_bytes(), &end)
+            );
+            assert!(pipe.push("6".into(), 1).is_err());
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::{
     compare::Difference,
     diff::{Row, SideBySide},
     excerpt::beginning,
-    outcome::Seen,
+    outcome::{Answer, Seen},
     requests::{self, Sent},
 };
 use std::{
@@ -54,6 +54,8 @@ pub(crate) struct Compared {
     pub(super) sides: Option<SideBySide>,
     /// Whether both waited for what was still running.
     pub(super) deferred: bool,
+    /// Whether both streamed their responses.
+    pub(super) streamed: bool,
     /// How the original's process ended, if it did.
     pub(super) ended: Option<String>,
     /// How long it took, unless it was recorded.
@@ -112,6 +114,7 @@ impl Compared {
             more,
             accepted: reasons,
             deferred: original.deferred && port.deferred,
+            streamed: is_stream(original) && is_stream(port),
             ended: original.ended.clone(),
             original: (original.duration > Duration::ZERO).then_some(original.duration),
             port: port.duration,
@@ -126,6 +129,10 @@ impl Compared {
             (true, true) => Verdict::Same,
         }
     }
+}
+
+fn is_stream(seen: &Seen) -> bool {
+    matches!(seen.answer, Answer::Stream(_))
 }
 
 impl Difference {
@@ -262,7 +269,6 @@ pub(super) mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use crate::parity::outcome::Answer;
 
     fn seen(text: &str) -> Seen {
         Seen {

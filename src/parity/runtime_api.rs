@@ -1,24 +1,38 @@
 //! The Runtime API that the original polls: it hands out events, and takes what is posted.
 
+use super::{
+    outcome::without_trace,
+    stream::{LIMIT, StreamEnd, Streamed},
+};
 use axum::{
     Router,
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes, HttpBody, to_bytes},
     extract::{Path, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE,
     },
     routing::{get, post},
 };
-use std::{io, net::SocketAddr, sync::Arc};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use bytes::BytesMut;
+use serde_json::Value;
+use std::{future::poll_fn, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{Mutex, mpsc, watch},
     task::JoinHandle,
+    time::timeout,
 };
 
 /// As much of a response as is read: more than Lambda takes, so that a response that is too large can be told from one
 /// that is not.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
+
+/// How long the rest of what a process sent may take after its end.
+const REST: Duration = Duration::from_secs(2);
+
+const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
+const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
 /// An event for the original.
 #[derive(Debug)]
@@ -30,12 +44,39 @@ pub(super) struct Event {
 
 /// What the original posted.
 #[derive(Debug)]
-pub(super) struct Posted {
-    /// Whether that was an error, of an invocation or of the start.
-    pub(super) is_error: bool,
-    /// Why a success waited: what kept the event loop from being empty.
-    pub(super) pending: Vec<String>,
-    pub(super) body: Bytes,
+pub(super) enum Posted {
+    Response {
+        body: Bytes,
+        /// Why it waited: what kept the event loop from being empty.
+        pending: Vec<String>,
+    },
+    /// A stream that came to its end, or whose process posted an error before that.
+    Stream(Streamed),
+    /// The JSON of an error, of an invocation or of the start.
+    Error(Bytes),
+}
+
+/// A stream that has not come to its end.
+#[derive(Debug)]
+struct Open {
+    request_id: String,
+    content_type: String,
+    sent: BytesMut,
+    /// What its process posted before it ended.
+    error: Option<Value>,
+}
+
+impl Open {
+    fn end(self, end: StreamEnd) -> Streamed {
+        Streamed::new(self.content_type, self.sent.freeze(), end, false)
+    }
+
+    /// The stream without an end.
+    fn broken_off(self, is_cut: bool) -> Streamed {
+        let is_cut = is_cut || self.error.is_some();
+        let end = self.error.map_or(StreamEnd::NotEnded, StreamEnd::Error);
+        Streamed::new(self.content_type, self.sent.freeze(), end, is_cut)
+    }
 }
 
 #[derive(Debug)]
@@ -44,13 +85,18 @@ pub(super) struct RuntimeApi {
     events: mpsc::UnboundedSender<Event>,
     posted: mpsc::UnboundedReceiver<Posted>,
     polls: watch::Receiver<usize>,
+    shared: Arc<Shared>,
     server: JoinHandle<()>,
 }
 
+#[derive(Debug)]
 struct Shared {
     events: Mutex<mpsc::UnboundedReceiver<Event>>,
     /// The request id of the event that was handed out last, until it has an outcome.
     current: parking_lot::Mutex<String>,
+    stream: parking_lot::Mutex<Option<Open>>,
+    /// How many streams are being read.
+    reading: watch::Sender<usize>,
     posted: mpsc::UnboundedSender<Posted>,
     polls: watch::Sender<usize>,
 }
@@ -62,17 +108,19 @@ impl RuntimeApi {
         let (events, to_hand_out) = mpsc::unbounded_channel();
         let (to_take, posted) = mpsc::unbounded_channel();
         let (count, polls) = watch::channel(0);
-        let shared = Shared {
+        let shared = Arc::new(Shared {
             events: Mutex::new(to_hand_out),
             current: parking_lot::Mutex::default(),
+            stream: parking_lot::Mutex::default(),
+            reading: watch::Sender::new(0),
             posted: to_take,
             polls: count,
-        };
+        });
         let app = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/{outcome}", post(take))
             .route("/2018-06-01/runtime/init/error", post(take_init_error))
-            .with_state(Arc::new(shared));
+            .with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
             // It ends when it is aborted.
             let _ = axum::serve(listener, app).await;
@@ -82,6 +130,7 @@ impl RuntimeApi {
             events,
             posted,
             polls,
+            shared,
             server,
         })
     }
@@ -107,9 +156,19 @@ impl RuntimeApi {
         }
     }
 
-    /// An outcome that is there already.
-    pub(super) fn try_posted(&mut self) -> Option<Posted> {
-        self.posted.try_recv().ok()
+    /// The outcome of a process that has ended. What it sent before may not have been read yet.
+    pub(super) async fn posted_at_exit(&mut self) -> Option<Posted> {
+        let mut reading = self.shared.reading.subscribe();
+        // Its connections end with it.
+        let _ = timeout(REST, reading.wait_for(|reading| *reading == 0)).await;
+        let posted = self.posted.try_recv().ok();
+        posted.or_else(|| self.take_stream(true))
+    }
+
+    /// Gives up the stream that has not come to its end, if there is one.
+    pub(super) fn take_stream(&self, is_cut: bool) -> Option<Posted> {
+        let open = self.shared.stream.lock().take()?;
+        Some(Posted::Stream(open.broken_off(is_cut)))
     }
 
     /// Waits until there have been so many polls since the start.
@@ -154,16 +213,35 @@ async fn take(
     Path((request_id, outcome)): Path<(String, String)>,
     request: Request<Body>,
 ) -> Response<Body> {
+    let is_error = outcome == "error";
+    let is_stream = !is_error
+        && request
+            .headers()
+            .get(RESPONSE_MODE)
+            .is_some_and(|mode| mode == "streaming");
     {
         let mut current = shared.current.lock();
-        if *current != request_id {
+        let mut stream = shared.stream.lock();
+        if *current == request_id {
+            // It takes one outcome of each.
+            current.clear();
+            if is_stream {
+                *stream = Some(Open::new(request_id, request.headers()));
+            }
+        } else if !(is_error
+            && stream
+                .as_ref()
+                .is_some_and(|open| open.request_id == request_id))
+        {
             // What an earlier event left running posts too late, which Lambda rejects, too.
             return empty(StatusCode::BAD_REQUEST);
         }
-        // It takes one outcome of each.
-        current.clear();
     }
-    taken(&shared, outcome == "error", request).await
+    if is_stream {
+        stream(&shared, request.into_body()).await
+    } else {
+        taken(&shared, is_error, request).await
+    }
 }
 
 async fn take_init_error(
@@ -178,14 +256,113 @@ async fn taken(shared: &Shared, is_error: bool, request: Request<Body>) -> Respo
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return empty(StatusCode::PAYLOAD_TOO_LARGE);
     };
-    let posted = Posted {
-        is_error,
-        pending: pending(&parts.headers),
-        body,
+    let posted = if is_error {
+        if let Some(open) = shared.stream.lock().as_mut() {
+            // The process posts it as its last. The end of the stream may have been sent before.
+            open.error = Some(without_trace(&body));
+            return empty(StatusCode::ACCEPTED);
+        }
+        Posted::Error(body)
+    } else {
+        let pending = pending(&parts.headers);
+        Posted::Response { body, pending }
     };
     // Nobody waits for it any more if the receiver is gone.
     let _ = shared.posted.send(posted);
     empty(StatusCode::ACCEPTED)
+}
+
+/// Takes a stream as it comes.
+async fn stream(shared: &Shared, body: Body) -> Response<Body> {
+    let _reading = Reading::new(shared);
+    let mut body = pin!(body);
+    let mut end = StreamEnd::Ended;
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        let Ok(frame) = frame else {
+            return empty(StatusCode::BAD_REQUEST);
+        };
+        match frame.into_data() {
+            Ok(data) => {
+                if !shared.add(&data) {
+                    end = StreamEnd::TooLarge;
+                    break;
+                }
+            }
+            Err(frame) => {
+                if let Some(error) = frame.into_trailers().ok().as_ref().and_then(trailer) {
+                    end = StreamEnd::Error(error);
+                }
+            }
+        }
+    }
+    let status = match end {
+        StreamEnd::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::ACCEPTED,
+    };
+    if let Some(open) = shared.stream.lock().take() {
+        // Nobody waits for it any more if the receiver is gone.
+        let _ = shared.posted.send(Posted::Stream(open.end(end)));
+    }
+    empty(status)
+}
+
+/// Counts a stream that is being read. It is dropped, too, where the connection breaks off.
+struct Reading<'a>(&'a Shared);
+
+impl<'a> Reading<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.reading.send_modify(|reading| *reading += 1);
+        Reading(shared)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.break_off();
+        self.0.reading.send_modify(|reading| *reading -= 1);
+    }
+}
+
+impl Shared {
+    /// Ends the stream whose connection broke off, if its process has posted an error. Otherwise it may still do so.
+    fn break_off(&self) {
+        let mut stream = self.stream.lock();
+        if let Some(open) = stream.take_if(|open| open.error.is_some()) {
+            // Nobody waits for it any more if the receiver is gone.
+            let _ = self.posted.send(Posted::Stream(open.broken_off(true)));
+        }
+    }
+
+    /// Adds what has come of the stream. Returns whether it is still within the limit.
+    fn add(&self, data: &[u8]) -> bool {
+        let mut stream = self.stream.lock();
+        // Without a stream, its invocation is over.
+        let Some(open) = stream.as_mut() else {
+            return false;
+        };
+        let room = LIMIT - open.sent.len();
+        open.sent
+            .extend_from_slice(data.get(..room).unwrap_or(data));
+        data.len() <= room
+    }
+}
+
+impl Open {
+    fn new(request_id: String, headers: &HeaderMap) -> Self {
+        let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        Open {
+            request_id,
+            content_type: String::from_utf8_lossy(content_type.unwrap_or_default()).into_owned(),
+            sent: BytesMut::new(),
+            error: None,
+        }
+    }
+}
+
+/// The error that follows the last chunk, without its trace.
+fn trailer(trailers: &HeaderMap) -> Option<Value> {
+    let error = BASE64.decode(trailers.get(ERROR_BODY)?).ok()?;
+    Some(without_trace(&error))
 }
 
 fn pending(headers: &HeaderMap) -> Vec<String> {

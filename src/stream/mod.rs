@@ -29,7 +29,7 @@ pub(crate) const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 pub(crate) const HTTP_INTEGRATION: &str = "application/vnd.awslambda.http-integration-response";
 
 /// What stands between the metadata of an HTTP response and its body.
-const DELIMITER: [u8; 8] = [0; 8];
+pub(crate) const DELIMITER: [u8; 8] = [0; 8];
 
 /// The metadata of an HTTP response, as it is sent before the body.
 fn prelude(metadata: &[u8]) -> Bytes {

@@ -124,7 +124,7 @@ impl Pipe {
     }
 
     /// Adds a chunk, for which its writer has taken room.
-    pub(super) fn push(&self, chunk: Bytes, room: u32) -> Result<()> {
+    pub(crate) fn push(&self, chunk: Bytes, room: u32) -> Result<()> {
         let mut state = self.state.lock();
         if let Some(error) = state.rejection() {
             return Err(error);

@@ -252,6 +252,7 @@ fn row(number: usize, event: &Compared) -> Markup {
             }
             td role="cell" class=(class) { (result) }
             td role="cell" {
+                @if event.streamed { "Both streamed their responses. " }
                 @if event.deferred { "Both waited for unfinished tasks. " }
                 @if let Some((original, port)) = event.requests {
                     "Requests to AWS: " (original) " of Node, " (port) " of the port. "
