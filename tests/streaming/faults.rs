@@ -11,7 +11,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Mutex, Notify, mpsc},
     time::timeout,
 };
@@ -26,7 +26,7 @@ enum Fault {
     ReplyAndClose(u16),
     /// It reads no more.
     Stall,
-    /// It takes no connection at first.
+    /// It closes the connection with the event, and takes no other one for a while.
     NoConnection,
 }
 
@@ -42,7 +42,7 @@ async fn start(
     fault: Fault,
     case: &'static str,
 ) -> (SocketAddr, mpsc::UnboundedReceiver<(String, String)>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = bound("127.0.0.1:0".parse().unwrap()).listen(16).unwrap();
     let address = listener.local_addr().unwrap();
     let (posts, posted) = mpsc::unbounded_channel();
     let api = Arc::new(BadApi {
@@ -52,6 +52,10 @@ async fn start(
         polled: Notify::new(),
     });
     tokio::spawn(async move {
+        let listener = match fault {
+            Fault::NoConnection => api.outage(listener).await,
+            _ => listener,
+        };
         while let Ok((stream, _)) = listener.accept().await {
             let api = Arc::clone(&api);
             tokio::spawn(async move { api.serve(stream).await });
@@ -60,7 +64,28 @@ async fn start(
     (address, posted)
 }
 
+/// A socket with an address that another one may have, too. Before it listens, connections to the address are refused.
+fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
+/// How long connections are refused. Whoever posts tries again for 10 s.
+const OUTAGE: Duration = Duration::from_millis(100);
+
 impl BadApi {
+    /// Serves one connection, and refuses others from then on until the end of the outage.
+    async fn outage(&self, listener: TcpListener) -> TcpListener {
+        let next = bound(listener.local_addr().unwrap());
+        let (stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        self.serve(stream).await;
+        tokio::time::sleep(OUTAGE).await;
+        next.listen(16).unwrap()
+    }
+
     /// Serves a connection, until it breaks.
     async fn serve(&self, stream: TcpStream) -> Option<()> {
         let mut stream = BufReader::new(stream);
@@ -69,7 +94,9 @@ impl BadApi {
             if path.ends_with("/next") {
                 let (id, body, allowed) = {
                     let mut events = self.events.lock().await;
-                    let allowed = if events.len() == 2 { 2 } else { 20 };
+                    // A stall lasts until the deadline.
+                    let is_stalled = events.len() == 2 && self.fault == Fault::Stall;
+                    let allowed = if is_stalled { 2 } else { 20 };
                     (events.len(), events.pop(), allowed)
                 };
                 let Some(case) = body else {
@@ -79,14 +106,14 @@ impl BadApi {
                 let body = event(case);
                 let deadline = SystemTime::now() + Duration::from_secs(allowed);
                 let deadline = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis();
+                let last = self.fault == Fault::NoConnection && id == 2;
+                let connection = if last { "close" } else { "keep-alive" };
                 let reply = format!(
-                    "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: id-{id}\r\nlambda-runtime-deadline-ms: {deadline}\r\ncontent-length: {}\r\n\r\n{body}",
+                    "HTTP/1.1 200 OK\r\nconnection: {connection}\r\nlambda-runtime-aws-request-id: id-{id}\r\nlambda-runtime-deadline-ms: {deadline}\r\ncontent-length: {}\r\n\r\n{body}",
                     body.len()
                 );
                 stream.write_all(reply.as_bytes()).await.ok()?;
-                if self.fault == Fault::NoConnection && id == 2 {
-                    // The connection is gone when the post is to be sent.
-                    stream.shutdown().await.ok()?;
+                if last {
                     return None;
                 }
                 continue;
