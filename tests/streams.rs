@@ -1,10 +1,13 @@
 //! Responses that are streamed by the local server: function URLs, `InvokeWithResponseStream`, and those who call without a
 //! stream.
 
+mod common;
+
+use common::Log;
 use futures::future::BoxFuture;
 use nodeback::{
-    Bytes, Context, Error, HttpResponseStream, ResponseStream, Result, Runtime, Value, error, json,
-    streamify_response,
+    Bytes, Context, Error, HttpResponseStream, LocalRoutes, ResponseStream, Result, Runtime, Value,
+    error, json, streamify_response,
 };
 use reqwest::{Client, Response, StatusCode};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -32,9 +35,14 @@ async fn handler(
     failures: mpsc::UnboundedSender<Error>,
 ) -> Result<()> {
     // By the Invoke API it is the event, and by a function URL the query string.
-    let query = &event["rawQueryString"];
-    let case = if query.is_null() { &event } else { query };
-    match case.as_str().unwrap_or_default() {
+    // A REST API and a load balancer take it apart.
+    let members = event["queryStringParameters"].as_object();
+    let case = match (&event["rawQueryString"], members) {
+        (Value::String(query), _) => query,
+        (_, Some(members)) => members.keys().next().map_or("", String::as_str),
+        _ => event.as_str().unwrap_or_default(),
+    };
+    match case {
         "steps" => {
             for text in ["one", "two", "three"] {
                 stream.write(text).await?;
@@ -88,6 +96,10 @@ async fn handler(
 
 impl LocalServer {
     async fn start() -> Self {
+        LocalServer::with_routes(LocalRoutes::new()).await
+    }
+
+    async fn with_routes(routes: LocalRoutes) -> Self {
         let go_on = Arc::new(Semaphore::new(0));
         let (failed, failures) = mpsc::unbounded_channel();
         let steps = Arc::clone(&go_on);
@@ -102,7 +114,8 @@ impl LocalServer {
         let address = listener.local_addr().unwrap();
         let functions = nodeback::exports()
             .handler("streaming", streamify_response(streaming))
-            .handler("whole", whole);
+            .handler("whole", whole)
+            .local_routes(routes);
         let served: BoxFuture<'static, _> =
             Box::pin(functions.serve(listener, std::future::pending()));
         tokio::spawn(served);
@@ -234,6 +247,49 @@ async fn a_function_url_that_fails_before_the_first_byte_answers_502_and_breaks_
     assert_eq!(response.chunk().await.unwrap().unwrap(), "begun");
     server.go_on.add_permits(1);
     assert!(response.chunk().await.is_err());
+}
+
+/// Of a REST API, of an HTTP API, and of a load balancer. On AWS, only the first one streams.
+#[tokio::test]
+async fn a_route_streams_and_has_the_metadata() {
+    let routes = LocalRoutes::new;
+    for (gateway, routes, failed, warnings) in [
+        ("rest", routes().rest("streaming=/{proxy+}"), 502, 0),
+        ("http_api", routes().http_api("streaming=$default"), 500, 3),
+        ("alb", routes().alb("streaming=/*"), 502, 3),
+    ] {
+        let log = Log::start();
+        let server = LocalServer::with_routes(routes).await;
+        let get = async |case: &str| {
+            let url = format!("http://{}/a?{case}", server.address);
+            Client::new().get(url).send().await.unwrap()
+        };
+        let mut response = get("steps").await;
+        for expected in ["one", "two", "three"] {
+            // The handler waits until this chunk has come.
+            assert_eq!(response.chunk().await.unwrap().unwrap(), expected);
+            server.go_on.add_permits(1);
+        }
+        assert!(response.chunk().await.unwrap().is_none(), "{gateway}");
+
+        let response = get("http").await;
+        assert_eq!(response.status(), 418, "{gateway}");
+        assert_eq!(header(&response, "x-kind"), "tea");
+        let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().collect();
+        assert_eq!(cookies, ["a=1", "b=2; Secure"]);
+        assert_eq!(response.text().await.unwrap(), "short and stout");
+
+        assert_eq!(get("at_once").await.status(), failed, "{gateway}");
+        let mut response = get("in_the_middle").await;
+        assert_eq!(response.chunk().await.unwrap().unwrap(), "begun");
+        server.go_on.add_permits(1);
+        assert!(response.chunk().await.is_err(), "{gateway}");
+        let lines = log.warnings();
+        assert_eq!(lines.len(), warnings, "{gateway}: {lines:?}");
+        let text =
+            "the response is streamed, which AWS does not do for an HTTP API or a load balancer";
+        assert!(lines.iter().all(|line| line.message == text), "{lines:?}");
+    }
 }
 
 #[tokio::test]

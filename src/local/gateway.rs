@@ -79,6 +79,13 @@ pub(super) async fn respond(
         Ok(invoke::Response::Whole(result)) => span.in_scope(|| usable(&request, &result)),
         Ok(invoke::Response::Stream(stream)) => match streamed_response_of(&stream.head) {
             Ok(response) => {
+                if gateway != Gateway::Rest {
+                    span.in_scope(|| {
+                        tracing::warn!(
+                            "the response is streamed, which AWS does not do for an HTTP API or a load balancer"
+                        );
+                    });
+                }
                 let response = response.map(|()| stream.into_body());
                 return finish_streamed(gateway, response, &request_id);
             }
