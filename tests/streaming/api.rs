@@ -159,8 +159,16 @@ impl Received {
     }
 }
 
-/// An error's JSON without its stack, of which is told whether there is one.
+/// An error's JSON without its stack, of which is told whether there is one, and without what was left of the timeout when the
+/// event arrived.
 fn error(json: &str) -> String {
+    const TIMED_OUT: &str = "Task timed out after ";
+    if let Some((before, (_, after))) = json
+        .split_once(TIMED_OUT)
+        .and_then(|(before, rest)| Some((before, rest.split_once(" seconds")?)))
+    {
+        return error(&format!("{before}The task timed out{after}"));
+    }
     match json.split_once(r#","trace":["#) {
         Some((error, "]}")) => format!("{error}}} with an empty trace"),
         Some((error, _)) => format!("{error}}} with a trace"),

@@ -42,7 +42,11 @@ async fn start(
     fault: Fault,
     case: &'static str,
 ) -> (SocketAddr, mpsc::UnboundedReceiver<(String, String)>) {
-    let listener = bound("127.0.0.1:0".parse().unwrap()).listen(16).unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = match fault {
+        Fault::NoConnection => bound(any).listen(16).unwrap(),
+        _ => TcpListener::bind(any).await.unwrap(),
+    };
     let address = listener.local_addr().unwrap();
     let (posts, posted) = mpsc::unbounded_channel();
     let api = Arc::new(BadApi {
@@ -300,6 +304,38 @@ async fn a_stream_that_nobody_has_taken_anything_of_is_posted_again() {
     let first = &posts[0];
     assert!(
         first.0.contains("/id-2/") && first.1 == "onetwothree",
-        "{posts:?}"
+        "{posts:?} {log}"
     );
+}
+
+/// A layer that gives the handler up in the middle ends the stream with its error. After the end of the stream it changes
+/// nothing, and what is left of the invocation goes on.
+#[tokio::test]
+async fn a_layer_ends_the_stream_of_a_handler_that_it_gives_up() {
+    let api = Api::start().await;
+    let _process = port(api.address, "layered", "fault-layered");
+    for (at, (case, error_type)) in [
+        ("never_returns", Some("Elapsed")),
+        ("ended_and_never_returns", None),
+        ("write_text", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        api.polled(at + 1).await;
+        api.send(event(case), Duration::from_secs(2));
+        api.polled(at + 2).await;
+        let posts = api.posts();
+        let [post] = posts.as_slice() else {
+            panic!("{posts:?}")
+        };
+        let expected = if case == "write_text" { "hello" } else { "a" };
+        assert_eq!((&*post.endpoint, &*post.body), ("response", expected));
+        let found = post.trailers.get("lambda-runtime-function-error-type");
+        assert_eq!(found.map(String::as_str), error_type, "{post:?}");
+    }
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fault-layered.log");
+    let log = fs::read_to_string(log).unwrap();
+    let after = "a layer failed after the answer: request timed out";
+    assert_eq!(log.matches(after).count(), 1, "{log}");
 }

@@ -7,7 +7,7 @@ mod large;
 mod ports;
 
 use api::{Api, Post};
-use nodeback::streamify_response;
+use nodeback::{Runtime, streamify_response};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -22,6 +22,7 @@ use tokio::{
     process::{Child, Command},
     time::timeout,
 };
+use tower::timeout::TimeoutLayer;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const RECORDED: &str = "streaming/recorded.json";
@@ -83,6 +84,11 @@ async fn function() {
         Ok("small") => {
             let handler = async |_: serde_json::Value, stream| ports::drained(stream).await;
             nodeback::run(streamify_response(handler).high_water_mark(100)).await
+        }
+        Ok("layered") => {
+            let layer = TimeoutLayer::new(Duration::from_millis(300));
+            let handler = streamify_response(ports::handler);
+            Runtime::new(handler).layer(layer).run().await
         }
         Ok("serve") => large::serve().await,
         Ok("sync") => nodeback::run(streamify_response(ports::sync)).await,
