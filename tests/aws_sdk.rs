@@ -1,5 +1,5 @@
 //! The examples of `examples/aws_sdk` beside their originals on the AWS SDK for JavaScript, over moto, a server that
-//! stands in for AWS. The originals run on the real Node runtime client.
+//! stands in for AWS. The originals run on the real Node runtime client. A streaming handler is called by the SDK.
 
 #[path = "../examples/aws_sdk/alarms.rs"]
 #[allow(dead_code, reason = "its main")]
@@ -21,15 +21,16 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_kms::primitives::Blob;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use nodeback::{
-    Callback, Context, Handler, Value, json,
+    Callback, Context, Error, Handler, ResponseStream, Value, json,
     parity::{Comparison, ParityReport, RequestRecorder},
-    spawn_then,
+    spawn_then, streamify_response,
 };
 use play::{Case, Side, node_client, play, root};
-use std::{fs, net::TcpListener, path::Path, process::Stdio};
+use std::{fs, net::TcpListener, path::Path, process::Stdio, sync::Arc};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
+    sync::Notify,
 };
 
 /// The AWS of a test.
@@ -217,6 +218,62 @@ async fn a_client_without_credentials_has_a_name_for_that() {
     let outcome = nodeback::invoke(handler, json!({}), Context::default()).await;
     let error = outcome.result.unwrap_err();
     assert_eq!(error.code(), Some("CredentialsError"), "{error:?}");
+}
+
+/// The SDK calls the local server, and reads each chunk when it is written.
+#[tokio::test]
+async fn invoke_with_response_stream_is_read_by_the_sdk() {
+    use aws_sdk_lambda::types::InvokeWithResponseStreamResponseEvent::{
+        InvokeComplete, PayloadChunk,
+    };
+
+    let (listener, go_on) = (
+        tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        Arc::new(Notify::new()),
+    );
+    let address = listener.local_addr().unwrap();
+    let steps = Arc::clone(&go_on);
+    let handler = move |event: Value, stream: ResponseStream| {
+        let steps = Arc::clone(&steps);
+        async move {
+            stream.write("one").await?;
+            steps.notified().await;
+            stream.write(b"\xff\x00").await?;
+            match event["fails"] {
+                Value::Null => stream.end().await,
+                _ => Err(Error::new("TornPage", "in the middle")),
+            }
+        }
+    };
+    let runtime = nodeback::Runtime::new(streamify_response(handler));
+    tokio::spawn(runtime.serve(listener, std::future::pending()));
+
+    let lambda = aws_sdk_lambda::Client::new(&config(&format!("http://{address}")).await);
+    for (event, error_code) in [("{}", None), (r#"{"fails":true}"#, Some("TornPage"))] {
+        let invoke = lambda.invoke_with_response_stream().function_name("f");
+        let invoke = invoke.payload(Blob::new(event));
+        let mut response = invoke.send().await.unwrap();
+        assert_eq!(response.status_code(), 200);
+        for expected in [&b"one"[..], b"\xff\x00"] {
+            let event = response.event_stream.recv().await.unwrap();
+            let Some(PayloadChunk(chunk)) = event else {
+                panic!("{event:?}")
+            };
+            assert_eq!(chunk.payload().unwrap().as_ref(), expected);
+            if expected == b"one" {
+                // The handler has waited for this.
+                go_on.notify_one();
+            }
+        }
+        let event = response.event_stream.recv().await.unwrap();
+        let Some(InvokeComplete(complete)) = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!(complete.error_code(), error_code);
+        let details = complete.error_details().unwrap_or_default();
+        assert_eq!(details.contains("in the middle"), error_code.is_some());
+        assert!(response.event_stream.recv().await.unwrap().is_none());
+    }
 }
 
 #[tokio::test]
