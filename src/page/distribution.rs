@@ -1,6 +1,6 @@
 //! Measured times, and what is said of them.
 
-/// Times in milliseconds, in ascending order. There is at least one.
+/// Times of one unit, in ascending order. There is at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Distribution {
     sorted: Vec<f64>,

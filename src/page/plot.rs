@@ -22,8 +22,13 @@ const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 const SERIES: [RGBColor; 2] = [RGBColor(0x1f, 0x77, 0xb4), RGBColor(0xd9, 0x5f, 0x02)];
 
 /// Returns a histogram of each distribution, with a line at its median. All of them have the same axes, so that they can be
-/// compared; the one of time is logarithmic. `counted` names what is counted.
-pub(crate) fn histograms(distributions: &[&Distribution], counted: &str) -> Vec<Markup> {
+/// compared; the one of time is logarithmic. `counted` names what is
+/// counted, and `unit` the unit of the times.
+pub(crate) fn histograms(
+    distributions: &[&Distribution],
+    counted: &str,
+    unit: &str,
+) -> Vec<Markup> {
     let Some(axis) = Axis::of(distributions) else {
         return Vec::new();
     };
@@ -39,6 +44,7 @@ pub(crate) fn histograms(distributions: &[&Distribution], counted: &str) -> Vec<
                 median: distribution.percentile(50).max(SHORTEST),
                 highest,
                 counted,
+                unit,
                 color,
             };
             if plot.draw(SVGBackend::with_string(&mut svg, SIZE)).is_err() {
@@ -116,6 +122,7 @@ struct Plot<'a> {
     /// The count of the highest bin of all distributions.
     highest: u64,
     counted: &'a str,
+    unit: &'a str,
     color: &'a RGBColor,
 }
 
@@ -143,8 +150,8 @@ impl Plot<'_> {
             .axis_style(INK)
             .bold_line_style(GRID)
             .label_style(("sans-serif", 16).into_font().color(&INK))
-            .x_label_formatter(&|millis| format!("{millis}"))
-            .x_desc("ms, logarithmic")
+            .x_label_formatter(&|time| format!("{time}"))
+            .x_desc(format!("{}, logarithmic", self.unit))
             .y_desc(self.counted)
             .draw()?;
         let bars = self
@@ -236,7 +243,7 @@ mod tests {
 
     #[test]
     fn histograms_have_the_same_axes_and_colors_of_the_style() {
-        let plots = histograms(&[&of(&[0.2; 10]), &of(&[3.0, 4.0])], "events");
+        let plots = histograms(&[&of(&[0.2; 10]), &of(&[3.0, 4.0])], "events", "ms");
         let [first, second] = &*plots else {
             panic!("there are two");
         };
@@ -253,10 +260,10 @@ mod tests {
             }
         }
         assert!(first.0.contains("#1F77B4") && second.0.contains("#D95F02"));
-        let [one] = &*histograms(&[&of(&[1.0])], "<events>") else {
+        let [one] = &*histograms(&[&of(&[1.0])], "<events>", "ms") else {
             panic!("there is one");
         };
         assert!(one.0.contains("&lt;events&gt;"));
-        assert!(histograms(&[], "events").is_empty());
+        assert!(histograms(&[], "events", "ms").is_empty());
     }
 }

@@ -172,7 +172,7 @@ impl ParityReport {
                     on this machine, while the port is called within its own process: compare the shapes of the \
                     distributions rather than the figures." }
                 div class="plots" {
-                    @for ((name, times), plot) in measured().zip(histograms(&times, "events")) {
+                    @for ((name, times), plot) in measured().zip(histograms(&times, "events", "ms")) {
                         figure {
                             figcaption { (name) }
                             div role="img" aria-label={ "Histogram of the time of " (name) ", with a median of " (ms(times.percentile(50))) } {
