@@ -2,7 +2,7 @@
 
 use super::{
     command, configuration::LocalSettings, function_url::PREFIX as FUNCTION_URL, host::Host,
-    output::write, router::serve,
+    output::write, router::serve, signals::Signals,
 };
 use crate::{
     error::{IntoError, Result},
@@ -75,41 +75,4 @@ fn stopped() -> io::Result<impl Future<Output = ()> + Send + 'static> {
         process::exit(130);
     });
     Ok(signalled.cancelled_owned())
-}
-
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        use std::pin::pin;
-        let interrupt = pin!(self.interrupt.recv());
-        futures::future::select(interrupt, pin!(self.terminate.recv())).await;
-    }
-}
-
-#[cfg(windows)]
-struct Signals(tokio::signal::windows::CtrlC);
-
-#[cfg(windows)]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        tokio::signal::windows::ctrl_c().map(Signals)
-    }
-
-    async fn next(&mut self) {
-        self.0.recv().await;
-    }
 }

@@ -22,6 +22,7 @@ mod refusal;
 mod router;
 mod routes;
 mod run;
+mod signals;
 mod source;
 mod stream;
 
