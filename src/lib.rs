@@ -210,6 +210,7 @@ mod panic_place;
 #[cfg(feature = "parity")]
 #[doc = include_str!("docs/parity.md")]
 pub mod parity;
+mod phases;
 mod run;
 mod runtime;
 mod stream;

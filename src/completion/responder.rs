@@ -7,7 +7,10 @@ use super::{
     slot::{Attached, Signaller, Waiter, slot},
     tracker::CompletionTracker,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    phases::{self, Phase},
+};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -125,6 +128,9 @@ impl Responder {
         outcome: Result<Option<Bytes>>,
         call_site: CallSite,
     ) -> Result<(), Rejected<Bytes>> {
+        // A result was encoded before this. An error and a response of bytes are not encoded, so both points are here.
+        phases::mark(Phase::Signalled);
+        phases::mark(Phase::Encoded);
         let waits = !self.at_once && self.waits();
         let outcome_of = |signal| match signal {
             Signal::Outcome { outcome, .. } => outcome,

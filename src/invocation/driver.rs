@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::{
     completion::{DuplicateSignal, InvocationWaiter},
     error::Result,
+    phases::{self, Phase},
 };
 use bytes::Bytes;
 #[cfg(feature = "lambda")]
@@ -107,6 +108,7 @@ async fn drive_on<S: Sink>(
 ) -> Driven<S::Sent> {
     sending.start(&sink);
     let outcome = running.outcome().await;
+    phases::mark(Phase::Outcome);
     let (mut has_sent, mut unfinished_tasks) = (None, vec![]);
     if running.claim_answer() {
         has_sent = match sending.finish(outcome) {

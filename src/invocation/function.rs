@@ -8,7 +8,10 @@ use super::{
     json,
     settings::InvocationSettings,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    phases::{self, Phase},
+};
 use bytes::Bytes;
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -29,7 +32,13 @@ impl Function {
         let handler = Arc::new(handler);
         Function {
             enter: Arc::new(move |event, context| {
-                enter(&handler, || json::from_json(event), context)
+                let read = || {
+                    phases::mark(Phase::Reading);
+                    let event = json::from_json(event);
+                    phases::mark(Phase::Read);
+                    event
+                };
+                enter(&handler, read, context)
             }),
             settings: InvocationSettings::default(),
             #[cfg(feature = "lambda")]

@@ -1,6 +1,11 @@
 //! Event bytes in, response bytes out.
 
-use crate::{error::Error, guard::guarded, js};
+use crate::{
+    error::Error,
+    guard::guarded,
+    js,
+    phases::{self, Phase},
+};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
@@ -49,7 +54,10 @@ pub(crate) fn to_json<R: Serialize + 'static>(result: &R) -> Result<Bytes, Error
 /// A result as JSON, or what Node says of one that `JSON.stringify` refuses. A `Serialize` that panics
 /// fails its invocation, on whichever thread it is called.
 pub(crate) fn stringify(result: &impl Serialize) -> Result<Bytes, Error> {
-    let json = guarded(|| js::to_vec(result)).map_err(Error::panic)?;
+    phases::mark(Phase::Signalled);
+    let json = guarded(|| js::to_vec(result)).map_err(Error::panic);
+    phases::mark(Phase::Encoded);
+    let json = json?;
     json.map(Bytes::from).map_err(|error| {
         Error::ours("Error", "Unable to stringify response body").with_cause(error)
     })
