@@ -118,6 +118,8 @@
 //! | `local` | [`run`](fn@run) locally: the command line and the local server | yes |
 //! | `aws-sdk` | the names that errors of the AWS SDK have in Node: see [`aws_sdk`] | no |
 //! | `parity` | [`parity::compare`] and the option `--against`: the port compared with its original on Node | no |
+//! | `bench` | [`bench`](mod@bench) and the option `--bench`: what the invocations of a handler cost; includes `parity` | no |
+//! | `bench-allocations` | allocations, too, in the figures of `bench` | no |
 //! | `graceful-shutdown` | [`Runtime::on_shutdown`]: a hook before the process ends | no |
 //!
 //! Without any feature the core remains, without an HTTP crate: [`invoke`](fn@invoke) and
@@ -132,6 +134,7 @@
 #![cfg_attr(
     not(all(
         feature = "aws-sdk",
+        feature = "bench",
         feature = "graceful-shutdown",
         feature = "local",
         feature = "parity"
@@ -187,6 +190,8 @@ pub use runtime::{Runtime, exports};
 pub use serde_json::{Value, json, value::RawValue};
 pub use stream::{HttpResponseStream, IntoChunk, ResponseStream, StreamedResponse};
 
+#[cfg(feature = "bench")]
+pub mod bench;
 mod clock;
 mod completion;
 mod error;

@@ -25,11 +25,9 @@ pub(crate) fn mark(phase: Phase) {
 }
 
 #[cfg(feature = "bench")]
-#[allow(unused_imports, reason = "the benchmark that awaits it follows")]
 pub(crate) use marks::{Marks, marked};
 
 #[cfg(feature = "bench")]
-#[allow(dead_code, reason = "the benchmark that awaits it follows")]
 mod marks {
     use super::Phase;
     use std::{

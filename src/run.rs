@@ -1,5 +1,7 @@
 //! Decides where the handlers of a program run: on Lambda or locally.
 
+#[cfg(feature = "bench")]
+use crate::bench::BenchCommand;
 #[cfg(feature = "parity")]
 use crate::invocation::Functions;
 #[cfg(feature = "lambda")]
@@ -21,7 +23,7 @@ use crate::{
     guard::{Panic, guarded},
     runtime::Shutdown,
 };
-#[cfg(feature = "lambda")]
+#[cfg(any(feature = "lambda", feature = "bench"))]
 use std::env;
 use std::future::Future;
 
@@ -124,6 +126,12 @@ impl Runtime {
     /// What keeps them from running.
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub async fn run(mut self) -> Result<()> {
+        // No log is installed, since writing it would be most of what is measured.
+        #[cfg(feature = "bench")]
+        if let Some(asked) = BenchCommand::parse(env::args_os().skip(1)).filter(|_| !on_lambda()) {
+            self.override_settings()?;
+            return Box::pin(bench(asked, &self.functions, &self.local)).await;
+        }
         log::init();
         let settled = self.override_settings();
         #[cfg(feature = "lambda")]
@@ -235,13 +243,36 @@ async fn against(
             let context = |name: &str| configuration.context_of(name);
             against.run(functions, context).await
         }
-        Err(mistake) => {
-            use std::io::Write;
-            let _ = writeln!(std::io::stderr(), "{mistake}");
-            2
-        }
+        Err(mistake) => not_understood(&mistake),
     };
     std::process::exit(code)
+}
+
+/// Runs the benchmark of a command line, and ends the process.
+#[cfg(feature = "bench")]
+#[expect(clippy::exit, reason = "a command line ends with its exit code")]
+async fn bench(
+    asked: Result<BenchCommand, String>,
+    functions: &Functions,
+    settings: &local::LocalSettings,
+) -> Result<()> {
+    let code = match asked {
+        Ok(bench) => {
+            let configuration = local::FunctionConfiguration::read(settings)?;
+            let context = |name: &str| configuration.context_of(name);
+            bench.run(functions, context).await
+        }
+        Err(mistake) => not_understood(&mistake),
+    };
+    std::process::exit(code)
+}
+
+/// Prints what is wrong with a command line, and returns its exit code.
+#[cfg(feature = "parity")]
+fn not_understood(mistake: &str) -> i32 {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{mistake}");
+    2
 }
 
 /// What a program that somebody starts by hand says.
@@ -249,9 +280,9 @@ async fn against(
 const WITHOUT_LOCAL: &str = "AWS_LAMBDA_RUNTIME_API is missing: this program is built without the \
                              feature `local` of nodeback, so it runs on Lambda alone";
 
-#[cfg(feature = "lambda")]
+#[cfg(any(feature = "lambda", feature = "bench"))]
 fn on_lambda() -> bool {
-    env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+    cfg!(feature = "lambda") && env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
 /// Tells Lambda why the program cannot start, where that started it.

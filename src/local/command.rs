@@ -48,6 +48,13 @@ pub(super) fn version(program: &str) -> String {
     format!("{program} (nodeback {})\n", env!("CARGO_PKG_VERSION"))
 }
 
+/// What the benchmark needs and the program does not have.
+const BENCH: &str = if cfg!(feature = "bench") {
+    ""
+} else {
+    ",\nin a program that is built with the feature `bench` of nodeback"
+};
+
 /// What the comparison takes that the program does not have.
 const PARITY: &str = if cfg!(feature = "parity") {
     ""
@@ -109,11 +116,16 @@ Compare with the original function on AWS's Node client{PARITY}:
   {program} --against FILE.EXPORT [--root FOLDER] [--fresh | --record | --recorded] [--requests]
       [--logs] [--report FILE] EVENTS ...
 
+Measure the invocations with each event{BENCH}:
+  {program} --bench N [--handler NAME] [--bench-save FILE]
+      [--bench-baseline FILE] [--against FILE.EXPORT [--root FOLDER]] EVENTS ...
+  {program} --bench-saved FILE [--bench-baseline FILE]
+
 Exit codes:
   0    every invocation succeeded, or the server was stopped
   1    an invocation failed, the port differs from its original, or the program could not start
   2    the command line or an event was not understood; nothing was invoked
-  130  the server was stopped by a second signal
+  130  the server was stopped by a second signal, or a benchmark by a first one
 
 Environment:
   AWS_LAMBDA_FUNCTION_TIMEOUT      seconds that an invocation may take: 3; 0 for no limit

@@ -32,3 +32,5 @@ pub(crate) use configuration::LocalSettings;
 pub(crate) use router::serve;
 pub use routes::LocalRoutes;
 pub(crate) use run::run;
+#[cfg(feature = "bench")]
+pub(crate) use signals::Signals;

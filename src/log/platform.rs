@@ -118,7 +118,7 @@ fn json(request_id: &str, event: &str, record: &Value) {
 }
 
 /// Returns the peak memory of the process, in MB, if the system reports it.
-fn peak_memory() -> Option<u64> {
+pub(crate) fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

@@ -46,7 +46,11 @@ impl Against {
             Ok(function) => function,
             Err(mistake) => return failed(&format!("`--handler NAME`: {mistake}")),
         };
-        if let Some(mistake) = self.report.as_deref().and_then(unwritable) {
+        if let Some(mistake) = self
+            .report
+            .as_deref()
+            .and_then(|file| unwritable("--report", file))
+        {
             return failed(&mistake);
         }
         if self.requests {
@@ -80,15 +84,15 @@ impl Against {
     }
 }
 
-/// What keeps a page from being written, which is better said before a long comparison.
-fn unwritable(file: &Path) -> Option<String> {
+/// Returns what keeps the file of an option from being written, which is better found before a long run.
+pub(crate) fn unwritable(option: &str, file: &Path) -> Option<String> {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let is_there = folder.is_none_or(Path::is_dir);
     (!is_there || file.is_dir()).then(|| {
         let file = file.display();
-        format!("`--report FILE`: {file} is a folder, or in a folder that does not exist")
+        format!("`{option} FILE`: {file} is a folder, or in a folder that does not exist")
     })
 }
 
@@ -225,7 +229,11 @@ mod tests {
             ("src", false),
             ("src/none/r.html", false),
         ] {
-            assert_eq!(unwritable(Path::new(file)).is_none(), is_writable, "{file}");
+            assert_eq!(
+                unwritable("--report", Path::new(file)).is_none(),
+                is_writable,
+                "{file}"
+            );
         }
     }
 

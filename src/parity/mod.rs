@@ -26,13 +26,19 @@ mod requests;
 mod runtime_api;
 mod stream;
 mod terminal;
+#[cfg(feature = "bench")]
+mod timed;
 
 #[doc(hidden)]
 pub use crate::invocation::{Picked, Picker};
 pub(crate) use command::Against;
+#[cfg(feature = "bench")]
+pub(crate) use command::unwritable;
 pub use comparison::Comparison;
 pub use report::ParityReport;
 pub use requests::RequestRecorder;
+#[cfg(feature = "bench")]
+pub(crate) use timed::TimedOriginal;
 
 use self::{
     accepted::Accepted, comparison::Mode, original_side::OriginalSide, package::Original,
@@ -239,4 +245,11 @@ fn timeout(context: &Context) -> Duration {
     let millis = u64::try_from(context.get_remaining_time_in_millis()).unwrap_or(0);
     // A millisecond may have passed.
     Duration::from_millis(millis.saturating_add(1)).min(UNLIMITED)
+}
+
+/// Returns the events of files and folders, each with its name.
+#[cfg(feature = "bench")]
+pub(crate) fn events_of(paths: &[std::path::PathBuf]) -> Result<Vec<(String, bytes::Bytes)>> {
+    let events = events::read(paths)?.into_iter();
+    Ok(events.map(|event| (event.name, event.body)).collect())
 }

@@ -1,0 +1,493 @@
+//! Measures the invocations with one event after the other.
+
+use super::{
+    Bench, Invoker,
+    allocations::counted,
+    figures::{Allocations, Figures, Invocations, Parts},
+    original::OriginalOnNode,
+    report::BenchReport,
+    times::Recorder,
+};
+use crate::{
+    error::{Error, Result},
+    parity,
+    phases::{Marks, marked},
+};
+use bytes::Bytes;
+use std::{
+    hint::black_box,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+use tokio::{sync::Mutex, task::yield_now};
+
+/// The measurement of an event ends after this time, however many invocations are left.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Everything beside that measurement ends after this time: warming up, finding the parts, counting allocations.
+const SHORT_LIMIT: Duration = Duration::from_secs(6);
+
+/// The number of invocations that are timed before their times are recorded, unless they take longer than `CHUNK_TIME`.
+const CHUNK: usize = 256;
+const CHUNK_TIME: Duration = Duration::from_millis(50);
+
+/// At most so many invocations warm up, and the parts are found in at most as many.
+pub(super) const WARM_UP: usize = 1_000;
+
+/// The number of invocations whose allocations are counted.
+const COUNTED: usize = 20;
+
+/// The progress of a benchmark.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Progress<'a> {
+    /// So many of all invocations with this event are done. `number` is that of the event among all `events`.
+    Event {
+        name: &'a str,
+        number: usize,
+        events: usize,
+        done: usize,
+        of: usize,
+    },
+    /// The figures of an event that is done.
+    Measured(&'a Figures),
+}
+
+/// When to end early.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Until<'a> {
+    stop: &'a AtomicBool,
+    end: Instant,
+}
+
+impl Until<'_> {
+    pub(super) fn is_over(self) -> bool {
+        self.is_stopped() || Instant::now() >= self.end
+    }
+
+    fn is_stopped(self) -> bool {
+        // ORDERING: Relaxed, since nothing is published by the flag.
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Bench {
+    /// Measures one event after the other, until all are done or `stop` is set, and calls `each` with the progress.
+    pub(super) async fn run_each(
+        &self,
+        invoker: &Invoker,
+        stop: &AtomicBool,
+        mut each: impl FnMut(Progress<'_>),
+    ) -> Result<BenchReport> {
+        // Two benchmarks at the same time would disturb each other.
+        static ONE: Mutex<()> = Mutex::const_new(());
+        let _one = ONE.lock().await;
+        let until = |time| Until {
+            stop,
+            end: Instant::now() + time,
+        };
+        let events = parity::events_of(&self.events)?;
+        let mut original = match &self.original {
+            Some(original) => Some(OriginalOnNode::new(original, self.root.as_deref()).await?),
+            None => None,
+        };
+        let mut report = BenchReport::default();
+        let (count, all) = (events.len(), self.invocations);
+        for (number, (name, event)) in (1..).zip(events) {
+            let mut done = |done| {
+                each(Progress::Event {
+                    name: &name,
+                    number,
+                    events: count,
+                    done,
+                    of: all,
+                });
+            };
+            let measured = measure(invoker, &event, all, until, &mut done).await;
+            let mut figures = measured.map_err(|error| not_measured(&name, &error))?;
+            if let Some(original) = &mut original {
+                let measured = original.measure(invoker, &event, all, until, &mut done);
+                let invocations = measured
+                    .await
+                    .map_err(|error| not_measured(&name, &error))?;
+                figures.original = Some(invocations);
+            }
+            figures.name = name;
+            report.is_interrupted = until(LIMIT).is_stopped();
+            if figures.port.times.count() > 0 {
+                each(Progress::Measured(&figures));
+                report.add(figures);
+            }
+            if report.is_interrupted {
+                break;
+            }
+        }
+        Ok(report)
+    }
+}
+
+fn not_measured(event: &str, error: &Error) -> Error {
+    let (error_type, message) = (error.error_type(), error.message());
+    let text = format!("{event} cannot be measured: {error_type}: {message}");
+    Error::ours("Runtime.EventNotMeasured", text)
+}
+
+/// Fails if the first invocation does not respond before its deadline, since all of them would take that long.
+async fn measure<'a>(
+    invoker: &Invoker,
+    event: &Bytes,
+    invocations: usize,
+    until: impl Fn(Duration) -> Until<'a>,
+    mut done: impl FnMut(usize),
+) -> Result<Figures> {
+    let few = (invocations / 10).clamp(1, WARM_UP);
+    let end = until(SHORT_LIMIT);
+    for number in 0..few {
+        match black_box(invoker.invoke(event).await) {
+            Err(error) if number == 0 && is_timeout(&error) => return Err(error),
+            _ if end.is_over() => break,
+            _ => {}
+        }
+    }
+    Ok(Figures {
+        port: timed(
+            invoker,
+            event,
+            invocations,
+            CHUNK_TIME,
+            until(LIMIT),
+            &mut done,
+        )
+        .await,
+        parts: parts(invoker, event, few, until(SHORT_LIMIT)).await,
+        allocations: allocations(invoker, event, until(SHORT_LIMIT)).await,
+        ..Figures::default()
+    })
+}
+
+fn is_timeout(error: &Error) -> bool {
+    ["Sandbox.Timedout", "Runtime.NoResponseBeforeDeadline"].contains(&error.error_type())
+}
+
+/// Times each invocation. Times are recorded between chunks, so that nothing else is done between the invocations of a
+/// chunk.
+async fn timed(
+    invoker: &Invoker,
+    event: &Bytes,
+    invocations: usize,
+    chunk_time: Duration,
+    until: Until<'_>,
+    done: &mut impl FnMut(usize),
+) -> Invocations {
+    let clock = cost_of_clock();
+    let (mut timed, mut recorder) = (Invocations::default(), Recorder::new());
+    let mut chunk = Vec::with_capacity(CHUNK);
+    let mut count = 0;
+    while count < invocations && !until.is_over() {
+        let first = Instant::now();
+        let mut before = first;
+        for _ in 0..CHUNK.min(invocations - count) {
+            let outcome = black_box(invoker.invoke(event).await);
+            let failed = outcome.err();
+            let now = Instant::now();
+            chunk.push(now - before);
+            before = now;
+            if let Some(error) = failed {
+                timed.fail(|| format!("{}: {}", error.error_type(), error.message()));
+                drop(error);
+                before = Instant::now();
+            }
+            if now - first >= chunk_time {
+                break;
+            }
+        }
+        count += chunk.len();
+        for time in chunk.drain(..) {
+            recorder.record(time.saturating_sub(clock));
+        }
+        done(count);
+        // What earlier invocations left running gets its turn, and the next chunk a new budget of tokio.
+        yield_now().await;
+    }
+    timed.times = recorder.times();
+    timed
+}
+
+/// Returns the median time of each part of an invocation.
+async fn parts(invoker: &Invoker, event: &Bytes, invocations: usize, until: Until<'_>) -> Parts {
+    let clock = cost_of_clock();
+    let mut recorders = [(); 5].map(|()| Recorder::new());
+    for number in 1..=invocations {
+        let start = Instant::now();
+        let (response, marks) = marked(invoker.invoke(event)).await;
+        let all = start.elapsed();
+        drop(black_box(response));
+        for (recorder, time) in recorders.iter_mut().zip(split(marks, all, clock)) {
+            recorder.record(time);
+        }
+        if until.is_over() {
+            break;
+        }
+        if number % CHUNK == 0 {
+            yield_now().await;
+        }
+    }
+    let medians = recorders.map(|recorder| recorder.times().median());
+    let [reading, handler, encoding, outcome, other] = medians;
+    Parts {
+        reading,
+        handler,
+        encoding,
+        outcome,
+        other,
+    }
+}
+
+/// Returns the time of each part, without that of noting the points. A part whose end was not reached lasts until the next
+/// point that was.
+fn split(marks: Marks, all: Duration, clock: Duration) -> [Duration; 5] {
+    let mut reached = marks;
+    for at in (1..reached.len()).rev() {
+        let next = reached.get(at).copied().flatten();
+        if let Some(before) = reached.get_mut(at - 1) {
+            *before = before.or(next);
+        }
+    }
+    let [reading, read, signalled, encoded, outcome] = reached;
+    let between = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
+        (Some(from), Some(to)) => to.saturating_duration_since(from).saturating_sub(clock),
+        _ => Duration::ZERO,
+    };
+    let parts = [
+        between(reading, read),
+        between(read, signalled),
+        between(signalled, encoded),
+        between(encoded, outcome),
+    ];
+    let points = u32::try_from(marks.iter().flatten().count()).unwrap_or(0);
+    let other = all.saturating_sub(parts.iter().sum::<Duration>() + clock * points);
+    let [reading, handler, encoding, outcome] = parts;
+    [reading, handler, encoding, outcome, other]
+}
+
+/// Returns what an invocation allocates: the one that allocates least, since others may make room that is kept.
+async fn allocations(invoker: &Invoker, event: &Bytes, until: Until<'_>) -> Option<Allocations> {
+    let mut least: Option<Allocations> = None;
+    for _ in 0..COUNTED {
+        let (_, counted) = counted(invoker.invoke(event)).await;
+        let counted = counted?;
+        if least.is_none_or(|least| counted.count < least.count) {
+            least = Some(counted);
+        }
+        if until.is_over() {
+            break;
+        }
+    }
+    least
+}
+
+/// Returns the time of reading the clock, which is not part of an invocation: the median of many.
+fn cost_of_clock() -> Duration {
+    const READS: u32 = 100;
+    let mut recorder = Recorder::new();
+    for _ in 0..101 {
+        let begin = Instant::now();
+        for _ in 0..READS {
+            black_box(Instant::now());
+        }
+        recorder.record(begin.elapsed());
+    }
+    recorder.times().median() / READS
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::{Callback, Context, Error, Value, error, set_immediate};
+    use parking_lot::Mutex as Notes;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    fn nanos(nanos: [u64; 5]) -> [Duration; 5] {
+        nanos.map(Duration::from_nanos)
+    }
+
+    #[test]
+    fn the_parts_are_those_between_the_points() {
+        let begin = Instant::now();
+        let marks = [100, 300, 600, 1000, 1500].map(|at| Some(begin + Duration::from_nanos(at)));
+        let (all, mark) = (Duration::from_nanos(2000), Duration::from_nanos(10));
+        assert_eq!(split(marks, all, mark), nanos([190, 290, 390, 490, 590]));
+        // A handler that fails without a signal.
+        let [reading, read, _, _, outcome] = marks;
+        assert_eq!(
+            split([reading, read, None, None, outcome], all, mark),
+            nanos([190, 1190, 0, 0, 590])
+        );
+        assert_eq!(split([None; 5], all, mark), nanos([0, 0, 0, 0, 2000]));
+    }
+
+    /// Records when it is serialized.
+    struct Noting(Arc<Notes<Vec<Instant>>>);
+
+    impl serde::Serialize for Noting {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            self.0.lock().push(Instant::now());
+            serializer.serialize_unit()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_handler_its_encoding_and_its_tasks_are_between_their_points() {
+        let noted = Arc::new(Notes::new(Vec::new()));
+        let notes = Arc::clone(&noted);
+        let handler = move |_: Value, _: Context, callback: Callback<Noting>| {
+            notes.lock().push(Instant::now());
+            let later = Arc::clone(&notes);
+            set_immediate(move || later.lock().push(Instant::now()));
+            callback.succeed(Noting(Arc::clone(&notes)));
+            // The first signal counts.
+            callback_again();
+        };
+        fn callback_again() {
+            Context::current().unwrap().fail("again");
+        }
+        let (invoker, event) = (Invoker::new(handler), "{}".into());
+        let (response, marks) = marked(invoker.invoke(&event)).await;
+        response.unwrap();
+        let marks = marks.map(Option::unwrap);
+        let noted = noted.lock().clone();
+        let [handler, encoding, task] = *noted else {
+            panic!("{noted:?}");
+        };
+        let order = [
+            marks[0], marks[1], handler, marks[2], encoding, marks[3], task, marks[4],
+        ];
+        assert!(order.is_sorted(), "{order:?}");
+    }
+
+    #[tokio::test]
+    async fn every_point_is_reached_whatever_a_handler_signals() {
+        let handler = |event: Value, _: Context, callback: Callback| match event["way"].as_str() {
+            Some("null") => callback(None, None),
+            Some("fail") => callback.fail(error!("failed")),
+            _ => callback.succeed(event),
+        };
+        let asynchronous = async |event: Value| Ok::<_, Error>(event);
+        let bytes = |event: Bytes, _: Context, callback: Callback<Bytes>| callback.succeed(event);
+        let (handler, asynchronous, bytes) = (
+            Invoker::new(handler),
+            Invoker::new(asynchronous),
+            Invoker::new(bytes),
+        );
+        for (invoker, event) in [
+            (&handler, r#"{"way":"null"}"#),
+            (&handler, r#"{"way":"fail"}"#),
+            (&handler, "{}"),
+            (&asynchronous, "{}"),
+            (&bytes, "{}"),
+        ] {
+            let bytes = event.into();
+            let (_, marks) = marked(invoker.invoke(&bytes)).await;
+            assert!(
+                marks.is_sorted() && marks.iter().all(Option::is_some),
+                "{event}"
+            );
+        }
+        // Nobody looks at this one.
+        let ((), marks) = marked(async {}).await;
+        handler.invoke(&"{}".into()).await.unwrap();
+        assert_eq!(marks, [None; 5]);
+    }
+
+    static NOT_STOPPED: AtomicBool = AtomicBool::new(false);
+
+    fn until(time: Duration) -> Until<'static> {
+        Until {
+            stop: &NOT_STOPPED,
+            end: Instant::now() + time,
+        }
+    }
+
+    #[tokio::test]
+    async fn each_invocation_is_timed_and_failures_are_counted() {
+        let handler = |event: Value, _: Context, callback: Callback| match event["fails"].as_bool()
+        {
+            Some(true) => callback.fail(error!("failed")),
+            _ => callback.succeed(event),
+        };
+        let (invoker, mut counts) = (Invoker::new(handler), Vec::new());
+        let event = r#"{"n":1}"#.into();
+        let figures = measure(&invoker, &event, 1000, until, |count| counts.push(count)).await;
+        let figures = figures.unwrap();
+        assert_eq!((figures.port.times.count(), figures.port.failed), (1000, 0));
+        assert_eq!(counts.last(), Some(&1000));
+        assert!(figures.parts.reading > Duration::ZERO, "{figures:?}");
+        let event = r#"{"fails":true}"#.into();
+        let figures = measure(&invoker, &event, 10, until, |_| ()).await.unwrap();
+        assert_eq!((figures.port.times.count(), figures.port.failed), (10, 10));
+        let error = figures.port.first_error.as_deref();
+        assert_eq!(error, Some("Error: failed"));
+        let is_counted = cfg!(feature = "bench-allocations");
+        assert_eq!(figures.allocations.is_some(), is_counted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_hangs_is_not_measured() {
+        let invoker = Invoker::new(async |_: Value| std::future::pending::<Result<()>>().await);
+        let error = measure(&invoker, &"{}".into(), 1000, until, |_| ()).await;
+        let error = not_measured("a.json", &error.unwrap_err());
+        assert_eq!(error.error_type(), "Runtime.EventNotMeasured");
+        let message = error.message();
+        assert!(
+            message.starts_with("a.json cannot be measured: Sandbox.Timedout: "),
+            "{message}"
+        );
+        assert!(
+            message.ends_with("timed out after 3.00 seconds"),
+            "{message}"
+        );
+    }
+
+    #[tokio::test]
+    async fn slow_invocations_are_recorded_one_by_one_until_time_is_up() {
+        let handler = |_: Value, _: Context, callback: Callback| callback.succeed(json!(null));
+        let (invoker, mut done) = (Invoker::new(handler), Vec::new());
+        let event = "{}".into();
+        let mut each = |count| done.push(count);
+        let (chunk, long) = (Duration::ZERO, until(LIMIT));
+        let three = timed(&invoker, &event, 3, chunk, long, &mut each).await;
+        assert_eq!(three.times.count(), 3);
+        let none = timed(&invoker, &event, 3, chunk, until(Duration::ZERO), &mut each).await;
+        assert_eq!(none.times.count(), 0);
+        assert_eq!(done, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_benchmark_that_is_stopped_has_what_was_measured() {
+        let file =
+            std::env::temp_dir().join(format!("nodeback-bench-{}.jsonl", std::process::id()));
+        std::fs::write(&file, "{}\n{}\n{}\n").unwrap();
+        let handler = |_: Value, _: Context, callback: Callback| callback.succeed(json!(null));
+        let (invoker, stop) = (Invoker::new(handler), AtomicBool::new(false));
+        let bench = Bench::new(&file).invocations(1_000_000);
+        let each = |progress: Progress<'_>| {
+            if let Progress::Event { number: 2, .. } = progress {
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let short = bench.clone().invocations(300);
+        let report = short.run_each(&invoker, &stop, each).await.unwrap();
+        let counts: Vec<_> = report
+            .events()
+            .iter()
+            .map(|event| event.invocations())
+            .collect();
+        assert_eq!((counts, report.is_interrupted), (vec![300, 256], true));
+        // Before anything was timed.
+        let report = bench.run_each(&invoker, &stop, |_| ()).await.unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert!(report.events().is_empty() && report.is_interrupted);
+    }
+}
