@@ -139,10 +139,17 @@ fn mistakes_say_what_was_expected() {
             "`--bench-save FILE`: none/saved",
         ),
         (
+            &[bench, &["--bench-report", "empty"]].concat(),
+            "`--bench-report FILE`: empty is a folder",
+        ),
+        (
             &[bench, &["--against", "no-original"]].concat(),
             "no-original",
         ),
-        (&["--bench-save", "a"], "expected `--bench N` and events"),
+        (
+            &["--bench-report", "page.html"],
+            "expected `--bench N` and events",
+        ),
     ] {
         let (code, stdout, stderr) = ran(&folder, arguments);
         assert_eq!((code, &*stdout), (Some(2), ""), "{arguments:?}: {stderr}");
@@ -215,7 +222,12 @@ fn a_saved_run_is_the_baseline_of_another() {
     let bench = ["--bench=100", "a.json", "--handler=echo", "--bench-save"];
     let (code, stdout, _) = ran(&folder, &[&bench[..], &["before.json"]].concat());
     assert!(code == Some(0) && !stdout.contains("baseline"), "{stdout}");
-    let arguments = ["after.json", "--bench-baseline", "before.json"];
+    let arguments = [
+        "after.json",
+        "--bench-baseline",
+        "before.json",
+        "--bench-report=one.html",
+    ];
     let (code, stdout, _) = ran(&folder, &[&bench[..], &arguments].concat());
     assert_eq!(code, Some(0));
     // The file was written before this run, so its figures are in this one's output as they are in the file.
@@ -228,9 +240,20 @@ fn a_saved_run_is_the_baseline_of_another() {
     assert!(stdout.contains("times that of the baseline"), "{stdout}");
 
     let arguments = ["--bench-saved=after.json", "--bench-baseline=before.json"];
-    let (code, again, stderr) = ran(&folder, &arguments);
+    let (code, again, stderr) = ran(
+        &folder,
+        &[&arguments[..], &["--bench-report=two.html"]].concat(),
+    );
     assert_eq!((code, &*stderr), (Some(0), ""));
     assert_eq!(again, stdout);
+    let [one, two] =
+        ["one.html", "two.html"].map(|file| fs::read_to_string(folder.join(file)).unwrap());
+    assert_eq!(one, two);
+    assert_eq!(one.matches("<svg ").count(), 2);
+    assert!(
+        one.contains("Baseline") && !one.contains("<script"),
+        "{one}"
+    );
 }
 
 fn failures_are_counted_with_the_first_error() {
@@ -339,7 +362,10 @@ fn the_original_is_measured_too() {
         "--handler=even",
         "--against=index.even",
     ];
-    let (code, stdout, stderr) = ran(&folder, &arguments);
+    let (code, stdout, stderr) = ran(
+        &folder,
+        &[&arguments[..], &["--bench-report=page.html"]].concat(),
+    );
     assert_eq!(code, Some(1), "{stdout}{stderr}");
     assert_eq!(
         stdout.matches("Node: 20 invocations   ").count(),
@@ -348,4 +374,6 @@ fn the_original_is_measured_too() {
     );
     let failed = "Node: 20 of 20 invocations failed; the first error is: Error: no even number";
     assert_eq!(stdout.matches(failed).count(), 1, "{stdout}");
+    let page = fs::read_to_string(folder.join("page.html")).unwrap();
+    assert_eq!(page.matches("<svg ").count(), 4);
 }

@@ -23,6 +23,7 @@ pub(crate) struct BenchCommand {
     source: Source,
     handler: Option<String>,
     save: Option<PathBuf>,
+    report: Option<PathBuf>,
     baseline: Option<PathBuf>,
 }
 
@@ -72,9 +73,13 @@ impl BenchCommand {
     ) -> Result<i32, String> {
         let message = |error: crate::Error| error.message().to_owned();
         // A mistake is better found before a long run.
-        let save = self.save.as_deref();
-        if let Some(mistake) = save.and_then(|file| unwritable("--bench-save", file)) {
-            return Err(mistake);
+        for (option, file) in [
+            ("--bench-save", &self.save),
+            ("--bench-report", &self.report),
+        ] {
+            if let Some(mistake) = file.as_deref().and_then(|file| unwritable(option, file)) {
+                return Err(mistake);
+            }
         }
         let baseline = self.baseline.as_ref().map(BenchReport::read).transpose();
         let baseline = baseline.map_err(message)?;
@@ -107,6 +112,9 @@ impl BenchCommand {
         }
         if let Some(file) = &self.save {
             report.save(file).map_err(message)?;
+        }
+        if let Some(file) = &self.report {
+            report.write_html_beside(file, baseline).map_err(message)?;
         }
         let is_run = matches!(self.source, Source::Run(_));
         let failed = report.events.iter().any(|event| event.failed() > 0);
@@ -184,7 +192,7 @@ fn print(line: &dyn Display) {
 fn parse(arguments: Vec<OsString>) -> Result<BenchCommand, String> {
     let (mut invocations, mut saved, mut events) = (None, None, Vec::new());
     let (mut handler, mut original, mut root) = (None, None, None);
-    let (mut save, mut baseline) = (None, None);
+    let (mut save, mut report, mut baseline) = (None, None, None);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
@@ -207,6 +215,9 @@ fn parse(arguments: Vec<OsString>) -> Result<BenchCommand, String> {
                 baseline = Some(value("a file that `--bench-save` wrote")?.into());
             }
             "--bench-save" => save = Some(value("a file, such as `before.json`")?.into()),
+            "--bench-report" => {
+                report = Some(value("a file for the page, such as `bench.html`")?.into());
+            }
             "--against" => {
                 original = Some(value(
                     "the file and the export of the original, such as `legacy/index.handler`",
@@ -217,7 +228,7 @@ fn parse(arguments: Vec<OsString>) -> Result<BenchCommand, String> {
             other if other.starts_with('-') => {
                 return Err(format!(
                     "unexpected argument `{other}`: expected --bench, --bench-save, --bench-saved, --bench-baseline, \
-                     --handler, --against, --root or events"
+                     --bench-report, --handler, --against, --root or events"
                 ));
             }
             _ => events.push(PathBuf::from(argument)),
@@ -245,6 +256,7 @@ fn parse(arguments: Vec<OsString>) -> Result<BenchCommand, String> {
         source,
         handler,
         save,
+        report,
         baseline,
     })
 }
@@ -288,6 +300,7 @@ mod tests {
             "--bench-save",
             "e",
             "f.json",
+            "--bench-report=g",
             "--bench-baseline",
             "h",
         ];
@@ -302,8 +315,8 @@ mod tests {
         assert_eq!(bench.events, ["events", "f.json"].map(PathBuf::from));
         assert_eq!(bench.root.as_deref(), Some(Path::new("c")));
         assert_eq!(command.handler.as_deref(), Some("d"));
-        let files = [command.save, command.baseline].map(Option::unwrap);
-        assert_eq!(files, ["e", "h"].map(PathBuf::from));
+        let files = [command.save, command.report, command.baseline].map(Option::unwrap);
+        assert_eq!(files, ["e", "g", "h"].map(PathBuf::from));
         let saved = parsed(&["--bench-saved", "a", "--bench-baseline=b"])
             .unwrap()
             .unwrap();
@@ -327,7 +340,10 @@ mod tests {
                 "`--bench -1`: expected the number of",
             ),
             (&["--bench", "7"], "`--bench` expects events"),
-            (&["--bench-save=a", "b"], "expected `--bench N` and events"),
+            (
+                &["--bench-report=a", "b"],
+                "expected `--bench N` and events",
+            ),
             (
                 &["--bench", "7", "a", "--bench-baseline"],
                 "expects a file that",

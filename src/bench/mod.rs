@@ -3,6 +3,7 @@
 mod allocations;
 mod command;
 mod figures;
+mod html;
 mod interrupt;
 mod measure;
 mod original;
@@ -107,7 +108,7 @@ impl std::fmt::Debug for Invoker {
 /// async fn main() -> nodeback::Result<()> {
 ///     let report = Bench::new("events").invocations(20_000).run(handler).await?;
 ///     println!("{report}");
-///     report.save("bench.json")
+///     report.write_html("bench.html")
 /// }
 /// ```
 #[derive(Clone, Debug)]

@@ -10,6 +10,9 @@ const DIGITS: u8 = 3;
 /// The longest time that is recorded as it is, in nanoseconds: an hour. A longer one counts as an hour.
 const LONGEST: u64 = 3_600_000_000_000;
 
+/// The approximate number of points that [`Times::spread`] returns at most.
+pub(super) const SPREAD: u64 = 200_000;
+
 /// Records times while they are measured. It has a fixed size of a few hundred kilobytes, however many times there are.
 pub(super) struct Recorder {
     /// In nanoseconds. It is `None` only if its constant bounds were invalid.
@@ -100,6 +103,17 @@ impl Times {
             nanos => self.count() as f64 / (nanos as f64 / 1e9),
         }
     }
+
+    /// Returns times in microseconds that have this distribution: all of them, or fewer if there are many.
+    pub(super) fn spread(&self) -> Vec<f64> {
+        let step = self.count().div_ceil(SPREAD).max(1);
+        let each = self.nanos_and_counts.iter();
+        each.flat_map(|(nanos, count)| {
+            let count = usize::try_from(count.div_ceil(step)).unwrap_or(usize::MAX);
+            std::iter::repeat_n(*nanos as f64 / 1000.0, count)
+        })
+        .collect()
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +145,7 @@ pub(super) mod tests {
             (none.count(), none.mean(), none.max()),
             (0, Duration::ZERO, Duration::ZERO)
         );
-        assert!(none.rate() == 0.0);
+        assert!(none.rate() == 0.0 && none.spread().is_empty());
     }
 
     #[test]
@@ -156,5 +170,19 @@ pub(super) mod tests {
             let times: Times = serde_json::from_str(&text).unwrap();
             assert_eq!(times.is_valid(), is_valid, "{text}");
         }
+    }
+
+    #[test]
+    fn many_times_are_spread_over_fewer() {
+        let times = Times {
+            sum_nanos: 1,
+            nanos_and_counts: vec![(1000, 9_000_000), (5000, 1_000_000)],
+        };
+        let spread = times.spread();
+        assert!((150_000..210_000).contains(&spread.len()));
+        let share = |time: f64| {
+            spread.iter().filter(|each| **each == time).count() as f64 / spread.len() as f64
+        };
+        assert!((share(1.0) - 0.9).abs() < 0.01 && spread.last() == Some(&5.0));
     }
 }

@@ -117,9 +117,9 @@ Compare with the original function on AWS's Node client{PARITY}:
       [--logs] [--report FILE] EVENTS ...
 
 Measure the invocations with each event{BENCH}:
-  {program} --bench N [--handler NAME] [--bench-save FILE]
+  {program} --bench N [--handler NAME] [--bench-report FILE] [--bench-save FILE]
       [--bench-baseline FILE] [--against FILE.EXPORT [--root FOLDER]] EVENTS ...
-  {program} --bench-saved FILE [--bench-baseline FILE]
+  {program} --bench-saved FILE [--bench-baseline FILE] [--bench-report FILE]
 
 Exit codes:
   0    every invocation succeeded, or the server was stopped
