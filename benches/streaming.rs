@@ -1,5 +1,6 @@
 //! Streams of whole processes to a Runtime API: nodeback, bare lambda_runtime, and AWS's Node runtime client. Time to the
-//! first byte, and of 1 MB and 100 MB, in chunks of 16 KiB.
+//! first byte, and of 1 MB and 100 MB, in chunks of 16 KiB. nodeback and Node have a high-water mark of 64 KiB; nodeback is
+//! also measured with one of 1 MiB.
 //!
 //! `cargo bench --bench streaming`; `NODEBACK_FULL=1` runs more rounds. The Node client is what `tests/live/node.sh native`
 //! installs; without it that is left out. Each round has one measurement of each candidate, so that what else the machine does
@@ -48,7 +49,8 @@ struct Size {
 async fn function(name: &str) {
     let chunk = Bytes::from(vec![b'x'; CHUNK]);
     match name {
-        "nodeback" => {
+        "nodeback" | "nodeback_large" => {
+            let mark = if name == "nodeback" { 64 * 1024 } else { MB };
             let handler = move |event: Size, stream: ResponseStream| {
                 let chunk = chunk.clone();
                 async move {
@@ -58,7 +60,7 @@ async fn function(name: &str) {
                     stream.end().await
                 }
             };
-            let handler = streamify_response(handler);
+            let handler = streamify_response(handler).high_water_mark(mark);
             nodeback::run(handler).await.expect("a Runtime API");
         }
         "channel" => {
@@ -99,10 +101,14 @@ struct Candidate {
 }
 
 /// The first one is measured against the others.
-const CANDIDATES: [Candidate; 3] = [
+const CANDIDATES: [Candidate; 4] = [
     Candidate {
         name: "nodeback",
         command: || ourselves("nodeback"),
+    },
+    Candidate {
+        name: "nodeback, mark 1 MB",
+        command: || ourselves("nodeback_large"),
     },
     Candidate {
         name: "lambda_runtime 1.5",

@@ -57,6 +57,9 @@ pub struct StreamingHandler<F> {
 impl<F> StreamingHandler<F> {
     /// Sets how many bytes may be written and not read yet: Node's `highWaterMark`. It is 64 KiB otherwise.
     ///
+    /// More is sent at a time with a higher mark, for which the stream takes more memory. In `benches/streaming.rs`, 1 MB in
+    /// chunks of 16 KiB takes half the time with a mark of 1 MiB.
+    ///
     /// ```
     /// use nodeback::{ResponseStream, Result, Value, streamify_response};
     ///
