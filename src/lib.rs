@@ -191,6 +191,7 @@ pub use serde_json::{Value, json, value::RawValue};
 pub use stream::{HttpResponseStream, IntoChunk, ResponseStream, StreamedResponse};
 
 #[cfg(feature = "bench")]
+#[doc = include_str!("docs/benchmarking.md")]
 pub mod bench;
 mod clock;
 mod completion;

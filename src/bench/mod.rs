@@ -1,5 +1,3 @@
-//! What an invocation of a handler costs.
-
 mod allocations;
 mod command;
 mod figures;
