@@ -169,11 +169,11 @@ fn show(bar: &ProgressBar, progress: Progress<'_>, baseline: Option<&BenchReport
             done,
             of,
         } => {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
             if bar.message().is_empty() {
                 bar.set_message(format!("{name} ({number} of {events})"));
             }
-            bar.set_length(of as u64);
-            bar.set_position(done as u64);
         }
         Progress::Measured(figures) => {
             let baseline = baseline.and_then(|baseline| baseline.named(&figures.name));

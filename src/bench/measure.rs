@@ -139,6 +139,7 @@ async fn measure<'a>(
     until: impl Fn(Duration) -> Until<'a>,
     mut done: impl FnMut(usize),
 ) -> Result<Figures> {
+    done(0);
     let few = (invocations / 10).clamp(1, WARM_UP);
     let end = until(SHORT_LIMIT);
     for number in 0..few {
@@ -148,18 +149,21 @@ async fn measure<'a>(
             _ => {}
         }
     }
+    // The parts come first, so that they are there if the long measurement is stopped.
+    let parts = parts(invoker, event, few, until(SHORT_LIMIT)).await;
+    let allocations = allocations(invoker, event, until(SHORT_LIMIT)).await;
+    let port = timed(
+        invoker,
+        event,
+        invocations,
+        CHUNK_TIME,
+        until(LIMIT),
+        &mut done,
+    );
     Ok(Figures {
-        port: timed(
-            invoker,
-            event,
-            invocations,
-            CHUNK_TIME,
-            until(LIMIT),
-            &mut done,
-        )
-        .await,
-        parts: parts(invoker, event, few, until(SHORT_LIMIT)).await,
-        allocations: allocations(invoker, event, until(SHORT_LIMIT)).await,
+        port: port.await,
+        parts,
+        allocations,
         ..Figures::default()
     })
 }
@@ -473,7 +477,12 @@ mod tests {
         let (invoker, stop) = (Invoker::new(handler), AtomicBool::new(false));
         let bench = Bench::new(&file).invocations(1_000_000);
         let each = |progress: Progress<'_>| {
-            if let Progress::Event { number: 2, .. } = progress {
+            if let Progress::Event {
+                number: 2,
+                done: 1..,
+                ..
+            } = progress
+            {
                 stop.store(true, Ordering::Relaxed);
             }
         };

@@ -142,7 +142,7 @@ impl Plot<'_> {
             .margin(8)
             .margin_right(20)
             .x_label_area_size(40)
-            .y_label_area_size(56)
+            .y_label_area_size(76)
             .build_cartesian_2d(times, counts)?;
         chart
             .configure_mesh()
