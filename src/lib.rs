@@ -210,7 +210,7 @@ mod lambda;
 mod local;
 #[cfg(any(feature = "lambda", feature = "local"))]
 mod log;
-#[cfg(feature = "parity")]
+#[cfg(feature = "local")]
 mod page;
 mod panic_place;
 #[cfg(feature = "parity")]
@@ -221,6 +221,13 @@ mod run;
 mod runtime;
 mod stream;
 mod text;
+
+/// What happened in an invocation, in order: the types of a [`Timeline`](timeline::Timeline).
+pub mod timeline {
+    pub use crate::invocation::timeline::{
+        AbortCause, RespondedBy, TaskEnd, Timeline, TimelineEntry, TimelineEvent, TimelineTask,
+    };
+}
 
 #[doc = include_str!("docs/porting.md")]
 pub mod porting {}

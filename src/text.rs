@@ -49,7 +49,6 @@ pub(crate) fn float_to_string(value: f64) -> String {
 
 /// The start of a text that somebody else chose, as one line of the log can have it: without control
 /// characters, which could end the line or control a terminal.
-#[cfg(feature = "local")]
 pub(crate) fn excerpt(text: &str, limit: usize) -> String {
     let mut excerpt = String::new();
     for (n, character) in text.chars().enumerate() {
@@ -94,7 +93,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "local")]
     fn an_excerpt_is_short_and_controls_no_terminal() {
         assert_eq!(excerpt(r#"{"a":'ż\'}"#, 99), r#"{"a":'ż\'}"#);
         assert_eq!(

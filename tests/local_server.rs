@@ -778,7 +778,7 @@ fn help_says_how_it_is_used() {
     let run = output(example("hello").arg("--help"), "");
     let help = String::from_utf8(run.stdout).unwrap();
     assert!(help.starts_with(
-        "Usage: hello [--handler NAME] [EVENT ...]\n       hello [--listen ADDR] [--allow-host NAME] [--retry] [ROUTES]\n"
+        "Usage: hello [--handler NAME] [--timeline [FILE.html]] [EVENT ...]\n       hello [--listen ADDR] [--allow-host NAME] [--retry] [ROUTES]\n"
     ));
     let (_, variables) = help.split_once("\nEnvironment:\n").unwrap();
     for name in [

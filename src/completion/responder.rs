@@ -4,6 +4,7 @@ use super::{
     call_site::{CallSite, Origin},
     never_called::{DroppedHandle, LastDrop},
     notice,
+    observer::SignalObserver,
     slot::{Attached, Signaller, Waiter, slot},
     tracker::CompletionTracker,
 };
@@ -13,7 +14,10 @@ use crate::{
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tracing::Span;
 
 /// A signal that was not accepted, and where the first signal came from.
@@ -43,6 +47,8 @@ pub(crate) struct InvocationShared {
     span: Span,
     /// The callback that was dropped last.
     dropped: Mutex<Option<LastDrop>>,
+    /// Receives each signal, if a timeline is recorded.
+    observer: Option<Arc<dyn SignalObserver>>,
 }
 
 impl Attached<Signal> for InvocationShared {
@@ -74,13 +80,17 @@ pub(crate) struct Responder {
 
 impl Responder {
     /// A responder, and what waits for its signal. Lines about it are logged in `span`.
-    pub(crate) fn new(span: Span) -> (Self, InvocationWaiter) {
+    pub(crate) fn new(
+        span: Span,
+        observer: Option<Arc<dyn SignalObserver>>,
+    ) -> (Self, InvocationWaiter) {
         let (mut signaller, waiter) = slot(InvocationShared {
             tracker: CompletionTracker::default(),
             waits: AtomicBool::new(true),
             streams: AtomicBool::new(false),
             span,
             dropped: Mutex::new(None),
+            observer,
         });
         signaller.1 = Origin::context();
         let responder = Responder {
@@ -92,7 +102,7 @@ impl Responder {
 
     /// One that nobody waits for any more: each of its signals is rejected.
     pub(crate) fn closed(span: Span) -> Self {
-        Responder::new(span).0
+        Responder::new(span, None).0
     }
 
     /// Another one, for the same invocation.
@@ -131,6 +141,18 @@ impl Responder {
         // A result was encoded before this. An error and a response of bytes are not encoded, so both points are here.
         phases::mark(Phase::Signalled);
         phases::mark(Phase::Encoded);
+        match &self.signaller.0.attached.observer {
+            None => self.send(outcome, call_site),
+            Some(observer) => self.signal_observed(&**observer, outcome, call_site),
+        }
+    }
+
+    #[inline(always)]
+    fn send(
+        &self,
+        outcome: Result<Option<Bytes>>,
+        call_site: CallSite,
+    ) -> Result<(), Rejected<Bytes>> {
         let waits = !self.at_once && self.waits();
         let outcome_of = |signal| match signal {
             Signal::Outcome { outcome, .. } => outcome,
@@ -139,6 +161,19 @@ impl Responder {
         self.signaller
             .signal(Signal::Outcome { outcome, waits }, call_site)
             .map_err(|(signal, first)| (outcome_of(signal), first))
+    }
+
+    #[cold]
+    fn signal_observed(
+        &self,
+        observer: &dyn SignalObserver,
+        outcome: Result<Option<Bytes>>,
+        call_site: CallSite,
+    ) -> Result<(), Rejected<Bytes>> {
+        let signal = observer.signalling(call_site, outcome.is_ok());
+        let signalled = self.send(outcome, call_site);
+        observer.signalled(signal, signalled.is_ok());
+        signalled
     }
 
     /// Takes the notice of a wrapper, that it was never called, for the drop of this callback that it
@@ -180,7 +215,23 @@ impl InvocationShared {
         self.waits.load(Ordering::Acquire)
     }
 
+    /// Records that a callback was dropped before any signal.
+    #[cold]
+    fn dropped(&self, origin: Origin) {
+        if let Some(observer) = &self.observer {
+            observer.dropped();
+        }
+        let mut dropped = self.dropped.lock();
+        // A callback that passed on the notice of its wrapper is dropped right after that.
+        if !(notice::is_being_given() && matches!(*dropped, Some(LastDrop::Notice(_)))) {
+            *dropped = Some(LastDrop::Handle(DroppedHandle::here(origin)));
+        }
+    }
+
     pub(crate) fn reject(&self, first: CallSite, duplicate: CallSite, caller_is_told: bool) {
+        if let Some(observer) = &self.observer {
+            observer.rejected(first, duplicate);
+        }
         let reject = || self.tracker.reject(first, duplicate, caller_is_told);
         self.span.in_scope(reject);
     }
@@ -190,11 +241,7 @@ impl Drop for Responder {
     fn drop(&mut self) {
         let Signaller(slot, origin) = &self.signaller;
         if !origin.is_context() && slot.first.get().is_none() {
-            let mut dropped = slot.attached.dropped.lock();
-            // A callback that its wrapper's notice came through is dropped right after.
-            if !(notice::is_being_given() && matches!(*dropped, Some(LastDrop::Notice(_)))) {
-                *dropped = Some(LastDrop::Handle(DroppedHandle::here(*origin)));
-            }
+            slot.attached.dropped(*origin);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     completion::{Callback, Origin, Responder, into_callback},
     error::{Error, IntoError},
-    stream::Pipe,
+    stream::{Pipe, StreamObserver},
 };
 use bytes::Bytes;
 use futures::FutureExt;
@@ -352,7 +352,14 @@ impl Context {
     /// Makes the response a stream, with a pipe of so many bytes.
     pub(super) fn open_stream(&self, high_water_mark: usize) -> Arc<Pipe> {
         let stream = &self.invocation.stream;
-        Arc::clone(stream.get_or_init(|| Pipe::new(high_water_mark)))
+        Arc::clone(stream.get_or_init(|| {
+            let recorder = self.invocation.recorder.clone();
+            let observer = recorder.map(|recorder| {
+                recorder.stream_opened(high_water_mark);
+                recorder as Arc<dyn StreamObserver>
+            });
+            Pipe::new(high_water_mark, observer)
+        }))
     }
 
     pub(super) fn callback<R: Serialize + Send + 'static>(&self) -> Callback<R> {

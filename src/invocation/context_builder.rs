@@ -5,10 +5,12 @@ use super::{
     deadline::Limit,
     members::{CognitoIdentity, ContextMembers},
     state::Invocation,
+    timeline::Recorder,
 };
-use crate::completion::{InvocationWaiter, Responder};
+use crate::completion::{InvocationWaiter, Responder, SignalObserver};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
+use tracing::Span;
 
 /// Lambda's default timeout.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -31,6 +33,7 @@ impl Context {
         ContextBuilder {
             members: Arc::default(),
             limit: Limit::Timeout(DEFAULT_TIMEOUT),
+            recorder: None,
         }
     }
 
@@ -38,6 +41,8 @@ impl Context {
         ContextBuilder {
             members: Arc::clone(&self.invocation.members),
             limit: self.invocation.limit,
+            // Times count from the start of this invocation.
+            recorder: self.invocation.recorder.as_ref().map(|_| Recorder::start()),
         }
     }
 }
@@ -66,6 +71,8 @@ pub struct ContextBuilder {
     /// Shared until one is set: an invocation is handed on several times before it starts.
     pub(super) members: Arc<ContextMembers>,
     pub(super) limit: Limit,
+    /// Records the timeline, if that was asked for.
+    pub(super) recorder: Option<Arc<Recorder>>,
 }
 
 macro_rules! member {
@@ -150,6 +157,35 @@ impl ContextBuilder {
         self
     }
 
+    /// Records the [`Timeline`](crate::timeline::Timeline) of the invocation, as
+    /// [`Outcome::timeline`](crate::Outcome::timeline).
+    ///
+    /// It contains log lines, unless the program has a `tracing` subscriber of its own.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use nodeback::{Callback, Context, Value, json};
+    ///
+    /// let handler = |_: Value, context: Context, callback: Callback| {
+    ///     context.spawn(async {});
+    ///     callback.succeed(json!("deferred"));
+    /// };
+    /// let context = Context::builder().record_timeline().build();
+    /// let outcome = nodeback::invoke(handler, json!({}), context).await;
+    /// println!("{}", outcome.timeline.unwrap());
+    /// # }
+    /// ```
+    pub fn record_timeline(mut self) -> Self {
+        self.recorder = Some(Recorder::start());
+        self
+    }
+
+    /// The recorder of the timeline, if one is recorded.
+    pub(crate) fn recorder(&self) -> Option<&Arc<Recorder>> {
+        self.recorder.as_ref()
+    }
+
     /// Sets the members that not every invocation has.
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub(crate) fn optional(mut self, set: impl FnOnce(&mut ContextMembers)) -> Self {
@@ -163,7 +199,7 @@ impl ContextBuilder {
     }
 
     /// The span that every line of an invocation is logged in.
-    pub(crate) fn span(&self) -> tracing::Span {
+    pub(crate) fn span(&self) -> Span {
         span(&self.members)
     }
 
@@ -183,14 +219,37 @@ impl ContextBuilder {
         self.begin(|responder| Some(responder.to_keep()))
     }
 
+    /// Returns the span of an invocation whose timeline is recorded, and the observer of its signals.
+    #[cold]
+    fn begin_recording(&self, recorder: &Arc<Recorder>) -> (Span, Option<Arc<dyn SignalObserver>>) {
+        let ContextMembers {
+            aws_request_id,
+            function_name,
+            ..
+        } = &*self.members;
+        recorder.begin(aws_request_id, function_name, self.limit);
+        #[cfg(any(feature = "lambda", feature = "local"))]
+        let span = recorder.record_lines(|| self.span());
+        #[cfg(not(any(feature = "lambda", feature = "local")))]
+        let span = self.span();
+        (span, Some(Arc::clone(recorder) as Arc<dyn SignalObserver>))
+    }
+
     fn begin(
         self,
         keep: impl FnOnce(&Responder) -> Option<Responder>,
     ) -> (Context, InvocationWaiter) {
-        let span = self.span();
-        let ContextBuilder { members, limit } = self;
-        let (responder, waiter) = Responder::new(span.clone());
-        let invocation = Invocation::new(members, limit, span, keep(&responder));
+        let (span, observer) = match &self.recorder {
+            None => (self.span(), None),
+            Some(recorder) => self.begin_recording(recorder),
+        };
+        let ContextBuilder {
+            members,
+            limit,
+            recorder,
+        } = self;
+        let (responder, waiter) = Responder::new(span.clone(), observer);
+        let invocation = Invocation::new(members, limit, span, keep(&responder), recorder);
         let context = Context {
             responder,
             invocation,
@@ -200,7 +259,7 @@ impl ContextBuilder {
 }
 
 /// The name and the fields are those of lambda_runtime's.
-fn span(members: &ContextMembers) -> tracing::Span {
+fn span(members: &ContextMembers) -> Span {
     let ContextMembers {
         aws_request_id,
         xray_trace_id,

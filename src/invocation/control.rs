@@ -5,6 +5,7 @@ use super::{
     current,
     queue::{Entry, Failure, Keep, Left, in_order},
     state::Invocation,
+    timeline::{AbortCause, TaskEnd},
     unfinished::UnfinishedTask,
 };
 use crate::completion::{Responder, before_notices};
@@ -88,10 +89,11 @@ impl Invocation {
         in_order(queue.iter().map(|(key, entry)| (key, entry.name)).collect())
     }
 
-    /// Stops what is running of one kind, and returns what that was. A function that has begun on a
+    /// Stops what is running of one kind for a reason, and returns what that was. A function that has begun on a
     /// thread of its own cannot be stopped, and stays on the list.
     pub(super) fn stop(
         self: &Arc<Self>,
+        cause: AbortCause,
         which: impl Fn(&UnfinishedTask) -> bool,
     ) -> Vec<UnfinishedTask> {
         let (mut names, mut stopped) = (Vec::new(), Vec::new());
@@ -106,6 +108,9 @@ impl Invocation {
                 blocking.abort();
             } else {
                 stopped.extend(queue.remove(key));
+                self.record(|recorder| {
+                    recorder.ended(key.serial, None, TaskEnd::aborted(cause));
+                });
             }
         }
         drop(queue);

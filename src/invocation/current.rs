@@ -27,6 +27,10 @@ pub(super) fn enter<T>(invocation: &Arc<Invocation>, f: impl FnOnce() -> T) -> T
     // While a thread ends, there is no current invocation.
     let outer = CURRENT.try_with(|current| current.replace(Some(Arc::clone(invocation))));
     let _leave = Leave(outer.ok().flatten());
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    if let Some(recorder) = &invocation.recorder {
+        return recorder.capture(|| invocation.span.in_scope(f));
+    }
     invocation.span.in_scope(f)
 }
 

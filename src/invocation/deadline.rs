@@ -28,7 +28,7 @@ pub(super) enum Limit {
 const LONG_PAST: Duration = Duration::from_secs(60 * 60);
 
 impl Limit {
-    pub(super) fn deadline(self, now: Instant) -> Option<Instant> {
+    pub(in crate::invocation) fn deadline(self, now: Instant) -> Option<Instant> {
         match self {
             Limit::None => None,
             Limit::Timeout(timeout) => now.checked_add(timeout),

@@ -9,6 +9,7 @@ use super::{
     sending::{Sending, sent},
     sink::Sink,
     state::AnsweredBy,
+    timeline::{Recorder, RespondedBy},
     unfinished::UnfinishedTask,
     watchdog::watch,
 };
@@ -51,6 +52,9 @@ impl Function {
         context: ContextBuilder,
         sink: S,
     ) -> Driven<S::Sent> {
+        if let (Some(recorder), Ok(event)) = (context.recorder(), &event) {
+            recorder.event_read(event.len());
+        }
         let (context, waiter) = context.start();
         let _watched = watch(&context.invocation, &sink);
         let sending = Sending::new(&context.invocation);
@@ -61,8 +65,8 @@ impl Function {
                 let (function, sink) = (self.clone(), sink.clone());
                 let sending = Arc::clone(&sending);
                 async move |event| {
-                    let run = function.run(Ok(event), context, waiter, sink, &sending);
-                    run.await
+                    let mut running = function.start(Ok(event), context, waiter);
+                    drive_on(&mut running, sink, &sending).await
                 }
             };
             return match layers.around(&invocation, event.clone(), run).await {
@@ -70,20 +74,13 @@ impl Function {
                 Err(error) => failed_by_a_layer(&invocation, error, sink, &sending).await,
             };
         }
-        self.run(event, context, waiter, sink, &sending).await
+        let mut running = self.start(event, context, waiter);
+        drive_on(&mut running, sink, &sending).await
     }
 
-    async fn run<S: Sink>(
-        &self,
-        event: Result<Bytes>,
-        context: Context,
-        waiter: InvocationWaiter,
-        sink: S,
-        sending: &Sending<S::Sent>,
-    ) -> Driven<S::Sent> {
+    fn start(&self, event: Result<Bytes>, context: Context, waiter: InvocationWaiter) -> Running {
         let enter = |context| (self.enter)(event?, context);
-        let running = Running::start(context, waiter, self.settings, enter);
-        drive_on(running, sink, sending).await
+        Running::start(context, waiter, self.settings, enter)
     }
 }
 
@@ -97,12 +94,12 @@ pub(crate) async fn drive_parsed<S: Sink>(
 ) -> Driven<S::Sent> {
     let (context, waiter) = context.start();
     let sending = Sending::new(&context.invocation);
-    let running = Running::start(context, waiter, settings, enter);
-    drive_on(running, sink, &sending).await
+    let mut running = Running::start(context, waiter, settings, enter);
+    drive_on(&mut running, sink, &sending).await
 }
 
 async fn drive_on<S: Sink>(
-    mut running: Running,
+    running: &mut Running,
     sink: S,
     sending: &Sending<S::Sent>,
 ) -> Driven<S::Sent> {
@@ -111,6 +108,9 @@ async fn drive_on<S: Sink>(
     phases::mark(Phase::Outcome);
     let (mut has_sent, mut unfinished_tasks) = (None, vec![]);
     if running.claim_answer() {
+        running.invocation.record(|recorder| {
+            recorder.responded(RespondedBy::EventLoop, outcome.as_ref());
+        });
         has_sent = match sending.finish(outcome) {
             Ok(task) => running.beside(sent(task)).await,
             Err(outcome) => {
@@ -118,7 +118,12 @@ async fn drive_on<S: Sink>(
                 Some(running.beside(send).await)
             }
         };
+        running.invocation.record(Recorder::sent);
         unfinished_tasks = running.finish().await;
+        running.invocation.record(|recorder| {
+            recorder.took(running.first_signal());
+            recorder.polls_next(unfinished_tasks.len());
+        });
     } else if let Err(error) = outcome {
         running.invocation.span.in_scope(|| {
             tracing::error!("the invocation failed after it was answered: {error:#}");
@@ -145,10 +150,13 @@ async fn failed_by_a_layer<S: Sink>(
 ) -> Driven<S::Sent> {
     let mut has_sent = None;
     if invocation.claim_answer(AnsweredBy::Layer).is_some() {
+        invocation.record(|recorder| recorder.responded(RespondedBy::Layer, Err(&error)));
         has_sent = match sending.finish::<Bytes>(Err(error)) {
             Ok(task) => sent(task).await,
             Err(outcome) => Some(sink.send(outcome, &invocation.span).await),
         };
+        invocation.record(Recorder::sent);
+        invocation.record(|recorder| recorder.polls_next(0));
     }
     Driven {
         sent: has_sent,

@@ -14,6 +14,7 @@ use super::{
     current,
     queue::{Entry, Failure, GuardedFuture, HANDLER, Key, Step},
     state::Invocation,
+    timeline::{AbortCause, TaskEnd},
     unfinished::UnfinishedTask,
 };
 use crate::{
@@ -137,8 +138,11 @@ impl Invocation {
         mut future: GuardedFuture,
         waker: Waker,
     ) -> Option<Error> {
+        self.record(|recorder| recorder.runs(key.serial));
         let poll = || future.poll_unguarded(&mut Context::from_waker(&waker));
-        let ended = match before_notices(poll) {
+        let polled = before_notices(poll);
+        self.record(|recorder| recorder.polled(key.serial, &polled));
+        let ended = match polled {
             Ok(Poll::Pending) => {
                 // What is left of it is dropped when the lock is released.
                 let mut future = Some((future, waker));
@@ -181,6 +185,10 @@ impl Invocation {
 
     /// Ends a task that was aborted. A panic of its destructor is one of the task.
     fn end_aborted(&self, mut entry: Entry) {
+        self.record(|recorder| {
+            let end = TaskEnd::aborted(AbortCause::Handle);
+            recorder.ended(entry.serial, None, end);
+        });
         let (name, future) = (entry.name, entry.future.take());
         let dropped = before_notices(|| future.map(|(future, _)| future.drop_unguarded()));
         self.end(entry);

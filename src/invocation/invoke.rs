@@ -2,7 +2,7 @@
 
 use super::{
     context::Context, context_builder::ContextBuilder, function::Function, handler::Handler,
-    sink::Sink, unfinished::UnfinishedTask,
+    sink::Sink, timeline::Timeline, unfinished::UnfinishedTask,
 };
 #[cfg(feature = "lambda")]
 use super::{driver, handler::enter, settings::InvocationSettings};
@@ -53,6 +53,9 @@ pub struct Outcome {
     pub stream: Option<StreamedResponse>,
     /// The tasks that were still running when the environment would have polled for the next event.
     pub unfinished_tasks: Vec<UnfinishedTask>,
+    /// What happened when, if the context was built with
+    /// [`record_timeline`](crate::ContextBuilder::record_timeline).
+    pub timeline: Option<Box<Timeline>>,
 }
 
 /// Runs one invocation in process, as it runs on Lambda: for tests.
@@ -102,9 +105,9 @@ pub(crate) async fn in_process(
         Ok(Err(error)) => return Outcome::failed(Error::from(error).with_type("Error")),
         Err(panic) => return Outcome::failed(Error::panic(panic)),
     };
-    let driven = function
-        .drive(Ok(event), context.to_builder(), InProcess)
-        .await;
+    let context = context.to_builder();
+    let recorder = context.recorder().cloned();
+    let driven = function.drive(Ok(event), context, InProcess).await;
     let parse = |body: Bytes| Ok(serde_json::from_slice(&body)?);
     let (result, stream) = match driven.sent {
         Some(Returned::Stream(streamed, ended)) => (ended.map(|()| Value::Null), Some(streamed)),
@@ -117,6 +120,7 @@ pub(crate) async fn in_process(
         duplicate_signals: driven.duplicate_signals,
         duplicate_signal_count: driven.duplicate_signal_count,
         unfinished_tasks: driven.unfinished_tasks,
+        timeline: recorder.map(|recorder| Box::new(recorder.timeline())),
     }
 }
 
@@ -208,6 +212,7 @@ impl Outcome {
             duplicate_signal_count: 0,
             stream: None,
             unfinished_tasks: vec![],
+            timeline: None,
         }
     }
 }

@@ -31,6 +31,7 @@ mod spawn;
 mod state;
 mod task;
 mod task_output;
+pub(crate) mod timeline;
 mod unfinished;
 mod watchdog;
 

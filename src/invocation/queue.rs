@@ -93,13 +93,15 @@ pub(super) enum Keep {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Key {
     index: usize,
-    serial: u64,
+    pub(super) serial: u64,
 }
 
-/// The handler's.
+/// The handler's. Tasks count from 1.
+pub(super) const HANDLER_SERIAL: u64 = 0;
+
 pub(super) const HANDLER: Key = Key {
     index: usize::MAX,
-    serial: 0,
+    serial: HANDLER_SERIAL,
 };
 
 pub(super) struct Entry {

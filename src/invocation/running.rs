@@ -9,6 +9,7 @@ use super::{
     queue::Left,
     settings::{InvocationSettings, NeverCalled},
     state::{AnsweredBy, Invocation},
+    timeline::{AbortCause, Recorder},
     unfinished::UnfinishedTask,
 };
 use crate::{
@@ -66,6 +67,10 @@ impl Running {
             }
         };
         let ran = current::enter(&invocation, || before_notices(run));
+        invocation.record(|recorder| {
+            let is_pending = invocation.queue.lock().handler.is_some();
+            recorder.handler_ran(&ran, is_pending);
+        });
         let failed = ran.unwrap_or_else(|panic| Err(Error::panic(panic))).err();
         Running {
             invocation,
@@ -123,6 +128,8 @@ impl Running {
         }
         let margin = time.margin(settings);
         if margin.is_none() {
+            self.invocation
+                .record(|recorder| recorder.deadline_is_near(self.invocation.running().len()));
             self.invocation.span.in_scope(|| {
                 for name in self.invocation.running() {
                     tracing::warn!("to be aborted at the deadline: the {name}");
@@ -141,7 +148,7 @@ impl Running {
                 None => self.abort_and_respond(),
             };
         }
-        let aborted = self.invocation.stop(|_| true);
+        let aborted = self.invocation.stop(AbortCause::Deadline, |_| true);
         Err(match margin {
             Some(margin) => no_response(margin, &aborted),
             None => {
@@ -166,7 +173,9 @@ impl Running {
     }
 
     fn abort_and_respond(&mut self) -> Result<Bytes> {
-        let aborted = self.invocation.stop(|name| name.defers_the_response());
+        let aborted = self
+            .invocation
+            .stop(AbortCause::Deadline, |name| name.defers_the_response());
         self.invocation.span.in_scope(|| {
             for name in aborted {
                 tracing::warn!(
@@ -218,6 +227,8 @@ impl Running {
         let (outcome, waits) = match signal {
             Signal::Outcome { outcome, waits } => (outcome, waits),
             Signal::NeverCalled(error) => {
+                self.invocation
+                    .record(|recorder| recorder.never_called(&error));
                 return Some(match self.settings.never_called {
                     NeverCalled::Fail => Err(error),
                     NeverCalled::Null => Ok(NULL),
@@ -236,6 +247,10 @@ impl Running {
                 if !waits || self.invocation.may_respond() {
                     return Some(Ok(body));
                 }
+                self.invocation.record(|recorder| {
+                    let tasks = self.invocation.queue.lock().deferring;
+                    recorder.deferred(tasks);
+                });
                 self.deferred = Some(body);
                 self.was_deferred = self.invocation.is_deferring();
                 None
@@ -276,6 +291,9 @@ impl Running {
             true => self.invocation.is_busy(all),
             false => self.invocation.is_waiting(),
         };
+        if self.invocation.recorder.is_some() && is_busy() {
+            self.invocation.record(Recorder::waits_for_work);
+        }
         let ended = poll_fn(|cx| {
             if is_busy() {
                 let _: Turn<Infallible> = self.invocation.turn(cx, || None);
@@ -290,9 +308,9 @@ impl Running {
             .await
             .is_none()
         {
-            let aborted = self
-                .invocation
-                .stop(|name| streams || !name.defers_the_response());
+            let aborted = self.invocation.stop(AbortCause::Deadline, |name| {
+                streams || !name.defers_the_response()
+            });
             self.invocation.span.in_scope(|| {
                 for name in aborted {
                     tracing::warn!("aborted at the deadline: the {name}");
@@ -300,6 +318,11 @@ impl Running {
             });
         }
         self.invocation.running()
+    }
+
+    /// Where the first signal came from.
+    pub(super) fn first_signal(&self) -> Option<CallSite> {
+        self.waiter.slot.first.get()
     }
 
     /// The rejected signals, the first few of them, and how many there were.
@@ -313,7 +336,8 @@ impl Drop for Running {
     /// leaves running goes on beside the next, as in Node.
     fn drop(&mut self) {
         if !self.invocation.is_answered() {
-            let aborted = self.invocation.stop(|_| true);
+            self.invocation.record(Recorder::given_up);
+            let aborted = self.invocation.stop(AbortCause::Invocation, |_| true);
             self.invocation.span.in_scope(|| {
                 for name in aborted {
                     tracing::warn!("aborted with its invocation: the {name}");

@@ -47,6 +47,8 @@ impl Invocation {
         }));
         queue.tasks.insert(Entry::new(key, name, future, woken));
         queue.push(key, name);
+        // Before it can run.
+        self.record(|recorder| recorder.spawned(key.serial, name));
         if name.defers_the_response() {
             queue.deferring += 1;
         }
@@ -109,11 +111,20 @@ impl Invocation {
         // On the list before it begins, so that the response waits for it from then on.
         let task = self.add(name, Box::pin(future), keep);
         let invocation = Arc::clone(self);
+        let key = task.key();
         let begun = runtime.spawn_blocking(move || {
+            let recorded = invocation.recorder.as_deref().zip(key);
+            if let Some((recorder, key)) = recorded {
+                recorder.runs(key.serial);
+            }
+            let ran = current::enter(&invocation, || before_notices(f));
+            if let Some((recorder, key)) = recorded {
+                recorder.ran(key.serial);
+            }
             // Nobody waits for it if its invocation was given up.
-            let _ = end.send(current::enter(&invocation, || before_notices(f)));
+            let _ = end.send(ran);
         });
-        if let Some(key) = task.key() {
+        if let Some(key) = key {
             if let Some(entry) = self.queue.lock().get(key) {
                 entry.blocking = Some(begun.abort_handle());
             }

@@ -4,6 +4,7 @@ use super::{
     deadline::{Limit, Time},
     members::ContextMembers,
     queue::{Left, Queue},
+    timeline::Recorder,
 };
 use crate::{completion::Responder, stream::Pipe};
 use parking_lot::Mutex;
@@ -29,6 +30,8 @@ pub(crate) struct Invocation {
     pub(super) queue: Mutex<Queue>,
     /// The response, where it is a stream.
     pub(super) stream: OnceLock<Arc<Pipe>>,
+    /// Records its timeline, if that was asked for.
+    pub(super) recorder: Option<Arc<Recorder>>,
     answered: AtomicU8,
 }
 
@@ -45,6 +48,13 @@ pub(super) enum AnsweredBy {
     Watchdog,
 }
 
+/// Runs code that few invocations need. It is not inlined, so that it costs the others nothing.
+#[cold]
+#[inline(never)]
+fn rarely(f: impl FnOnce()) {
+    f();
+}
+
 impl Invocation {
     /// An invocation that starts now, on the current tokio runtime, if there is one. A driver polls it if there is a
     /// handle of its callback to keep.
@@ -53,8 +63,9 @@ impl Invocation {
         limit: Limit,
         span: Span,
         keep: Option<Responder>,
+        recorder: Option<Arc<Recorder>>,
     ) -> Arc<Self> {
-        Invocation::make(members, limit, span, keep, false)
+        Invocation::make(members, limit, span, keep, recorder, false)
     }
 
     fn make(
@@ -62,6 +73,7 @@ impl Invocation {
         limit: Limit,
         span: Span,
         keep: Option<Responder>,
+        recorder: Option<Arc<Recorder>>,
         of_nobody: bool,
     ) -> Arc<Self> {
         let started = Instant::now();
@@ -77,13 +89,14 @@ impl Invocation {
             of_nobody,
             queue: Mutex::new(keep.map_or_else(Queue::default, Queue::driven)),
             stream: OnceLock::new(),
+            recorder,
             answered: AtomicU8::new(AnsweredBy::Nobody as u8),
         })
     }
 
     /// What stands for an invocation where none is running.
     pub(super) fn of_nobody() -> Arc<Self> {
-        Invocation::make(Arc::default(), Limit::None, Span::none(), None, true)
+        Invocation::make(Arc::default(), Limit::None, Span::none(), None, None, true)
     }
 
     /// Marks the invocation as answered. Returns `None` if it was answered already: of all that may
@@ -96,6 +109,14 @@ impl Invocation {
                 .compare_exchange(nobody, by as u8, Ordering::Relaxed, Ordering::Relaxed);
         let polls = by == AnsweredBy::Driver;
         claimed.is_ok().then(|| self.answered(polls))
+    }
+
+    /// Records something in the timeline, if one is recorded.
+    #[inline]
+    pub(super) fn record(&self, note: impl FnOnce(&Recorder)) {
+        if let Some(recorder) = &self.recorder {
+            rarely(|| note(recorder));
+        }
     }
 
     pub(super) fn is_answered(&self) -> bool {

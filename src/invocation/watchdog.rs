@@ -5,6 +5,7 @@ use super::{
     deadline::{GAP, timed_out},
     sink::Sink,
     state::{AnsweredBy, Invocation},
+    timeline::RespondedBy,
 };
 use crate::guard::{Guarded, discard, guarded};
 use futures::future::{BoxFuture, FutureExt, select};
@@ -80,6 +81,7 @@ pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
     let alarm = move || {
         invocation.claim_answer(AnsweredBy::Watchdog)?;
         let error = timed_out(invocation.request_id(), allowed);
+        invocation.record(|recorder| recorder.responded(RespondedBy::Watchdog, Err(&error)));
         let span = invocation.span.clone();
         // From here on nobody else answers, whatever a subscriber does.
         let _ = guarded(|| {

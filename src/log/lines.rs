@@ -1,6 +1,6 @@
 //! The log lines of one invocation, for the comparison with the original function.
 
-use super::{INSTALLED, SETTINGS, STOOD_IN, ours};
+use super::{INSTALLED, SETTINGS, STOOD_IN, is_ours, ours};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
@@ -60,7 +60,7 @@ impl Drop for Guard<'_> {
 }
 
 pub(super) fn add(request_id: &str, target: &str, line: &str) {
-    if target == "nodeback" || target.starts_with("nodeback::") {
+    if is_ours(target) {
         return;
     }
     if let Some(kept) = KEPT.lock().get_mut(request_id) {

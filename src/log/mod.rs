@@ -5,12 +5,15 @@ mod json;
 pub(crate) mod lines;
 #[cfg(feature = "local")]
 pub(crate) mod platform;
+mod recorded;
 mod settings;
 mod tail;
 mod text;
 
 #[cfg(feature = "local")]
 pub(crate) use tail::Tail;
+
+pub(crate) use recorded::{LineRecorder, capture, has_no_subscriber, record_lines};
 
 use crate::clock;
 #[cfg(feature = "parity")]
@@ -69,7 +72,11 @@ pub(crate) async fn during<F: Future>(future: F) -> F::Output {
 }
 
 fn ours() -> Dispatch {
-    Dispatch::new(tracing_subscriber::registry().with(Lines(&SETTINGS)))
+    let lines = Lines {
+        settings: &SETTINGS,
+        writes: true,
+    };
+    Dispatch::new(tracing_subscriber::registry().with(lines))
 }
 
 /// Whether lines are written by us, those of the platform too.
@@ -122,14 +129,26 @@ pub(crate) fn shown_json(json: String) -> String {
     }
 }
 
+/// Whether stderr shows colors.
+#[cfg(feature = "local")]
+pub(crate) fn has_color() -> bool {
+    SETTINGS.colour
+}
+
 /// Writes an event as a line of the format that is set.
-struct Lines(&'static LogSettings);
+struct Lines {
+    settings: &'static LogSettings,
+    /// Whether lines are written, and not only recorded.
+    writes: bool,
+}
 
 /// What a span says of its invocation.
 #[derive(Clone, Default)]
 struct SpanFields {
     request_id: Arc<str>,
     tenant_id: Option<Arc<str>>,
+    /// Records the lines in the timeline of the invocation.
+    recorder: Option<Arc<dyn LineRecorder>>,
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
@@ -137,14 +156,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         // Spans are of level INFO, and name the request on a line of any level.
         (metadata.is_span() && *metadata.level() <= LevelFilter::INFO)
             || self
-                .0
+                .settings
                 .levels
                 .would_enable(metadata.target(), metadata.level())
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        let levels = self.0.levels.iter().map(|(_, level)| level);
-        let levels = levels.chain(self.0.levels.default_level());
+        let levels = self.settings.levels.iter().map(|(_, level)| level);
+        let levels = levels.chain(self.settings.levels.default_level());
         levels.chain([LevelFilter::INFO]).max()
     }
 
@@ -155,6 +174,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             span.extensions_mut().insert(SpanFields {
                 request_id,
                 tenant_id: found.tenant_id,
+                recorder: None,
             });
         }
     }
@@ -165,16 +185,31 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         });
         let invocation = invocation.unwrap_or_default();
         let level = level_name(*event.metadata().level());
-        let line = match self.0.format {
+        if let Some(recorder) = &invocation.recorder {
+            // A line of this crate describes what already has an entry of its own.
+            if !is_ours(event.metadata().target()) {
+                recorder.logged(level, &text::message(event));
+            }
+        }
+        if !self.writes {
+            return;
+        }
+        let line = match self.settings.format {
             Format::Text => text::line(&now(), &invocation, level, event),
             Format::Json => json::line(&now(), &invocation, level, event),
         };
         #[cfg(feature = "parity")]
         lines::add(&invocation.request_id, event.metadata().target(), &line);
         write(&invocation.request_id, line, |line| {
-            text::painted(line, level, self.0.colour)
+            text::painted(line, level, self.settings.colour)
         });
     }
+}
+
+/// Whether a module of this crate logs with that target.
+fn is_ours(target: &str) -> bool {
+    let rest = target.strip_prefix(env!("CARGO_PKG_NAME"));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// As JavaScript's `toISOString` has it.

@@ -12,6 +12,14 @@ use tracing::{
     field::{Field, Visit},
 };
 
+/// The message and the fields.
+pub(super) fn message(event: &Event<'_>) -> String {
+    let mut fields = Fields::default();
+    event.record(&mut fields);
+    let Fields { message, rest } = fields;
+    message + &rest
+}
+
 pub(super) fn line(time: &str, of: &SpanFields, level: &str, event: &Event<'_>) -> String {
     let mut fields = Fields::default();
     event.record(&mut fields);

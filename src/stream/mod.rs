@@ -7,6 +7,7 @@
 
 mod chunk;
 mod http;
+mod observer;
 mod pipe;
 mod poll;
 mod response_stream;
@@ -14,6 +15,7 @@ mod streamed;
 
 pub use chunk::IntoChunk;
 pub use http::HttpResponseStream;
+pub(crate) use observer::StreamObserver;
 #[cfg(any(feature = "lambda", feature = "local"))]
 pub(crate) use pipe::Head;
 pub(crate) use pipe::{Pipe, StreamReader};

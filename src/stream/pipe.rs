@@ -1,7 +1,7 @@
 //! The chunks of a response between the handler that writes them and whoever sends them, and the outcome behind the
 //! last chunk.
 
-use super::DEFAULT_CONTENT_TYPE;
+use super::{DEFAULT_CONTENT_TYPE, observer::StreamObserver};
 use crate::{
     completion::CallSite,
     error::{Error, Result},
@@ -30,12 +30,16 @@ pub(crate) struct Pipe {
     /// Given notice when the outcome is known.
     #[cfg(feature = "lambda")]
     finished: Notify,
+    /// Receives what happens to the stream, if a timeline is recorded.
+    observer: Option<Arc<dyn StreamObserver>>,
 }
 
 struct State {
     head: Head,
     /// Whether the head is final: something was written, or the stream was ended.
     begun: bool,
+    /// Whether a chunk was read.
+    read: bool,
     /// The chunks that were written and not read, with the room that each of them takes.
     chunks: VecDeque<(Bytes, u32)>,
     /// Where the stream was ended from. Nothing is written after that.
@@ -77,7 +81,10 @@ impl Head {
 }
 
 impl Pipe {
-    pub(crate) fn new(high_water_mark: usize) -> Arc<Self> {
+    pub(crate) fn new(
+        high_water_mark: usize,
+        observer: Option<Arc<dyn StreamObserver>>,
+    ) -> Arc<Self> {
         let high_water_mark = high_water_mark.clamp(1, LARGEST);
         Arc::new(Pipe {
             state: Mutex::new(State {
@@ -86,6 +93,7 @@ impl Pipe {
                     metadata: None,
                 },
                 begun: false,
+                read: false,
                 chunks: VecDeque::new(),
                 ended: None,
                 outcome: Outcome::Unknown,
@@ -97,6 +105,7 @@ impl Pipe {
             closed: Notify::new(),
             #[cfg(feature = "lambda")]
             finished: Notify::new(),
+            observer,
         })
     }
 
@@ -130,6 +139,7 @@ impl Pipe {
             return Err(error);
         }
         state.begun = true;
+        self.observe(|observer| observer.written(chunk.len()));
         state.chunks.push_back((chunk, room));
         let waker = state.waker.take();
         drop(state);
@@ -153,7 +163,10 @@ impl Pipe {
     /// [`finish`](Self::finish).
     pub(super) fn end(&self, call_site: CallSite, succeeded: bool) {
         let mut state = self.state.lock();
-        state.ended.get_or_insert(call_site);
+        if state.ended.is_none() {
+            state.ended = Some(call_site);
+            self.observe(|observer| observer.ended(Some(call_site)));
+        }
         // A failure before the first byte leaves out the metadata, as in Node.
         state.begun |= succeeded;
         let waker = state.waker.take();
@@ -165,7 +178,10 @@ impl Pipe {
     /// Sets what follows the chunks, unless that is known already. An error that nobody will read is given back.
     pub(crate) fn finish(&self, outcome: Result<()>) -> Option<Error> {
         let mut state = self.state.lock();
-        state.ended.get_or_insert(CallSite::Closed);
+        if state.ended.is_none() {
+            state.ended = Some(CallSite::Closed);
+            self.observe(|observer| observer.ended(None));
+        }
         let unread = match (&state.outcome, &state.reader) {
             (Outcome::Unknown, Reader::None | Reader::Reading) => {
                 state.begun |= outcome.is_ok();
@@ -212,6 +228,9 @@ impl Pipe {
             return None;
         }
         state.reader = Reader::Gone(why.into());
+        if !matches!(state.outcome, Outcome::Taken) {
+            self.observe(|observer| observer.abandoned(why));
+        }
         let unread = match mem::replace(&mut state.outcome, Outcome::Taken) {
             Outcome::Known(outcome) => outcome.err(),
             outcome => {
@@ -226,6 +245,12 @@ impl Pipe {
         wake(waker);
         self.closed.notify_waiters();
         unread
+    }
+
+    fn observe(&self, note: impl FnOnce(&dyn StreamObserver)) {
+        if let Some(observer) = &self.observer {
+            note(&**observer);
+        }
     }
 
     /// Polls for the head, which is final with the first byte or the end.
@@ -247,6 +272,9 @@ impl Pipe {
             return Poll::Ready(Some(Err(closed(why))));
         }
         if let Some((chunk, room)) = state.chunks.pop_front() {
+            if !mem::replace(&mut state.read, true) {
+                self.observe(|observer| observer.read_first());
+            }
             drop(state);
             self.room.add_permits(room as usize);
             return Poll::Ready(Some(Ok(chunk)));

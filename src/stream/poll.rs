@@ -163,11 +163,11 @@ mod tests {
 
     /// A stream of so many bytes, its reader, and what waits for its end.
     fn stream(high_water_mark: usize) -> (ResponseStream, StreamReader, InvocationWaiter) {
-        let (responder, waiter) = Responder::new(Span::none());
+        let (responder, waiter) = Responder::new(Span::none(), None);
         let callback = into_callback(responder.clone_as(Origin::first(), true), |()| {
             Ok(Bytes::new())
         });
-        let pipe = Pipe::new(high_water_mark);
+        let pipe = Pipe::new(high_water_mark, None);
         let reader = pipe.reader();
         (ResponseStream::new(pipe, callback), reader, waiter)
     }

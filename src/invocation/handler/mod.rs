@@ -10,7 +10,7 @@ pub use streaming::{StreamingHandler, streamify_response};
 #[cfg(feature = "parity")]
 pub use picked::{Picked, Picker};
 
-use super::{context::Context, queue::TaskFuture};
+use super::{context::Context, queue::TaskFuture, timeline::Recorder};
 use crate::{completion::Callback, error::Error};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt, sync::Arc};
@@ -126,6 +126,7 @@ pub(super) fn enter<M, H: Handler<M>>(
     context: Context,
 ) -> Result<Work, Error> {
     let event = event()?;
+    context.invocation.record(Recorder::handler_entered);
     let callback = context.callback();
     Ok(handler.call(event, context, callback))
 }
