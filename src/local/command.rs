@@ -1,6 +1,6 @@
 //! The command line of a function's own binary.
 
-use super::{host::Host, routes::LocalRoutes, source::Source};
+use super::{host::Host, routes::LocalRoutes, source::Source, timeline::TimelineForm};
 use crate::http::Gateway;
 use std::{ffi::OsString, path::Path};
 
@@ -14,6 +14,8 @@ pub(super) enum Command {
         sources: Vec<Source>,
         /// Which of the exported handlers is meant.
         handler: Option<String>,
+        /// How the timeline of each invocation is shown, if at all.
+        timeline: Option<TimelineForm>,
     },
     /// The server.
     Listen {
@@ -64,7 +66,7 @@ const PARITY: &str = if cfg!(feature = "parity") {
 
 pub(super) fn help(program: &str) -> String {
     format!(
-        "Usage: {program} [--handler NAME] [EVENT ...]
+        "Usage: {program} [--handler NAME] [--timeline [FILE.html]] [EVENT ...]
        {program} [--listen ADDR] [--allow-host NAME] [--retry] [ROUTES]
 
   EVENT          invoke once with this event, which is a file (event.json), JSON
@@ -75,6 +77,10 @@ pub(super) fn help(program: &str) -> String {
                  no file of that name
   --handler NAME invoke the handler that is exported under this name, where the
                  program has several
+  --timeline [FILE.html]
+                 show what happened when: the handler, its tasks, timers and signals with
+                 their call sites, the response and the log; as text on stderr, or as a
+                 page in this file
   --listen ADDR  serve Lambda's Invoke API there, such as 127.0.0.1:8080
                  (port 0 takes a free one); an address that is not loopback,
                  such as 0.0.0.0:9000, lets the network call
@@ -150,8 +156,9 @@ Environment:
 
 /// Reads the arguments behind the program's name.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-    let mut arguments = arguments.into_iter();
+    let mut arguments = arguments.into_iter().peekable();
     let (mut handler, mut address, mut retry) = (None, None, false);
+    let mut timeline = None;
     let (mut hosts, mut routes, mut sources) = (Vec::new(), LocalRoutes::new(), Vec::new());
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy();
@@ -176,6 +183,29 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             "--retry" => return Err(format!("`{text}`: `--retry` expects no value")),
             "--handler" => {
                 handler = Some(value("the name of an exported handler")?);
+                continue;
+            }
+            "--timeline" => {
+                let next = arguments.next_if(|next| TimelineForm::is_page(&next.to_string_lossy()));
+                let file = match text.split_once('=') {
+                    Some((_, file)) => Some(OsString::from(file)),
+                    None => next,
+                };
+                let form = match file {
+                    None => TimelineForm::Text,
+                    Some(file) if TimelineForm::is_page(&file.to_string_lossy()) => {
+                        TimelineForm::Page(file.into())
+                    }
+                    Some(file) => {
+                        return Err(format!(
+                            "`--timeline={}`: expected a file that ends in .html",
+                            file.to_string_lossy()
+                        ));
+                    }
+                };
+                if timeline.replace(form).is_some() {
+                    return Err("`--timeline` is expected once".into());
+                }
                 continue;
             }
             "--allow-host" => {
@@ -238,6 +268,9 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     }
     routes.parse()?;
     if sources.is_empty() {
+        if timeline.is_some() {
+            return Err("`--timeline` expects an event, such as event.json".into());
+        }
         return match handler {
             Some(_) => {
                 Err("`--handler` expects an event: the server takes the name from the URL".into())
@@ -257,7 +290,11 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
                 .into(),
         );
     }
-    Ok(Command::Once { sources, handler })
+    Ok(Command::Once {
+        sources,
+        handler,
+        timeline,
+    })
 }
 
 fn listen(address: String) -> Result<String, String> {
@@ -298,6 +335,7 @@ mod tests {
             Ok(Command::Once {
                 sources,
                 handler: None,
+                timeline: None,
             })
         };
         let path = |path: &str| Source::File(path.into());
@@ -329,9 +367,29 @@ mod tests {
         );
         assert_eq!(parsed(&["--help", "me"]), Ok(Command::Help));
         assert_eq!(parsed(&["a.json", "--version"]), Ok(Command::Version));
+        let shown = |timeline: TimelineForm| {
+            Ok(Command::Once {
+                sources: vec![path("event.json")],
+                handler: None,
+                timeline: Some(timeline),
+            })
+        };
+        let page = |path: &str| shown(TimelineForm::Page(path.into()));
+        for (arguments, expected) in [
+            (
+                ["--timeline", "event.json"].as_slice(),
+                shown(TimelineForm::Text),
+            ),
+            (&["event.json", "--timeline"], shown(TimelineForm::Text)),
+            (&["event.json", "--timeline", "out.html"], page("out.html")),
+            (&["--timeline=a=b.htm", "event.json"], page("a=b.htm")),
+        ] {
+            assert_eq!(parsed(arguments), expected, "{arguments:?}");
+        }
         let other = Ok(Command::Once {
             sources: vec![Source::Stdin],
             handler: Some("other".into()),
+            timeline: None,
         });
         assert_eq!(parsed(&["--handler", "other", "-"]), other);
         assert_eq!(parsed(&["-", "--handler=other"]), other);
@@ -414,6 +472,9 @@ mod tests {
             (&["--allow-host", "a", "-"], "expect the server"),
             (&["--retry", "-"], "expect the server"),
             (&["--retry=1"], "expects no value"),
+            (&["--timeline"], "`--timeline` expects an event"),
+            (&["--timeline=a.txt", "7"], "a file that ends in .html"),
+            (&["--timeline", "--timeline", "7"], "is expected once"),
             (&["--rest"], "expects a route"),
             (&["--rest", "clients"], "expected a route such as"),
             (&["--http-api", "/{a+}/b"], "at the end of the path"),

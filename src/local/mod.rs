@@ -25,6 +25,7 @@ mod run;
 mod signals;
 mod source;
 mod stream;
+mod timeline;
 
 #[cfg(feature = "parity")]
 pub(crate) use configuration::FunctionConfiguration;

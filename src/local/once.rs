@@ -5,10 +5,11 @@ use super::{
     function_name::FunctionName,
     output::write,
     source::Source,
+    timeline::{TimelineForm, Timelines},
 };
 use crate::{
     error::{Error, Result},
-    invocation::{Functions, Sink},
+    invocation::{Functions, Sink, timeline::Recorder},
     log,
     stream::StreamReader,
 };
@@ -17,14 +18,26 @@ use std::{env, future::Future, io, process, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use tracing::Span;
 
+/// What is to be invoked.
+pub(super) struct Asked {
+    pub(super) sources: Vec<Source>,
+    /// Which of the exported handlers is meant.
+    pub(super) handler: Option<String>,
+    pub(super) timeline: Option<TimelineForm>,
+}
+
 /// Runs one invocation for each event, one after the other, and returns the exit code.
 pub(super) async fn once(
     functions: &Functions,
     settings: &LocalSettings,
     program: &str,
-    sources: Vec<Source>,
-    handler: Option<String>,
+    asked: Asked,
 ) -> Result<i32> {
+    let Asked {
+        sources,
+        handler,
+        timeline,
+    } = asked;
     // As on Lambda, where nothing is said here.
     let handler = handler
         .or_else(|| env::var("_HANDLER").ok())
@@ -41,6 +54,16 @@ pub(super) async fn once(
     let Some(events) = read(program, &sources) else {
         return Ok(2);
     };
+    let timelines = match timeline.map(Timelines::new).transpose() {
+        Ok(timelines) => timelines.map(Arc::new),
+        Err(mistake) => {
+            write(
+                &mut io::stderr(),
+                format!("{program}: {mistake}\n").as_bytes(),
+            );
+            return Ok(2);
+        }
+    };
     let name = handler.as_deref().unwrap_or(program);
     let configuration = FunctionConfiguration::read(settings)?;
     let function_name = FunctionName::of(name).placed_in(configuration.region(None));
@@ -52,13 +75,21 @@ pub(super) async fn once(
             let span = context.span();
             span.in_scope(|| tracing::info!("event {} of {count}: {source}", n + 1));
         }
+        let context = match timelines {
+            Some(_) => context.record_timeline(),
+            None => context,
+        };
+        let recorder = context.recorder().cloned();
+        let shown = timelines.clone().zip(recorder);
         let print = Print {
             started: Instant::now(),
             request_id: request_id.into(),
             memory: configuration.memory().into(),
             left: count - n - 1,
+            shown: shown.clone(),
         };
         let driven = function.drive(Ok(event), context, print).await;
+        show(shown.as_ref());
         if driven.sent != Some(true) {
             failed.push(source.to_string());
         }
@@ -97,6 +128,19 @@ struct Print {
     memory: Arc<str>,
     /// Events that come after this one.
     left: usize,
+    /// Shows its timeline, if that was asked for.
+    shown: Option<Shown>,
+}
+
+type Shown = (Arc<Timelines>, Arc<Recorder>);
+
+fn show(shown: Option<&Shown>) {
+    let Some((timelines, recorder)) = shown else {
+        return;
+    };
+    if let Err(mistake) = timelines.show(recorder) {
+        tracing::error!("the timeline cannot be written: {mistake}");
+    }
 }
 
 impl Sink for Print {
@@ -142,6 +186,7 @@ impl Print {
             let left = self.left;
             tracing::error!("the handler blocks its thread: {left} more events were not invoked");
         }
+        show(self.shown.as_ref());
         process::exit(1);
     }
 

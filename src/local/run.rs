@@ -4,7 +4,7 @@ use super::{
     command::{self, Command},
     configuration::LocalSettings,
     listen::listen,
-    once::once,
+    once::{Asked, once},
     output::write,
 };
 use crate::{error::Result, invocation::Functions};
@@ -34,8 +34,17 @@ pub(crate) async fn run(functions: Functions, mut settings: LocalSettings) -> Re
             settings.routes = settings.routes.and(routes);
             return listen(functions, settings, &program, address).await;
         }
-        Ok(Command::Once { sources, handler }) => {
-            let code = once(&functions, &settings, &program, sources, handler).await?;
+        Ok(Command::Once {
+            sources,
+            handler,
+            timeline,
+        }) => {
+            let asked = Asked {
+                sources,
+                handler,
+                timeline,
+            };
+            let code = once(&functions, &settings, &program, asked).await?;
             process::exit(code)
         }
         Err(mistake) => {

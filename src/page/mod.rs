@@ -1,8 +1,11 @@
 //! Reports as HTML pages: each is one file that requests nothing, with a light and a dark form.
 
+#[cfg(feature = "parity")]
 mod distribution;
+#[cfg(feature = "parity")]
 mod plot;
 
+#[cfg(feature = "parity")]
 pub(crate) use self::{distribution::Distribution, plot::histograms};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
