@@ -141,6 +141,29 @@ async fn a_response_that_waits_is_told_from_one_that_does_not() {
         lines[..2],
         ["a.json differs", "deferred waited for Timeout | immediate"]
     );
+    let without_time = |line: &String| {
+        let words = line.split_once(" ms ");
+        words.map_or(line.clone(), |(_, what)| what.to_owned())
+    };
+    let shown: Vec<_> = lines[2..].iter().map(without_time).collect();
+    assert_eq!(
+        shown[..5],
+        [
+            "Node, as far as it is known:",
+            "event sent",
+            "? response deferred until the event loop was empty: it waited for Timeout",
+            "response: 8 bytes",
+            "Port:",
+        ]
+    );
+    assert!(
+        shown.contains(&"polls for the next event".into()),
+        "{shown:?}"
+    );
+    let html = report.to_html();
+    for part in ["Node, as far as it is known", "<figure class=\"lanes\">"] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
     let hasty = |_: Value, context: Context, callback: Callback| {
         context.set_callback_waits_for_empty_event_loop(false);
         set_timeout(Duration::from_millis(30), || ());

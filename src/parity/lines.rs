@@ -77,6 +77,9 @@ impl Display for Lines<'_> {
             let more = self.compared.more;
             write!(f, "{INDENT}and {more} more difference{}", plural(more))?;
         }
+        if let Some(times) = &self.compared.times {
+            times.write(f, INDENT)?;
+        }
         let mut reasons: Vec<&str> = Vec::new();
         for (_, reason) in &self.compared.accepted {
             // One reason may accept many differences.

@@ -28,6 +28,7 @@ mod stream;
 mod terminal;
 #[cfg(feature = "bench")]
 mod timed;
+mod times;
 
 #[doc(hidden)]
 pub use crate::invocation::{Picked, Picker};
@@ -214,13 +215,15 @@ impl Comparison {
             if self.logs && node.log.is_none() && event.captured.is_none() {
                 return Err(recording::without_log(&place.file));
             }
-            let port = port::invoke(function, event.body, context, timeout, self.logs).await;
+            let invoked = port::invoke(function, event.body, context, timeout, self.logs).await;
+            let (port, timeline) = invoked;
             let sent = match requests {
                 Some(recorder) => Some(recorder.end().await?),
                 None => None,
             };
             let sent = sent.as_ref();
-            let compared = Compared::new(event.name, width, &node, &port, sent, &mut accepted);
+            let mut compared = Compared::new(event.name, width, &node, &port, sent, &mut accepted);
+            compared.add_times(&node, &timeline);
             if let (Mode::Record, Some(sent)) = (self.mode, sent) {
                 recording.add_requests(sent);
             }

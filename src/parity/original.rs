@@ -25,6 +25,9 @@ use tokio::{process::Command, sync::mpsc};
 /// The time that the process has to load the function, as on Lambda.
 const START: Duration = Duration::from_secs(10);
 
+/// How a process ended that did not poll again.
+pub(super) const HANGS: &str = "was killed, since it did not poll for the next event";
+
 /// The time in which a process that has posted has to poll again, or to end.
 const NEXT: Duration = Duration::from_secs(2);
 
@@ -195,7 +198,7 @@ impl OriginalProcess {
             () = tokio::time::sleep(wait) => {
                 // It hangs: nothing else can be done with it.
                 self.process.kill().await;
-                return Some("was killed, since it did not poll for the next event".into());
+                return Some(HANGS.into());
             }
         };
         let code = exited?.ok().and_then(|status| status.code());

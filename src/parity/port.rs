@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    invocation::{ContextBuilder, Function, Sink},
+    invocation::{ContextBuilder, Function, Sink, timeline::Timeline},
     log::lines,
     stream::StreamReader,
 };
@@ -16,18 +16,25 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 use tracing::Span;
 
-/// Runs one invocation, and returns what is seen of it. `logs` asks for its lines.
+/// Runs one invocation, and returns what is seen of it and its timeline. `logs` asks for its lines.
 pub(super) async fn invoke(
     function: &Function,
     event: Bytes,
     context: ContextBuilder,
     timeout: Duration,
     logs: bool,
-) -> Seen {
+) -> (Seen, Timeline) {
     let begin = Instant::now();
     let request_id = context.members().aws_request_id.clone();
-    let driven = function.drive(Ok(event), context, Keep { begin });
-    let (driven, log) = if logs {
+    let driven = async {
+        // The recorder is created within `lines::kept`, and so finds that its subscriber receives the lines.
+        let context = context.record_timeline();
+        let recorder = context.recorder().cloned();
+        let driven = function.drive(Ok(event), context, Keep { begin }).await;
+        let timeline = recorder.map(|recorder| recorder.timeline());
+        (driven, timeline.unwrap_or_default())
+    };
+    let ((driven, timeline), log) = if logs {
         let (driven, kept) = lines::kept(&request_id, Box::pin(driven)).await;
         (driven, Some(log::of_port(&kept)))
     } else {
@@ -46,7 +53,7 @@ pub(super) async fn invoke(
         _ if duration > timeout => Answer::Nothing,
         answer => answer,
     };
-    Seen {
+    let seen = Seen {
         deferred: driven.deferred && matches!(answer, Answer::Response(_)),
         answer,
         pending: vec![],
@@ -54,7 +61,8 @@ pub(super) async fn invoke(
         duration,
         unknown: vec![],
         log,
-    }
+    };
+    (seen, timeline)
 }
 
 /// Keeps the outcome, and the time that it took.
@@ -142,7 +150,7 @@ mod tests {
             (4, "1234", StreamEnd::TooLarge),
             (1, "1", StreamEnd::TooLarge),
         ] {
-            let pipe = Pipe::new(1024);
+            let pipe = Pipe::new(1024, None);
             let reader = pipe.reader();
             pipe.push("12".into(), 2).unwrap();
             pipe.push("345".into(), 3).unwrap();

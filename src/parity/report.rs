@@ -8,7 +8,9 @@ use super::{
     excerpt::beginning,
     outcome::{Answer, Seen},
     requests::{self, Sent},
+    times::Times,
 };
+use crate::invocation::timeline::Timeline;
 use std::{
     fmt::{self, Display, Write},
     time::Duration,
@@ -22,6 +24,9 @@ pub(super) const NAME: usize = 300;
 
 /// How many bytes of rows side by side are kept, of all events together.
 const SIDES: usize = 4 * 1024 * 1024;
+
+/// How many events of a report have the times of both sides.
+pub(super) const TIMES: usize = 20;
 
 /// The outcome of a comparison of a port with its original: see [`compare`](super::compare).
 ///
@@ -37,6 +42,8 @@ pub struct ParityReport {
     pub(super) is_outdated: bool,
     /// How many bytes the rows side by side take.
     sides: usize,
+    /// How many events have their times.
+    times: usize,
 }
 
 /// An event, and how its invocations compare.
@@ -63,6 +70,8 @@ pub(crate) struct Compared {
     pub(super) port: Duration,
     /// How many requests the original and the port sent, where they are compared.
     pub(super) requests: Option<(usize, usize)>,
+    /// The times of both sides, if these differ.
+    pub(super) times: Option<Times>,
 }
 
 /// How an event compares.
@@ -119,7 +128,13 @@ impl Compared {
             original: (original.duration > Duration::ZERO).then_some(original.duration),
             port: port.duration,
             requests: sent.map(Sent::counts),
+            times: None,
         }
+    }
+
+    /// Adds the times of both sides, if the differences are about time.
+    pub(super) fn add_times(&mut self, original: &Seen, timeline: &Timeline) {
+        self.times = Times::of(original, &self.differences, timeline);
     }
 
     pub(super) fn verdict(&self) -> Verdict {
@@ -163,6 +178,12 @@ impl ParityReport {
             match self.sides.saturating_add(size) {
                 too_much if too_much > SIDES => compared.sides = None,
                 sum => self.sides = sum,
+            }
+        }
+        if compared.times.is_some() {
+            self.times += 1;
+            if self.times > TIMES {
+                compared.times = None;
             }
         }
         self.events.push(compared);

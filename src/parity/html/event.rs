@@ -4,7 +4,8 @@ use super::super::{
     compare::Difference,
     diff::{Line, Part, Row, SideBySide, changed_words},
     excerpt::beginning,
-    report::{Compared, NAME},
+    report::{Compared, NAME, millis},
+    times::Times,
 };
 use maud::{Markup, html};
 
@@ -30,6 +31,7 @@ pub(super) fn article(number: usize, event: &Compared, is_open: bool) -> Markup 
                 }
             }
             @if event.more > 0 { p { "There are " (event.more) " more differences." } }
+            @if let Some(times) = &event.times { (both_times(times)) }
             @match &event.sides {
                 Some(sides) if sides.rows.is_empty() => {}
                 Some(sides) => {
@@ -40,6 +42,32 @@ pub(super) fn article(number: usize, event: &Compared, is_open: bool) -> Markup 
                 }
                 None => { p class="quiet" { "The report is too large for the outcomes of this event. Compare it alone." } }
             }
+        }
+    }
+}
+
+/// The times of both sides.
+fn both_times(times: &Times) -> Markup {
+    html! {
+        details open {
+            summary { "Times" }
+            table aria-label="Times of Node" {
+                caption { "Node, as far as it is known" }
+                thead { tr {
+                    th scope="col" class="number" { "ms" }
+                    th scope="col" { "What happened" }
+                } }
+                tbody {
+                    @for (at, what) in &times.original {
+                        tr {
+                            td class="number" { @match at { Some(at) => (format!("{:.3}", millis(*at))), None => "?" } }
+                            td class="event" { (what) }
+                        }
+                    }
+                }
+            }
+            p { b { "The port" } }
+            (times.port.content())
         }
     }
 }
