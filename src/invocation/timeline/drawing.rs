@@ -40,7 +40,7 @@ pub(super) fn drawing(timeline: &Timeline) -> Markup {
     let marks: BTreeSet<_> = marks.map(|(_, mark, _)| *mark).collect();
     html! {
         figure class="lanes" {
-            svg role="img" aria-label=(description) width="100%" height=(height) style={ "height:" (height) "px" } {
+            svg role="img" aria-label=(description) width="100%" height=(height) {
                 @for (at, text) in ticks(end) {
                     @let x = percent(at, end);
                     line class="grid" x1={ (x) "%" } x2={ (x) "%" } y1=(AXIS - 4) y2=(height) {}
