@@ -778,7 +778,7 @@ fn help_says_how_it_is_used() {
     let run = output(example("hello").arg("--help"), "");
     let help = String::from_utf8(run.stdout).unwrap();
     assert!(help.starts_with(
-        "Usage: hello [--handler NAME] [--timeline [FILE.html]] [EVENT ...]\n       hello [--listen ADDR] [--allow-host NAME] [--retry] [ROUTES]\n"
+        "Usage: hello [--handler NAME] [--timeline [FILE.html]] [EVENT ...]\n       hello [--listen ADDR] [--allow-host NAME] [--retry] [--events FOLDER] [ROUTES]\n"
     ));
     let (_, variables) = help.split_once("\nEnvironment:\n").unwrap();
     for name in [
@@ -810,6 +810,7 @@ async fn serving_prints_a_curl_line_and_an_interrupt_still_answers_what_is_slow(
         let path = format!("{url}/2015-03-31/functions/timer/invocations");
         assert_eq!(line(), format!("curl -d '{{}}' {path}"));
         assert_eq!(line(), format!("Function URL: {url}/"));
+        assert_eq!(line(), format!("Page: {url}/_nodeback/"));
         let call = tokio::spawn(Client::new().post(path).body(r#"{ "ms": 500 }"#).send());
         let timer = tokio::task::spawn_blocking(move || {
             timer.wait_for("START RequestId: ");

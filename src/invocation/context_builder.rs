@@ -181,6 +181,15 @@ impl ContextBuilder {
         self
     }
 
+    /// Returns how long the invocation may take from its start, if that is limited.
+    #[cfg(feature = "local")]
+    pub(crate) fn limit(&self) -> Option<Duration> {
+        match self.limit {
+            Limit::Timeout(timeout) => Some(timeout),
+            Limit::At(_) | Limit::None => None,
+        }
+    }
+
     /// The recorder of the timeline, if one is recorded.
     pub(crate) fn recorder(&self) -> Option<&Arc<Recorder>> {
         self.recorder.as_ref()

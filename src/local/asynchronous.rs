@@ -42,8 +42,7 @@ impl Asynchronous {
     }
 
     async fn run(self, server: Arc<Server>) {
-        let retries = &server.retries;
-        if !retries.enabled {
+        if !server.retries {
             // A failure is in the log.
             let _ = self.attempt(&server).await;
             return;
@@ -70,7 +69,7 @@ impl Asynchronous {
                     "the asynchronous invocation failed: attempt {next} of {ATTEMPTS} follows in {pause:?}"
                 );
             });
-            select(pin!(sleep(pause)), pin!(retries.stopping.cancelled())).await;
+            select(pin!(sleep(pause)), pin!(server.stopping.cancelled())).await;
         }
     }
 
@@ -86,6 +85,7 @@ impl Asynchronous {
                 callback,
                 takes_streams: false,
             },
+            server.history.begin(&self.context, &self.event),
         );
         run.await;
         completion.await?.unwrap_or_default().whole()

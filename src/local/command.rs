@@ -2,7 +2,10 @@
 
 use super::{host::Host, routes::LocalRoutes, source::Source, timeline::TimelineForm};
 use crate::http::Gateway;
-use std::{ffi::OsString, path::Path};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
@@ -26,6 +29,8 @@ pub(super) enum Command {
         routes: LocalRoutes,
         /// Whether asynchronous invocations that fail are retried.
         retry: bool,
+        /// The folder whose events the page offers.
+        events: Option<PathBuf>,
     },
 }
 
@@ -67,7 +72,7 @@ const PARITY: &str = if cfg!(feature = "parity") {
 pub(super) fn help(program: &str) -> String {
     format!(
         "Usage: {program} [--handler NAME] [--timeline [FILE.html]] [EVENT ...]
-       {program} [--listen ADDR] [--allow-host NAME] [--retry] [ROUTES]
+       {program} [--listen ADDR] [--allow-host NAME] [--retry] [--events FOLDER] [ROUTES]
 
   EVENT          invoke once with this event, which is a file (event.json), JSON
                  ('{{\"a\":1}}'), or standard input (-); print the response on stdout, or
@@ -92,10 +97,15 @@ pub(super) fn help(program: &str) -> String {
   --retry        run an asynchronous invocation (`Event`) that fails twice more, as
                  AWS does, after pauses of 1 and 2 seconds, not minutes; then print
                  the record that AWS sends to the on-failure destination
+  --events FOLDER
+                 offer the JSON files of this folder as events on the page of the server
   --version      print the name of the program and the version of nodeback
   --help         print this
 
 Without an argument: --listen {DEFAULT}
+
+The server has a page at /_nodeback/, such as http://{DEFAULT}/_nodeback/: choose an event,
+invoke, and see the response, the log and what happened when, for every client.
 
 A handler that streams is printed as it comes, and served by InvokeWithResponseStream and by
 function URLs.
@@ -158,7 +168,7 @@ Environment:
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut arguments = arguments.into_iter().peekable();
     let (mut handler, mut address, mut retry) = (None, None, false);
-    let mut timeline = None;
+    let (mut timeline, mut events) = (None, None);
     let (mut hosts, mut routes, mut sources) = (Vec::new(), LocalRoutes::new(), Vec::new());
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy();
@@ -205,6 +215,12 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
                 };
                 if timeline.replace(form).is_some() {
                     return Err("`--timeline` is expected once".into());
+                }
+                continue;
+            }
+            "--events" => {
+                if events.replace(value("a folder")?.into()).is_some() {
+                    return Err("`--events` is expected once".into());
                 }
                 continue;
             }
@@ -280,13 +296,15 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
                 hosts,
                 routes,
                 retry,
+                events,
             }),
         };
     }
-    let serves = address.is_some() || retry || !hosts.is_empty() || routes != LocalRoutes::new();
-    if serves {
+    let serves = address.is_some() || retry || events.is_some() || !hosts.is_empty();
+    if serves || routes != LocalRoutes::new() {
         return Err(
-            "`--listen`, `--allow-host`, `--retry` and routes expect the server, and an event expects none"
+            "`--listen`, `--allow-host`, `--retry`, `--events` and routes expect the server, and an \
+             event expects none"
                 .into(),
         );
     }
@@ -329,6 +347,7 @@ mod tests {
                 hosts: Vec::new(),
                 routes: LocalRoutes::new(),
                 retry: false,
+                events: None,
             })
         };
         let once = |sources: Vec<Source>| {
@@ -345,12 +364,18 @@ mod tests {
             hosts: Vec::new(),
             routes: LocalRoutes::new(),
             retry: false,
+            events: None,
         });
         assert_eq!(parsed(&[]), nowhere);
         for arguments in [["--retry"].as_slice(), &["--listen=h:1", "--retry"]] {
             let retried = parsed(arguments);
             assert!(matches!(retried, Ok(Command::Listen { retry: true, .. })));
         }
+        let offered = parsed(&["--events", "some events"]);
+        let folder = Path::new("some events");
+        assert!(
+            matches!(offered, Ok(Command::Listen { events: Some(events), .. }) if events == folder)
+        );
         assert_eq!(parsed(&["--listen", "127.0.0.1:0"]), listen("127.0.0.1:0"));
         assert_eq!(parsed(&["--listen=[::1]:80"]), listen("[::1]:80"));
         assert_eq!(parsed(&["-"]), once(vec![Source::Stdin]));
@@ -401,6 +426,7 @@ mod tests {
                 hosts: names.collect(),
                 routes: LocalRoutes::new(),
                 retry: false,
+                events: None,
             })
         };
         assert_eq!(
@@ -442,7 +468,8 @@ mod tests {
                 address,
                 hosts: Vec::new(),
                 routes,
-                retry: false
+                retry: false,
+                events: None,
             })
         );
     }
@@ -471,6 +498,9 @@ mod tests {
             ),
             (&["--allow-host", "a", "-"], "expect the server"),
             (&["--retry", "-"], "expect the server"),
+            (&["--events", "a", "-"], "expect the server"),
+            (&["--events"], "expects a folder"),
+            (&["--events=a", "--events=b"], "is expected once"),
             (&["--retry=1"], "expects no value"),
             (&["--timeline"], "`--timeline` expects an event"),
             (&["--timeline=a.txt", "7"], "a file that ends in .html"),

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     invocation::{Context, ContextBuilder},
 };
-use std::{env, time::Duration};
+use std::{env, path::PathBuf, time::Duration};
 
 /// The settings of the local server, which the environment and the command line may override.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct LocalSettings {
     pub(crate) routes: LocalRoutes,
     /// Whether asynchronous invocations that fail are retried.
     pub(crate) retry: bool,
+    /// The folder whose events the page offers.
+    pub(crate) events: Option<PathBuf>,
 }
 
 /// The function's settings, as Lambda would have them.
@@ -48,6 +50,10 @@ impl FunctionConfiguration {
             region: region.ok(),
             log_stream: format!("{day}/[$LATEST]{}", uuid::Uuid::new_v4().simple()),
         })
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The memory of the function, in MB.

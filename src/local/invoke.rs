@@ -3,9 +3,11 @@
 use super::{
     configuration::{FunctionConfiguration, LocalSettings},
     event_stream,
+    history::{Body as Kept, Entry, History},
     host::OwnHosts,
     limits::{Limits, RESPONSE_LIMIT},
     origin::OriginCheck,
+    page::{self, EventFolder},
     refusal::{Refusal, respond, set},
     routes::Routes,
     stream::{LocalStream, complete, whole},
@@ -26,6 +28,7 @@ use bytes::Bytes;
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
+    sync::Semaphore,
     time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -43,18 +46,18 @@ pub(super) struct Server {
     pub(super) runtime: Handle,
     /// The invocations under way, which outlive the connections that asked for them.
     pub(super) invocations: TaskTracker,
-    pub(super) retries: Retries,
-}
-
-/// Whether failed asynchronous invocations are retried.
-#[derive(Debug)]
-pub(super) struct Retries {
-    pub(super) enabled: bool,
-    /// Ends the pauses, so that nobody waits for them when the server stops.
+    /// The last invocations, for the page.
+    pub(super) history: Arc<History>,
+    /// A permit for each page that is open.
+    pub(super) pages: Arc<Semaphore>,
+    pub(super) events: EventFolder,
+    /// Ends what would keep a server waiting that stops.
     pub(super) stopping: CancellationToken,
+    /// Whether asynchronous invocations that fail are retried.
+    pub(super) retries: bool,
 }
 
-/// Starts one invocation, in a task of its own: it does not end when the client goes.
+/// Starts one invocation, in a task of its own: it does not end when the client goes. Returns its number in the history.
 pub(super) fn start(
     server: &Arc<Server>,
     function: Function,
@@ -62,7 +65,9 @@ pub(super) fn start(
     context: ContextBuilder,
     event: Bytes,
     reply_to: ReplyTo,
-) {
+) -> u64 {
+    let entry = server.history.begin(&context, &event);
+    let n = entry.n;
     let run = run(
         Arc::clone(server),
         function,
@@ -70,8 +75,10 @@ pub(super) fn start(
         context,
         event,
         reply_to,
+        entry,
     );
     server.invocations.spawn_on(run, &server.runtime);
+    n
 }
 
 /// Who waits for an outcome.
@@ -90,6 +97,7 @@ pub(super) fn run(
     context: ContextBuilder,
     event: Bytes,
     reply_to: ReplyTo,
+    entry: Entry,
 ) -> impl Future<Output = ()> + Send {
     log::platform::start(&request_id, &context.members().function_version);
     let reply = Reply {
@@ -97,9 +105,18 @@ pub(super) fn run(
         started: Instant::now(),
         request_id,
         reply_to,
+        entry: entry.clone(),
     };
     async move {
+        let context = context.record_timeline();
+        let recorder = context.recorder().cloned();
+        if let Some(recorder) = &recorder {
+            entry.records(Arc::clone(recorder));
+        }
         function.drive(Ok(event), context, reply).await;
+        if let Some(recorder) = recorder {
+            entry.over(&recorder);
+        }
     }
 }
 
@@ -146,6 +163,7 @@ struct Reply {
     started: Instant,
     request_id: String,
     reply_to: ReplyTo,
+    entry: Entry,
 }
 
 impl Sink for Reply {
@@ -165,7 +183,7 @@ impl Sink for Reply {
         let closed = stream.closed();
         let report = {
             let this = self.clone();
-            Box::new(move |error: Option<&Error>| span.in_scope(|| this.report(error)))
+            Box::new(move |sent: Result<Kept, &Error>| span.in_scope(|| this.report(sent)))
         };
         let stream = LocalStream::begin(stream, report).await;
         // Whoever waits may have gone, and the stream with it.
@@ -191,23 +209,26 @@ impl Sink for Reply {
 
 impl Reply {
     fn respond(self, outcome: Result<Bytes>) {
-        self.report(outcome.as_ref().err());
+        self.report(outcome.as_ref().map(|body| Kept::whole(body.clone())));
         let outcome = LocalOutcome::Whole(outcome);
         // Nobody waits for that of an asynchronous call, or when the client has gone.
         let _ = self.reply_to.callback.try_settle(Ok::<_, Error>(outcome));
     }
 
-    fn report(&self, error: Option<&Error>) {
+    fn report(&self, outcome: Result<Kept, &Error>) {
+        let error = outcome.as_ref().err().copied();
         if let Some(error) = error {
             error.log();
         }
+        let took = self.started.elapsed();
         let report = log::platform::Report {
             request_id: &self.request_id,
-            took: self.started.elapsed(),
+            took,
             memory: self.server.configuration.memory(),
             error,
         };
         report.write();
+        self.entry.ended(outcome, took);
     }
 }
 
@@ -234,10 +255,11 @@ impl Server {
             limits: Arc::default(),
             runtime: Handle::current(),
             invocations: TaskTracker::new(),
-            retries: Retries {
-                enabled: settings.retry,
-                stopping,
-            },
+            history: Arc::default(),
+            pages: Arc::new(Semaphore::new(page::PAGES)),
+            events: EventFolder::of(settings.events.clone()),
+            stopping,
+            retries: settings.retry,
         })
     }
 

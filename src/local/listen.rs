@@ -2,7 +2,7 @@
 
 use super::{
     command, configuration::LocalSettings, function_url::PREFIX as FUNCTION_URL, host::Host,
-    output::write, router::serve, signals::Signals,
+    output::write, page, router::serve, signals::Signals,
 };
 use crate::{
     error::{IntoError, Result},
@@ -25,6 +25,13 @@ pub(super) async fn listen(
         .unwrap_or_else(|| command::DEFAULT.into());
     // Clients may call it by the name that it was told to listen on.
     settings.hosts.extend(Host::parse(&address));
+    // A mistake in the name of the folder is not found out only on the page.
+    if let Some(folder) = &settings.events {
+        folder.read_dir().map_err(|error| {
+            let message = format!("cannot read `--events {}`: {error}", folder.display());
+            message.into_error()
+        })?;
+    }
     let listener = TcpListener::bind(&address).await.map_err(|error| {
         let message =
             format!("cannot listen on {address}: {error} (`--listen ADDR` takes another)");
@@ -54,6 +61,7 @@ pub(super) async fn listen(
         started.push_str(&line);
     }
     started.push_str(&routes.lines(&format!("http://{at}")));
+    started.push_str(&format!("Page: http://{at}{}\n", page::PATH));
     write(&mut io::stdout(), started.as_bytes());
     serve(functions, settings, listener, stopped).await
 }

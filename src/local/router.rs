@@ -6,6 +6,7 @@ use super::{
     connection, function_url, gateway,
     host::OwnHosts,
     invoke::Server,
+    page,
     refusal::{self, Refusal, set},
 };
 use crate::{
@@ -132,6 +133,7 @@ fn app(server: Arc<Server>) -> Router {
         )
         // The limit is Lambda's, with Lambda's response.
         .layer(DefaultBodyLimit::disable())
+        .merge(page::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(&server), guard))
         .with_state(server)
 }

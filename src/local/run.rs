@@ -28,8 +28,10 @@ pub(crate) async fn run(functions: Functions, mut settings: LocalSettings) -> Re
             hosts,
             routes,
             retry,
+            events,
         }) => {
             settings.retry = retry;
+            settings.events = events;
             settings.hosts = hosts;
             settings.routes = settings.routes.and(routes);
             return listen(functions, settings, &program, address).await;

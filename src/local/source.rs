@@ -85,15 +85,19 @@ fn parse(event: Vec<u8>) -> Result<Bytes, String> {
     if event.starts_with(b"\xff\xfe") || event.starts_with(b"\xfe\xff") {
         return Err("expected the event in UTF-8, and it is in UTF-16".into());
     }
-    let mut event = Bytes::from(event);
-    if event.starts_with(BYTE_ORDER_MARK) {
-        event = event.slice(BYTE_ORDER_MARK.len()..);
-    }
+    let event = without_byte_order_mark(event.into());
     if event.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
     check(&event).map_err(|error| format!("expected the event as JSON: {error}"))?;
     Ok(event)
+}
+
+pub(super) fn without_byte_order_mark(event: Bytes) -> Bytes {
+    match event.starts_with(BYTE_ORDER_MARK) {
+        true => event.slice(BYTE_ORDER_MARK.len()..),
+        false => event,
+    }
 }
 
 #[cfg(test)]

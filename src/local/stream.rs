@@ -2,6 +2,7 @@
 
 use super::{
     event_stream,
+    history::{Body as Kept, Streamed},
     limits::{RESPONSE_LIMIT, STREAM_LIMIT},
 };
 use crate::{
@@ -20,8 +21,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// What is done when a stream is over, with the error that it ended with.
-type AtEnd = Box<dyn FnOnce(Option<&Error>) + Send>;
+/// What is done when a stream is over, with the error that it ended with, or the start of what was sent.
+type AtEnd = Box<dyn FnOnce(Result<Kept, &Error>) + Send>;
 
 /// A response that is sent as the handler writes it.
 pub(super) struct LocalStream {
@@ -31,6 +32,7 @@ pub(super) struct LocalStream {
     first: Option<Option<Result<Bytes>>>,
     /// How many bytes it may still have.
     left: usize,
+    sent: Streamed,
     at_end: Option<AtEnd>,
 }
 
@@ -44,6 +46,7 @@ impl LocalStream {
             reader,
             first,
             left: STREAM_LIMIT,
+            sent: Streamed::default(),
             at_end: Some(at_end),
         }
     }
@@ -71,6 +74,7 @@ impl LocalStream {
             Some(Ok(chunk)) => match self.left.checked_sub(chunk.len()) {
                 Some(left) => {
                     self.left = left;
+                    self.sent.add(&chunk);
                     return Poll::Ready(Some(Ok(chunk)));
                 }
                 None => {
@@ -87,7 +91,11 @@ impl LocalStream {
 
     fn over(&mut self, error: Option<&Error>) {
         if let Some(at_end) = self.at_end.take() {
-            at_end(error);
+            let sent = mem::take(&mut self.sent);
+            at_end(match error {
+                None => Ok(sent.body()),
+                Some(error) => Err(error),
+            });
         }
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod lines;
 pub(crate) mod platform;
 mod recorded;
 mod settings;
+#[cfg(feature = "local")]
 mod tail;
 mod text;
 
@@ -88,8 +89,7 @@ static STOOD_IN: AtomicBool = AtomicBool::new(false);
 static SETTINGS: LazyLock<LogSettings> = LazyLock::new(LogSettings::read);
 
 /// Writes one line as it stands. On a terminal it looks as `painted` has it, which may be several lines.
-fn write(request_id: &str, mut line: String, painted: impl FnOnce(&str) -> String) {
-    tail::add(request_id, &line);
+fn write(mut line: String, painted: impl FnOnce(&str) -> String) {
     if SETTINGS.terminal {
         line = painted(&line);
     }
@@ -200,7 +200,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         };
         #[cfg(feature = "parity")]
         lines::add(&invocation.request_id, event.metadata().target(), &line);
-        write(&invocation.request_id, line, |line| {
+        #[cfg(feature = "local")]
+        tail::add(&invocation.request_id, &line);
+        write(line, |line| {
             text::painted(line, level, self.settings.colour)
         });
     }

@@ -102,13 +102,11 @@ fn text(request_id: &str, line: String) {
     });
 }
 
-/// Writes a line if this crate writes the program's log, and otherwise adds it only to the log
-/// tail.
+/// Adds a line to the tails of the log, and writes it if this crate writes the program's log.
 fn platform_line(request_id: &str, line: String, painted: impl FnOnce(&str) -> String) {
+    tail::add(request_id, &line);
     if INSTALLED.load(Ordering::Acquire) {
-        write(request_id, line, painted);
-    } else {
-        tail::add(request_id, &line);
+        write(line, painted);
     }
 }
 

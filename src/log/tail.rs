@@ -1,60 +1,92 @@
-//! The end of the log of one request, which the Invoke API returns.
+//! The end of the log of one request: 4 KB for the Invoke API, and more for the page of the local server.
 
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// How much of the log the Invoke API returns, in bytes.
 const TAIL: usize = 4 * 1024;
 
 /// Collects the log of one request until it is dropped.
-#[cfg(feature = "local")]
-pub(crate) struct Tail(String);
+pub(crate) struct Tail {
+    request_id: String,
+    kept: Arc<Kept>,
+}
 
-static TAILS: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+struct Kept {
+    /// How many bytes are of interest.
+    limit: usize,
+    text: Mutex<Vec<u8>>,
+}
 
-#[cfg(feature = "local")]
+/// A request may have several, of different sizes.
+static TAILS: Mutex<BTreeMap<String, Vec<Arc<Kept>>>> = Mutex::new(BTreeMap::new());
+
 impl Tail {
     pub(crate) fn of(request_id: &str) -> Self {
-        TAILS.lock().insert(request_id.into(), Vec::new());
-        Tail(request_id.into())
+        Tail::with_limit(request_id, TAIL)
     }
 
-    /// Returns the last 4 KB of the log, from the first whole character on.
+    pub(crate) fn with_limit(request_id: &str, limit: usize) -> Self {
+        let kept = Arc::new(Kept {
+            limit,
+            text: Mutex::default(),
+        });
+        let mut tails = TAILS.lock();
+        let of_request = tails.entry(request_id.into()).or_default();
+        of_request.push(Arc::clone(&kept));
+        Tail {
+            request_id: request_id.into(),
+            kept,
+        }
+    }
+
+    /// Returns the end of the log, from the first whole character on.
     pub(crate) fn text(&self) -> Vec<u8> {
-        let tails = TAILS.lock();
-        let tail = tails.get(&self.0).map(Vec::as_slice).unwrap_or_default();
-        let tail = tail.iter().skip(tail.len().saturating_sub(TAIL));
+        let text = self.kept.text.lock();
+        let tail = text.iter().skip(text.len().saturating_sub(self.kept.limit));
         tail.skip_while(|byte| is_continuation(**byte))
             .copied()
             .collect()
     }
 }
 
-#[cfg(feature = "local")]
 impl Drop for Tail {
     fn drop(&mut self) {
-        TAILS.lock().remove(&self.0);
+        let mut tails = TAILS.lock();
+        if let Some(of_request) = tails.get_mut(&self.request_id) {
+            of_request.retain(|kept| !Arc::ptr_eq(kept, &self.kept));
+            if of_request.is_empty() {
+                tails.remove(&self.request_id);
+            }
+        }
     }
 }
 
 /// Returns whether a byte of UTF-8 continues a character.
-#[cfg(feature = "local")]
 fn is_continuation(byte: u8) -> bool {
     byte & 0b1100_0000 == 0b1000_0000
 }
 
 pub(super) fn add(request_id: &str, line: &str) {
-    if let Some(tail) = TAILS.lock().get_mut(request_id) {
-        tail.extend_from_slice(line.as_bytes());
-        tail.push(b'\n');
+    let tails = TAILS.lock();
+    for Kept { limit, text } in tails
+        .get(request_id)
+        .into_iter()
+        .flatten()
+        .map(|kept| &**kept)
+    {
+        let mut text = text.lock();
+        text.extend_from_slice(line.as_bytes());
+        text.push(b'\n');
         // Only now and then, so that adding a line does not move the others each time.
-        if tail.len() > 4 * TAIL {
-            tail.drain(..tail.len() - TAIL);
+        if text.len() > 2 * limit {
+            let excess = text.len() - limit;
+            text.drain(..excess);
         }
     }
 }
 
-#[cfg(all(test, feature = "local"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

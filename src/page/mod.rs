@@ -14,6 +14,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
+/// The styles of every page.
+pub(crate) const STYLE: &str = include_str!("style.css");
+
 /// Returns a whole page. `maud` escapes every text in `content`.
 pub(crate) fn page(title: &str, content: &Markup) -> String {
     let page = html! {
@@ -25,7 +28,7 @@ pub(crate) fn page(title: &str, content: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="generator" content=(concat!("nodeback ", env!("CARGO_PKG_VERSION")));
                 title { (title) }
-                style { (PreEscaped(include_str!("style.css"))) }
+                style { (PreEscaped(STYLE)) }
             }
             body {
                 main {

@@ -16,7 +16,7 @@ fn os_string(bytes: Vec<u8>) -> OsString {
 }
 
 fn argument(rng: &mut Rng) -> OsString {
-    const KNOWN: [&str; 30] = [
+    const KNOWN: [&str; 32] = [
         "--listen",
         "--handler",
         "--handler=other",
@@ -27,6 +27,8 @@ fn argument(rng: &mut Rng) -> OsString {
         "--help",
         "--retry",
         "--retry=1",
+        "--events",
+        "--events=a",
         "-h",
         "-",
         "--",
@@ -67,13 +69,17 @@ fn any_command_line_is_understood_or_says_what_was_expected() {
                 hosts,
                 routes,
                 retry,
+                events,
             }) => {
                 assert!(routes.parse().is_ok());
                 if let Some(address) = address {
                     let (_, port) = address.rsplit_once(':').expect("a port");
                     assert!(port.parse::<u16>().is_ok());
                 } else if routes == Default::default() {
-                    assert_eq!(arguments.is_empty(), hosts.is_empty() && !retry);
+                    assert_eq!(
+                        arguments.is_empty(),
+                        hosts.is_empty() && !retry && events.is_none()
+                    );
                 }
             }
             Ok(Command::Once { sources, .. }) => {

@@ -48,6 +48,13 @@ impl Timeline {
             @if !self.request_id.is_empty() {
                 p class="quiet" { "Request " code { (excerpt(&self.request_id, 100)) } }
             }
+            (self.figure_and_tables())
+        }
+    }
+
+    /// The drawing, and the tables with the same content, as a part of a page.
+    pub(crate) fn figure_and_tables(&self) -> Markup {
+        html! {
             (drawing(self))
             table aria-label="What happened" {
                 thead { tr {

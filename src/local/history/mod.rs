@@ -1,0 +1,230 @@
+//! The last invocations of the local server, from any client, for its page.
+
+mod record;
+
+pub(super) use record::{Body, Outcome, Record, Streamed};
+
+use crate::{
+    error::Error,
+    invocation::{ContextBuilder, timeline::Recorder},
+};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use record::Summary;
+use serde::Serialize;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// So many invocations are kept.
+pub(super) const INVOCATIONS: usize = 500;
+
+/// So many bytes are kept of all of them: their events, outcomes, logs and timelines.
+pub(super) const BYTES: usize = 32 * 1024 * 1024;
+
+/// The last invocations. When there are too many, or they are too large, the oldest ones are removed.
+pub(super) struct History {
+    state: Mutex<State>,
+    /// The number of changes, for those that wait for the next one.
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    records: VecDeque<Record>,
+    /// How many invocations there were.
+    count: u64,
+    changes: u64,
+    bytes: usize,
+}
+
+/// What has changed since a client last looked.
+#[derive(Serialize)]
+pub(super) struct Changes {
+    /// The number of the oldest invocation that is kept.
+    first: u64,
+    /// The number of changes.
+    #[serde(skip)]
+    pub(super) seen: u64,
+    invocations: Vec<Summary>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        History {
+            state: Mutex::default(),
+            changed: watch::Sender::new(0),
+        }
+    }
+}
+
+impl History {
+    /// Adds an invocation that starts now.
+    pub(super) fn begin(self: &Arc<Self>, context: &ContextBuilder, event: &Bytes) -> Entry {
+        let mut state = self.state.lock();
+        state.count += 1;
+        let n = state.count;
+        let record = Record::new(n, context.clone(), event.clone());
+        state.bytes += record.bytes();
+        state.records.push_back(record);
+        self.change(&mut state, n);
+        Entry {
+            history: Arc::clone(self),
+            n,
+        }
+    }
+
+    /// Reads one of the invocations, if it is still kept.
+    pub(super) fn read<T>(&self, n: u64, read: impl FnOnce(&Record) -> T) -> Option<T> {
+        self.state.lock().find(n).map(|record| read(record))
+    }
+
+    /// What has changed since so many changes.
+    pub(super) fn since(&self, seen: u64) -> Changes {
+        let state = self.state.lock();
+        let changed = state.records.iter().filter(|record| record.changed > seen);
+        Changes {
+            first: state.count - state.records.len() as u64 + 1,
+            seen: state.changes,
+            invocations: changed.map(Record::summary).collect(),
+        }
+    }
+
+    /// Receives the number of changes.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn update(&self, n: u64, update: impl FnOnce(&mut Record)) {
+        let mut state = self.state.lock();
+        let Some(record) = state.find(n) else {
+            return;
+        };
+        let before = record.bytes();
+        update(record);
+        let after = record.bytes();
+        state.bytes = state.bytes - before + after;
+        self.change(&mut state, n);
+    }
+
+    fn change(&self, state: &mut State, n: u64) {
+        state.changes += 1;
+        let changes = state.changes;
+        if let Some(record) = state.find(n) {
+            record.changed = changes;
+        }
+        while state.records.len() > INVOCATIONS || state.bytes > BYTES {
+            let Some(oldest) = state.records.pop_front() else {
+                break;
+            };
+            state.bytes -= oldest.bytes();
+        }
+        self.changed.send_replace(changes);
+    }
+}
+
+impl State {
+    /// The numbers of the records are consecutive, and end with the count.
+    fn find(&mut self, n: u64) -> Option<&mut Record> {
+        let first = self.records.front()?.n;
+        let index = usize::try_from(n.checked_sub(first)?).ok()?;
+        self.records.get_mut(index)
+    }
+}
+
+/// An invocation in the history, for those that run it.
+#[derive(Clone)]
+pub(super) struct Entry {
+    history: Arc<History>,
+    pub(super) n: u64,
+}
+
+impl Entry {
+    /// Notes the outcome.
+    pub(super) fn ended(&self, outcome: Result<Body, &Error>, took: Duration) {
+        self.history
+            .update(self.n, |record| record.ended(outcome, took));
+    }
+
+    /// Notes that nothing of the invocation runs any more, except what goes on beside the next one.
+    pub(super) fn over(&self, recorder: &Recorder) {
+        let timeline = recorder.timeline();
+        self.history.update(self.n, |record| record.over(timeline));
+    }
+
+    /// Lets the record read what has been recorded so far.
+    pub(super) fn records(&self, recorder: Arc<Recorder>) {
+        self.history
+            .update(self.n, |record| record.records(recorder));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invocation::Context;
+
+    fn begin(history: &Arc<History>, size: usize) -> Entry {
+        let event = Bytes::from(vec![b'1'; size]);
+        history.begin(&Context::builder(), &event)
+    }
+
+    fn kept(history: &History) -> Vec<u64> {
+        let state = history.state.lock();
+        let bytes: usize = state.records.iter().map(Record::bytes).sum();
+        assert_eq!(state.bytes, bytes);
+        state.records.iter().map(|record| record.n).collect()
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_are_too_many() {
+        let history = Arc::new(History::default());
+        for _ in 0..INVOCATIONS + 2 {
+            begin(&history, 1);
+        }
+        let expected: Vec<_> = (3..=INVOCATIONS as u64 + 2).collect();
+        assert_eq!(kept(&history), expected);
+        assert!(history.read(2, |_| ()).is_none());
+        assert!(history.read(3, |_| ()).is_some());
+        assert!(history.read(0, |_| ()).is_none());
+        assert!(history.read(u64::MAX, |_| ()).is_none());
+    }
+
+    #[test]
+    fn the_oldest_go_when_they_are_too_large() {
+        let history = Arc::new(History::default());
+        let first = begin(&history, BYTES / 4);
+        let second = begin(&history, BYTES / 4);
+        assert_eq!(kept(&history), [1, 2]);
+        // A response counts, even that of the oldest one, which may be the one that goes.
+        let large = || Body::whole(Bytes::from(vec![b'1'; BYTES / 2]));
+        second.ended(Ok(large()), Duration::ZERO);
+        assert_eq!(kept(&history), [2]);
+        first.ended(Ok(large()), Duration::ZERO);
+        assert_eq!(kept(&history), [2]);
+        begin(&history, BYTES);
+        assert_eq!(kept(&history), [0; 0]);
+        // The numbers go on.
+        assert_eq!(begin(&history, 1).n, 4);
+        assert_eq!(kept(&history), [4]);
+    }
+
+    #[test]
+    fn a_client_is_given_what_has_changed_since_it_looked() {
+        let history = Arc::new(History::default());
+        let first = begin(&history, 1);
+        let numbers = |changes: &Changes| {
+            let invocations = changes.invocations.iter();
+            invocations.map(|summary| summary.n).collect::<Vec<_>>()
+        };
+        let mut receiver = history.changes();
+        let all = history.since(0);
+        assert_eq!((all.first, numbers(&all)), (1, vec![1]));
+        begin(&history, 1);
+        assert!(receiver.has_changed().unwrap());
+        let next = history.since(all.seen);
+        assert_eq!(numbers(&next), [2]);
+        first.ended(Err(&Error::new("E", "m")), Duration::ZERO);
+        assert_eq!(numbers(&history.since(next.seen)), [1]);
+        assert_eq!(*receiver.borrow_and_update(), 3);
+    }
+}

@@ -1,0 +1,272 @@
+//! What is kept of one invocation.
+
+use crate::{
+    clock,
+    error::Error,
+    invocation::{
+        ContextBuilder,
+        timeline::{Recorder, Timeline},
+    },
+    log,
+    text::excerpt,
+};
+use bytes::Bytes;
+use serde::Serialize;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+/// So many bytes of the log of an invocation are kept: the end of it.
+pub(in crate::local) const LOG: usize = 32 * 1024;
+
+/// So many bytes of a streamed response are kept.
+pub(in crate::local) const STREAM: usize = 64 * 1024;
+
+/// What a record takes in addition to the texts that are counted.
+const RECORD: usize = 2 * 1024;
+
+/// How much of an error is in the list.
+const EXCERPT: usize = 200;
+
+/// One invocation.
+pub(in crate::local) struct Record {
+    pub(in crate::local) n: u64,
+    /// The number of the last change of any record that was one of this one.
+    pub(super) changed: u64,
+    pub(in crate::local) at: SystemTime,
+    pub(in crate::local) context: ContextBuilder,
+    /// How much the members of the context take that a client may set.
+    members: usize,
+    pub(in crate::local) event: Bytes,
+    pub(in crate::local) outcome: Option<Outcome>,
+    log: Log,
+    what_happened: WhatHappened,
+}
+
+pub(in crate::local) struct Outcome {
+    pub(in crate::local) result: Result<Body, Failure>,
+    pub(in crate::local) took: Duration,
+}
+
+/// A response, or the start of one that was streamed.
+pub(in crate::local) struct Body {
+    pub(in crate::local) kept: Bytes,
+    /// How large the response was.
+    pub(in crate::local) size: usize,
+}
+
+pub(in crate::local) struct Failure {
+    /// The response that a client gets.
+    pub(in crate::local) json: String,
+    state: State,
+    excerpt: String,
+}
+
+enum Log {
+    Written(log::Tail),
+    Kept(Vec<u8>),
+}
+
+enum WhatHappened {
+    NotStarted,
+    Recorded(Arc<Recorder>),
+    Over(Box<Timeline>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::local) enum State {
+    Running,
+    Succeeded,
+    Failed,
+    TimedOut,
+}
+
+/// A line of the list of invocations.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::local) struct Summary {
+    pub(super) n: u64,
+    request_id: String,
+    function: String,
+    /// In milliseconds since 1970.
+    at: u64,
+    state: State,
+    /// Whether nothing runs any more.
+    over: bool,
+    duration_ms: Option<f64>,
+    error: Option<String>,
+}
+
+impl Record {
+    pub(super) fn new(n: u64, context: ContextBuilder, event: Bytes) -> Self {
+        let members = context.members();
+        let log = log::Tail::with_limit(&members.aws_request_id, LOG);
+        let texts = [&members.tenant_id, &members.xray_trace_id];
+        let texts = texts.into_iter().flatten().map(String::len);
+        let client_context = members.client_context.as_ref();
+        // A parsed value takes more than its text.
+        let client_context = client_context.map_or(0, |value| 4 * value.to_string().len());
+        Record {
+            n,
+            changed: 0,
+            at: clock::now(),
+            members: texts.sum::<usize>() + client_context,
+            context,
+            event,
+            outcome: None,
+            log: Log::Written(log),
+            what_happened: WhatHappened::NotStarted,
+        }
+    }
+
+    pub(super) fn records(&mut self, recorder: Arc<Recorder>) {
+        self.what_happened = WhatHappened::Recorded(recorder);
+    }
+
+    pub(super) fn ended(&mut self, outcome: Result<Body, &Error>, took: Duration) {
+        let result = outcome.map_err(Failure::of);
+        self.outcome = Some(Outcome { result, took });
+    }
+
+    pub(super) fn over(&mut self, timeline: Timeline) {
+        self.log = Log::Kept(self.log());
+        self.what_happened = WhatHappened::Over(Box::new(timeline));
+    }
+
+    /// How much it takes, at most.
+    pub(super) fn bytes(&self) -> usize {
+        let outcome = self.outcome.as_ref().map(|outcome| &outcome.result);
+        let outcome = outcome.map_or(0, |result| match result {
+            Ok(body) => body.kept.len(),
+            Err(failure) => failure.json.len(),
+        });
+        let log = match &self.log {
+            Log::Written(_) => 0,
+            Log::Kept(log) => log.len(),
+        };
+        let timeline = match &self.what_happened {
+            WhatHappened::Over(timeline) => most_bytes(timeline),
+            _ => 0,
+        };
+        RECORD + self.members + self.event.len() + outcome + log + timeline
+    }
+
+    pub(in crate::local) fn state(&self) -> State {
+        match &self.outcome {
+            None => State::Running,
+            Some(Outcome { result: Ok(_), .. }) => State::Succeeded,
+            Some(Outcome {
+                result: Err(failure),
+                ..
+            }) => failure.state,
+        }
+    }
+
+    pub(in crate::local) fn is_over(&self) -> bool {
+        matches!(self.what_happened, WhatHappened::Over(_))
+    }
+
+    /// The end of the log.
+    pub(in crate::local) fn log(&self) -> Vec<u8> {
+        match &self.log {
+            Log::Written(tail) => tail.text(),
+            Log::Kept(log) => log.clone(),
+        }
+    }
+
+    pub(in crate::local) fn timeline(&self) -> Option<Timeline> {
+        match &self.what_happened {
+            WhatHappened::NotStarted => None,
+            WhatHappened::Recorded(recorder) => Some(recorder.timeline()),
+            WhatHappened::Over(timeline) => Some((**timeline).clone()),
+        }
+    }
+
+    pub(in crate::local) fn summary(&self) -> Summary {
+        let members = self.context.members();
+        let failure = match &self.outcome {
+            Some(Outcome {
+                result: Err(failure),
+                ..
+            }) => Some(failure.excerpt.clone()),
+            _ => None,
+        };
+        let outcome = self.outcome.as_ref();
+        Summary {
+            n: self.n,
+            request_id: members.aws_request_id.clone(),
+            function: members.function_name.clone(),
+            at: self.at_millis(),
+            state: self.state(),
+            over: self.is_over(),
+            duration_ms: outcome.map(|outcome| millis(outcome.took)),
+            error: failure,
+        }
+    }
+
+    /// When it started, in milliseconds since 1970.
+    fn at_millis(&self) -> u64 {
+        let at = self.at.duration_since(SystemTime::UNIX_EPOCH);
+        u64::try_from(at.unwrap_or_default().as_millis()).unwrap_or_default()
+    }
+}
+
+/// How much a timeline takes, at most: each of its texts is bounded.
+fn most_bytes(timeline: &Timeline) -> usize {
+    const ENTRY: usize = 1_300;
+    const TASK: usize = 2_500;
+    timeline.entries.len() * ENTRY + timeline.tasks.len() * TASK
+}
+
+/// Milliseconds with up to three decimals.
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
+}
+
+impl Body {
+    pub(in crate::local) fn whole(response: Bytes) -> Self {
+        Body {
+            size: response.len(),
+            kept: response,
+        }
+    }
+}
+
+impl Failure {
+    fn of(error: &Error) -> Self {
+        let text = format!("{}: {}", error.error_type(), error.message());
+        Failure {
+            json: error.to_json(),
+            state: match error.error_type() {
+                "Sandbox.Timedout" => State::TimedOut,
+                _ => State::Failed,
+            },
+            excerpt: excerpt(&text, EXCERPT),
+        }
+    }
+}
+
+/// Keeps the start of a response while that is streamed.
+#[derive(Default)]
+pub(in crate::local) struct Streamed {
+    kept: Vec<u8>,
+    size: usize,
+}
+
+impl Streamed {
+    pub(in crate::local) fn add(&mut self, chunk: &[u8]) {
+        let room = STREAM.saturating_sub(self.kept.len()).min(chunk.len());
+        self.kept
+            .extend_from_slice(chunk.get(..room).unwrap_or_default());
+        self.size += chunk.len();
+    }
+
+    pub(in crate::local) fn body(self) -> Body {
+        Body {
+            kept: self.kept.into(),
+            size: self.size,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Invocations from the page.
+
+use super::{json_of, nothing_there, opened};
+use crate::{
+    completion::callback,
+    invocation::{ContextBuilder, Function},
+    local::{
+        configuration::new_id,
+        function_name::FunctionName,
+        function_url::own_name,
+        invoke::{LocalOutcome, ReplyTo, Server, start},
+        invoke_request::{self, InvokeHeaders},
+        refusal::Refusal,
+    },
+};
+use axum::{
+    body::Body,
+    extract::{Path, Query, Request, State, rejection::QueryRejection},
+    http::{HeaderMap, Response, StatusCode},
+};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// The longest timeout, in seconds: a day, for a handler that is debugged.
+const LONGEST: f64 = 86_400.0;
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    function: String,
+    /// In seconds.
+    timeout: Option<f64>,
+}
+
+/// Invokes a function with the body as its event. The members of the context are in the headers of `Invoke`.
+pub(super) async fn invoke(
+    State(server): State<Arc<Server>>,
+    query: Result<Query<Asked>, QueryRejection>,
+    request: Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let started = async {
+        let Query(asked) = query.map_err(|error| Refusal::parameter(error.to_string()))?;
+        let (function, context) = context(&server, &asked, &parts.headers)?;
+        let event = invoke_request::event(body, &server.limits, None).await?;
+        begin(&server, function, context, event)
+    };
+    started
+        .await
+        .unwrap_or_else(|refusal: Refusal| refusal.respond(&new_id()))
+}
+
+/// Invokes a function once more, with the event and the context of an invocation.
+pub(super) async fn repeat(
+    State(server): State<Arc<Server>>,
+    Path(n): Path<String>,
+) -> Response<Body> {
+    let found = opened::find(&server, &n, |record| {
+        (record.context.clone(), record.event.clone())
+    });
+    let Some((context, event)) = found else {
+        return nothing_there();
+    };
+    let started = match server.functions.named(&context.members().function_name) {
+        Ok(function) => begin(&server, function.clone(), context, event),
+        Err(mistake) => Err(Refusal::no_function(mistake.to_string())),
+    };
+    started.unwrap_or_else(|refusal| refusal.respond(&new_id()))
+}
+
+fn context(
+    server: &Server,
+    asked: &Asked,
+    headers: &HeaderMap,
+) -> Result<(Function, ContextBuilder), Refusal> {
+    let function = server.functions.named(&asked.function);
+    let function = function.map_err(|mistake| Refusal::no_function(mistake.to_string()))?;
+    let own = own_name();
+    let region = server.configuration.region(None);
+    let named = match asked.function == own {
+        // It may have a name that could not be in the path of `Invoke`.
+        true => FunctionName::of(&own).placed_in(region),
+        false => FunctionName::parse(&asked.function, None)?.in_region(region)?,
+    };
+    let (_, mut context) = server.configuration.context(&named);
+    if let Some(seconds) = asked.timeout {
+        let timeout = (0.0..=LONGEST).contains(&seconds);
+        let timeout = timeout.then(|| Duration::try_from_secs_f64(seconds).ok());
+        context = context.timeout(timeout.flatten().ok_or_else(|| {
+            let message =
+                format!("Timeout `{seconds}`: expected seconds from 0, for no limit, to {LONGEST}");
+            Refusal::parameter(message)
+        })?);
+    }
+    let InvokeHeaders {
+        client_context,
+        tenant_id,
+        xray_trace_id,
+        ..
+    } = InvokeHeaders::parse(headers)?;
+    let context = context.optional(|members| {
+        members.client_context = client_context;
+        members.tenant_id = tenant_id;
+        members.xray_trace_id = xray_trace_id;
+    });
+    Ok((function.clone(), context))
+}
+
+/// Starts the invocation. Its outcome is in the history.
+fn begin(
+    server: &Arc<Server>,
+    function: Function,
+    context: ContextBuilder,
+    event: Bytes,
+) -> Result<Response<Body>, Refusal> {
+    server.has_room()?;
+    let request_id = new_id();
+    let context = context.aws_request_id(request_id.clone());
+    let (callback, _) = callback::<LocalOutcome>();
+    let reply_to = ReplyTo {
+        callback,
+        takes_streams: false,
+    };
+    let n = start(
+        server,
+        function,
+        request_id.clone(),
+        context,
+        event,
+        reply_to,
+    );
+    let started = json!({ "n": n, "requestId": request_id });
+    Ok(json_of(StatusCode::ACCEPTED, &started))
+}

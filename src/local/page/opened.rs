@@ -1,0 +1,121 @@
+//! One of the invocations, as the page opens it.
+
+use super::{json_of, nothing_there};
+use crate::local::{
+    history::{Body as Kept, Outcome, Record},
+    invoke::Server,
+    refusal::set,
+};
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{Response, StatusCode},
+};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// So many bytes of an event or of a response are shown at first.
+const SHOWN: usize = 128 * 1024;
+
+pub(super) async fn opened(state: State<Arc<Server>>, n: Path<String>) -> Response<Body> {
+    read(&state, &n, |record| {
+        json_of(StatusCode::OK, &details(record))
+    })
+}
+
+/// The event, as a file.
+pub(super) async fn event(state: State<Arc<Server>>, n: Path<String>) -> Response<Body> {
+    read(&state, &n, |record| {
+        file(record, "event", record.event.clone())
+    })
+}
+
+/// What was responded, as a file.
+pub(super) async fn response(state: State<Arc<Server>>, n: Path<String>) -> Response<Body> {
+    read(&state, &n, |record| match &record.outcome {
+        None => nothing_there(),
+        Some(outcome) => match &outcome.result {
+            Ok(body) => file(record, "response", body.kept.clone()),
+            Err(failure) => file(record, "error", failure.json.clone().into()),
+        },
+    })
+}
+
+/// The drawing and the tables that are in the page of `--timeline FILE.html`, too.
+pub(super) async fn timeline(state: State<Arc<Server>>, n: Path<String>) -> Response<Body> {
+    let timeline = find(&state, &n, Record::timeline).flatten();
+    timeline.map_or_else(nothing_there, |timeline| {
+        let mut response = Response::new(Body::from(timeline.figure_and_tables().into_string()));
+        set(
+            response.headers_mut(),
+            "content-type",
+            "text/html; charset=utf-8",
+        );
+        response
+    })
+}
+
+/// Reads an invocation that the path names.
+pub(super) fn find<T>(server: &Server, n: &str, read: impl FnOnce(&Record) -> T) -> Option<T> {
+    server.history.read(n.parse().ok()?, read)
+}
+
+fn read(server: &Server, n: &str, read: impl FnOnce(&Record) -> Response<Body>) -> Response<Body> {
+    find(server, n, read).unwrap_or_else(nothing_there)
+}
+
+fn details(record: &Record) -> Value {
+    let members = record.context.members();
+    let outcome = record.outcome.as_ref().map(|outcome| match outcome {
+        Outcome {
+            result: Ok(body), ..
+        } => ("response", shown(body)),
+        Outcome {
+            result: Err(failure),
+            ..
+        } => {
+            let body = Kept::whole(failure.json.clone().into());
+            ("error", shown(&body))
+        }
+    });
+    let mut details = json!({
+        "summary": record.summary(),
+        "arn": members.invoked_function_arn,
+        "functionVersion": members.function_version,
+        "timeout": record.context.limit().map_or(0.0, |limit| limit.as_secs_f64()),
+        "clientContext": members.client_context,
+        "tenantId": members.tenant_id,
+        "traceId": members.xray_trace_id,
+        "event": shown(&Kept::whole(record.event.clone())),
+        "log": String::from_utf8_lossy(&record.log()),
+    });
+    if let (Some((name, outcome)), Some(details)) = (outcome, details.as_object_mut()) {
+        details.insert(name.into(), outcome);
+    }
+    details
+}
+
+/// A text and its size. The text is the start of it, if that is long.
+fn shown(body: &Kept) -> Value {
+    let (start, is_whole) = match body.kept.get(..SHOWN) {
+        Some(start) => (start, body.size <= SHOWN),
+        None => (&body.kept[..], body.size == body.kept.len()),
+    };
+    json!({
+        "text": String::from_utf8_lossy(start),
+        "size": body.size,
+        "isWhole": is_whole,
+        "isKept": body.size == body.kept.len(),
+    })
+}
+
+/// A file to save, which a browser never shows as a page.
+fn file(record: &Record, what: &str, content: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(content));
+    let headers = response.headers_mut();
+    set(headers, "content-type", "application/octet-stream");
+    let name = format!("attachment; filename=\"{what}-{}.json\"", record.n);
+    set(headers, "content-disposition", &name);
+    response
+}

@@ -1,0 +1,164 @@
+// The invocation that is open.
+
+import { byId, bytes, element, json, outcomes, pretty, text } from './dom.js';
+import { snippets } from './snippets.js';
+import { readTimeline, showTimeline } from './timeline.js';
+
+/// A larger event is not put into the editor, nor into what is copied.
+const EDITED = 1024 * 1024;
+const COPIED = 64 * 1024;
+
+export class Opened {
+  constructor({ edit, follow }) {
+    this.edit = edit;
+    this.follow = follow;
+    this.n = null;
+    this.details = null;
+    byId('repeat').addEventListener('click', () => this.try(() => this.repeat()));
+    byId('edit').addEventListener('click', () => this.try(() => this.editEvent()));
+    for (const kind of ['curl', 'aws', 'rust']) {
+      byId(`copy-${kind}`).addEventListener('click', () => this.try(() => this.copy(kind)));
+    }
+  }
+
+  async open(n, byUser) {
+    this.n = n;
+    byId('copied').hidden = true;
+    this.say('');
+    await this.try(() => this.read());
+    if (byUser && this.n === n && matchMedia('(max-width: 60rem)').matches) byId('opened-title').focus();
+  }
+
+  /// Reads the open invocation anew when something of it has changed.
+  changed({ n }) {
+    if (n === this.n) this.try(() => this.read());
+  }
+
+  /// Closes the invocation of a server that is no more.
+  restarted(invocations) {
+    if (this.details === null) return;
+    const { requestId } = this.details.summary;
+    if (invocations.some((summary) => summary.n === this.n && summary.requestId === requestId)) return;
+    this.n = null;
+    this.details = null;
+    byId('details').hidden = true;
+    byId('nothing-opened').hidden = false;
+  }
+
+  async try(action) {
+    try {
+      await action();
+    } catch (error) {
+      this.say(error.status === 404 ? 'This invocation is not kept any longer.' : error.message);
+    }
+  }
+
+  say(message) {
+    byId('announcement').textContent = message;
+    byId('announcement').classList.toggle('hidden', !message || Boolean(this.details));
+  }
+
+  async read() {
+    const { n } = this;
+    // Only the last of several is shown.
+    this.reading = Symbol(n);
+    const { reading } = this;
+    const [details, timeline] = await Promise.all([json(`invocations/${n}`), readTimeline(n)]);
+    if (reading !== this.reading) return;
+    this.details = details;
+    this.show(details);
+    showTimeline(byId('timeline'), timeline);
+  }
+
+  show(details) {
+    const { summary } = details;
+    byId('details').hidden = false;
+    byId('nothing-opened').hidden = true;
+    const [label, tone] = outcomes[summary.state];
+    const took = summary.durationMs === null ? '' : ` in ${summary.durationMs.toFixed(1)} ms`;
+    const after = summary.state !== 'running' && !summary.over ? '; work goes on after the response' : '';
+    const outcome = byId('outcome');
+    outcome.textContent = `${label}${took}${after}`;
+    outcome.className = `result ${tone}`;
+    this.say(`${summary.function}: ${outcome.textContent}`);
+    byId('announcement').classList.add('hidden');
+    const facts = [
+      summary.function, `version ${details.functionVersion}`, `request ${summary.requestId}`,
+      new Date(summary.at).toLocaleString(), details.timeout ? `timeout ${details.timeout} s` : 'no timeout',
+    ];
+    if (details.tenantId) facts.push(`tenant ${details.tenantId}`);
+    byId('facts').textContent = facts.join(' · ');
+    const save = byId('save');
+    save.href = `api/invocations/${this.n}/event`;
+    byId('body-title').textContent = details.error ? 'Error' : 'Response';
+    const body = details.error ?? details.response;
+    const waiting = element('p', { className: 'quiet', textContent: 'No response yet' });
+    byId('body').replaceChildren(...(details.error ? failure(details.error) : []),
+      ...(body ? this.content('response', body) : [waiting]));
+    byId('sent').replaceChildren(...this.content('event', details.event));
+    const log = byId('log');
+    log.textContent = details.log.replaceAll('\r', '\n') || 'No lines';
+    log.classList.toggle('quiet', !details.log);
+  }
+
+  /// The start of a response or an event, with a link to all of it.
+  content(name, { text: shown, size, isWhole, isKept }) {
+    const label = name === 'event' ? 'Event' : byId('body-title').textContent;
+    const code = element('pre', { className: 'code', tabIndex: 0, role: 'region', 'aria-label': label });
+    code.textContent = isWhole ? pretty(shown) : shown;
+    const path = `api/invocations/${this.n}/${name}`;
+    const all = element('a', { href: path, download: '', textContent: isKept ? 'Save all of it' : 'Save its start' });
+    const note = element('p', { className: 'quiet' }, bytes(size), isWhole ? '. ' : ', of which this is the start. ', all);
+    return [code, note];
+  }
+
+  async repeat() {
+    const { n } = await json(`invocations/${this.n}/repeat`, { method: 'POST' });
+    await this.follow(n);
+  }
+
+  async editEvent() {
+    const { details, n } = this;
+    if (details.event.size > EDITED) throw new Error('The event is too large to edit here: save it instead.');
+    const event = await text(`invocations/${n}/event`);
+    this.edit(event, details);
+  }
+
+  async copy(kind) {
+    const { details, n } = this;
+    const isSmall = details.event.size <= COPIED;
+    const event = isSmall ? await text(`invocations/${n}/event`) : null;
+    const snippet = snippets[kind](details, event, this.program, n);
+    byId('copied').hidden = false;
+    const field = byId('snippet');
+    field.value = snippet;
+    field.focus();
+    field.select();
+    let copied = false;
+    try {
+      await navigator.clipboard.writeText(snippet);
+      copied = true;
+    } catch {
+      // A page that is not from this machine may not write to the clipboard.
+    }
+    const saved = isSmall ? '' : `. It reads the event from event-${n}.json: save the event first`;
+    byId('snippet-label').textContent = (copied ? 'Copied' : 'Selected, to be copied') + saved;
+    this.say(byId('snippet-label').textContent);
+  }
+}
+
+/// The type, the message and the call sites of an error, above its JSON.
+function failure({ text: source }) {
+  let error;
+  try {
+    error = JSON.parse(source);
+  } catch {
+    return [];
+  }
+  const message = element('p', { className: 'error' }, element('b', { textContent: String(error.errorType ?? 'Error') }),
+    ' ', String(error.errorMessage ?? ''));
+  const trace = Array.isArray(error.trace) ? error.trace.slice(1) : [];
+  if (!trace.length) return [message];
+  const lines = trace.slice(0, 100).map((line) => element('li', { textContent: String(line).trim() }));
+  return [message, element('ol', { className: 'trace', 'aria-label': 'Trace' }, ...lines)];
+}

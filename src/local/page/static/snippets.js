@@ -1,0 +1,96 @@
+// An invocation as a command or as a test. Nothing in an event ends a quote.
+
+import { base64 } from './form.js';
+
+/// A word of a shell's command line.
+const word = (value) => `'${String(value).replaceAll("'", "'\\''")}'`;
+
+/// JSON without carriage returns, which are only white space in it, and with those characters escaped that change the
+/// direction of a text.
+const plain = (json) => json.replaceAll('\r', '')
+  .replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
+
+/// A string literal of Rust.
+function literal(value) {
+  const escaped = value.replace(/[^ !#-[\]-~]/gu, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
+  return `"${escaped}"`;
+}
+
+/// A raw string literal of Rust.
+function raw(value) {
+  let fence = '#';
+  while (value.includes(`"${fence}`)) fence += '#';
+  return `r${fence}"${value}"${fence}`;
+}
+
+function curl(details, event, program, n) {
+  const { summary } = details;
+  const path = `2015-03-31/functions/${encodeURIComponent(summary.function)}/invocations`;
+  const lines = [`curl --data-binary ${event === null ? `@event-${n}.json` : word(plain(event))}`];
+  const header = (name, value) => { if (value) lines.push(`--header ${word(`${name}: ${value}`)}`); };
+  header('x-amz-client-context', clientContext(details));
+  header('x-amz-tenant-id', details.tenantId);
+  header('x-amzn-trace-id', details.traceId);
+  lines.push(word(`${location.origin}/${path}`));
+  return lines.join(' \\\n    ');
+}
+
+function aws(details, event, program, n) {
+  const lines = [
+    `aws lambda invoke --endpoint-url ${word(location.origin)} --no-sign-request`,
+    `--region ${word(program.region)} --function-name ${word(details.summary.function)}`,
+    `--cli-binary-format raw-in-base64-out --payload ${event === null ? `file://event-${n}.json` : word(plain(event))}`,
+  ];
+  const context = clientContext(details);
+  if (context) lines.push(`--client-context ${word(context)}`);
+  if (details.tenantId) lines.push(`--tenant-id ${word(details.tenantId)}`);
+  lines.push('/dev/stdout');
+  return lines.join(' \\\n    ');
+}
+
+function rust(details, event, program, n) {
+  const { summary } = details;
+  const source = event === null ? `include_str!("event-${n}.json")` : raw(plain(event));
+  const lines = [
+    '#[tokio::test]',
+    'async fn responds_as_before() {',
+    `    let event: nodeback::Value = ${source}.parse().unwrap();`,
+    '    let context = nodeback::Context::builder()',
+    `        .function_name(${literal(summary.function)})`,
+  ];
+  if (details.clientContext) {
+    const context = raw(plain(JSON.stringify(details.clientContext)));
+    lines.push(`        .client_context(${context}.parse::<nodeback::Value>().unwrap())`);
+  }
+  if (details.tenantId) lines.push(`        .tenant_id(${literal(details.tenantId)})`);
+  if (details.traceId) lines.push(`        .xray_trace_id(${literal(details.traceId)})`);
+  lines.push(`        .timeout(std::time::Duration::from_secs_f64(${details.timeout.toFixed(3)}))`, '        .build();',
+    '    let outcome = nodeback::invoke(handler, event, context).await;');
+  const { response, error } = details;
+  if (error) {
+    const { errorType, errorMessage } = JSON.parse(error.text);
+    lines.push('    let error = outcome.result.unwrap_err();',
+      `    assert_eq!(error.error_type(), ${literal(String(errorType))});`);
+    // The message of a timeout has the request id.
+    if (summary.state !== 'timedOut') lines.push(`    assert_eq!(error.message(), ${literal(String(errorMessage))});`);
+  } else if (response?.isWhole && isJson(response.text)) {
+    lines.push(`    let expected: nodeback::Value = ${raw(plain(response.text))}.parse().unwrap();`,
+      '    assert_eq!(outcome.result.unwrap(), expected);');
+  } else {
+    lines.push('    assert!(outcome.result.is_ok());');
+  }
+  return [...lines, '}', ''].join('\n');
+}
+
+function isJson(source) {
+  try {
+    JSON.parse(source);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const clientContext = ({ clientContext: context }) => context && base64(JSON.stringify(context));
+
+export const snippets = { curl, aws, rust };
