@@ -1,5 +1,5 @@
 //! The local server and a real browser: what a web page of another origin tries does not reach a function, and what
-//! the user and the function's own page do does.
+//! the user and the function's own page do does. And the page of the local server, as a person uses it.
 
 mod common;
 mod support;
@@ -8,9 +8,13 @@ use common::Log;
 use nodeback::{Error, Runtime, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
+    io::BufRead,
+    path::Path,
+    process::Command,
     sync::Arc,
 };
-use support::{Folder, ROOT};
+use support::{Folder, Process, ROOT, example, live};
 use tokio::net::TcpListener;
 
 #[tokio::test]
@@ -77,4 +81,77 @@ async fn no_web_page_reaches_a_function() {
     assert!(of_refused.is_empty(), "{of_refused:?}");
     // The user's own navigation.
     assert!(reached.iter().any(|(path, _)| path == "/page"));
+}
+
+/// Leaves its screenshots in `target/page`.
+#[test]
+#[ignore = "needs tests/live/chromium.sh, tests/live/python.sh and node"]
+fn the_page_is_used_as_a_person_does() {
+    let folder = Folder::new("page");
+    let events = folder.path("events");
+    fs::create_dir(&events).unwrap();
+    fs::write(events.join("empty.json"), "{}").unwrap();
+    let hostile = "<img src=x onerror='window.pwned = 3'>.json";
+    fs::write(events.join(hostile), "{}").unwrap();
+    let mut function = example("page_function");
+    let function = function.args(["--listen=127.0.0.1:0", "--events"]);
+    let mut function = Process::spawn(function.arg(events));
+    let mut lines = function.stdout().lines().map(Result::unwrap);
+    let page = lines.find_map(|line| line.strip_prefix("Page: ").map(String::from));
+    let page = page.expect("its address");
+    let port = page.rsplit(':').next().unwrap();
+    let port = port.trim_end_matches("/_nodeback/");
+
+    let screenshots = Path::new(ROOT).join("target/page");
+    fs::create_dir_all(&screenshots).unwrap();
+    let mut browser = Command::new("node");
+    browser.current_dir(ROOT).args(["tests/live/page.js", port]);
+    browser.arg(folder.path("profile")).arg(screenshots);
+    browser.arg(live("page/node_modules/axe-core/axe.min.js"));
+    let output = browser.output().expect("node");
+    let mistake = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{mistake}");
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+
+    assert_eq!(found["problems"], json!([]));
+    for (state, violations) in found["axe"].as_object().unwrap() {
+        assert_eq!(*violations, json!([]), "{state}");
+    }
+    assert_eq!(found["axe"].as_object().unwrap().len(), 2);
+    assert_eq!(found["shifts"], json!([]), "of the layout");
+    println!("presses of the tab key: {}", found["pressesToInvoke"]);
+    let requests = found["requests"].as_array().unwrap();
+    assert!(requests.len() > 50, "{requests:?}");
+    let own = format!("http://localhost:{port}/_nodeback/");
+    for request in requests {
+        assert!(request.as_str().unwrap().starts_with(&own), "{request}");
+    }
+
+    // What was copied does the same as the page.
+    let mut expected = String::new();
+    for kind in ["curl", "aws"] {
+        let snippet = found["snippets"][kind].as_str().unwrap();
+        let mut shell = Command::new("bash");
+        let shell = shell.args(["-c", snippet]);
+        let path = format!("{}:/usr/bin:/bin", live("python/bin").display());
+        let run = shell.env("PATH", path).output().expect("bash");
+        let stdout = String::from_utf8(run.stdout).unwrap();
+        let stderr = String::from_utf8_lossy(&run.stderr);
+        // The AWS CLI prints more after the response.
+        let error = stdout.split_inclusive('}').next().unwrap_or_default();
+        assert!(
+            error.contains("<script>window.pwned = 1"),
+            "{kind}: {stdout}{stderr}"
+        );
+        if expected.is_empty() {
+            expected = error.to_owned();
+        }
+        assert_eq!(error, expected, "{kind}");
+    }
+    let copied = include_str!("page/copied.rs");
+    let snippet = found["snippets"]["rust"].as_str().unwrap();
+    assert!(
+        copied.ends_with(snippet),
+        "the end of tests/page/copied.rs is to be:\n{snippet}"
+    );
 }

@@ -2,142 +2,12 @@
 // PORT of 127.0.0.1, and FOLDER is for Chromium's profile. Each request has a separate path, which names the kind of page that
 // caused it (`/own/..`, `/same-site/..`, `/cross-site/..`, `/rebound/..`) and the means. Prints a JSON object with what the
 // page saw for each path.
-//
-// It uses the DevTools protocol over a pipe, so that it needs only node and Chromium.
 'use strict';
-const { spawn } = require('child_process');
 const http = require('http');
+const { browser, Tab, listeners, send, shown } = require('./devtools.js');
 
 const port = Number(process.argv[2]);
 const server = `http://localhost:${port}`;
-const profile = process.argv[3];
-
-const chromium = spawn('chromium', [
-  '--headless',
-  // Chromium does not run as root with its sandbox.
-  ...(process.getuid() === 0 ? ['--no-sandbox'] : []),
-  '--remote-debugging-pipe',
-  `--user-data-dir=${profile}`,
-  '--no-first-run',
-  '--no-proxy-server',
-  '--disable-gpu',
-  '--disable-dev-shm-usage',
-  '--disable-background-networking',
-  '--disable-component-update',
-  // Makes host names that an attacker could own resolve to this machine.
-  '--host-resolver-rules=MAP *.test 127.0.0.1',
-  // The local server has to reject such requests itself, even if the browser does not have these protections.
-  '--disable-features=LocalNetworkAccessChecks,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable',
-  'about:blank',
-], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
-
-function fail(error) {
-  console.error(error.stack || error);
-  chromium.kill('SIGKILL');
-  process.exit(1);
-}
-
-let doing = 'starting Chromium';
-setTimeout(() => fail(`timed out while ${doing}`), 60000).unref();
-chromium.on('error', (error) => { throw error; });
-process.on('unhandledRejection', fail);
-
-// The DevTools protocol: messages end with a zero byte.
-const waiting = new Map();
-const listeners = new Set();
-let lastId = 0;
-let received = '';
-chromium.stdio[4].setEncoding('utf8').on('data', (data) => {
-  const messages = (received + data).split('\0');
-  received = messages.pop();
-  for (const message of messages.map((text) => JSON.parse(text))) {
-    if (message.id === undefined) {
-      listeners.forEach((listener) => listener(message));
-      continue;
-    }
-    const { resolve, reject } = waiting.get(message.id);
-    waiting.delete(message.id);
-    if (message.error) reject(new Error(`${doing}: ${message.error.message}`));
-    else resolve(message.result);
-  }
-});
-
-function send(method, params = {}, sessionId) {
-  const id = ++lastId;
-  chromium.stdio[3].write(JSON.stringify({ id, method, params, sessionId }) + '\0');
-  return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
-}
-
-/// Resolves with the parameters of the first event that matches.
-function event(fits) {
-  return new Promise((resolve) => {
-    const listener = (message) => {
-      if (!fits(message)) return;
-      listeners.delete(listener);
-      resolve(message.params);
-    };
-    listeners.add(listener);
-  });
-}
-
-/// Resolves when a tab shows this URL.
-const shown = (url) => event(({ method, params }) =>
-  (method === 'Target.targetInfoChanged' || method === 'Target.targetCreated')
-  && params.targetInfo.type === 'page' && params.targetInfo.url === url);
-
-class Tab {
-  static async open() {
-    const tab = new Tab();
-    tab.target = (await send('Target.createTarget', { url: 'about:blank' })).targetId;
-    const attached = await send('Target.attachToTarget', { targetId: tab.target, flatten: true });
-    tab.session = attached.sessionId;
-    await tab.send('Page.enable');
-    await tab.send('Page.setLifecycleEventsEnabled', { enabled: true });
-    return tab;
-  }
-
-  send(method, params) {
-    return send(method, params, this.session);
-  }
-
-  /// Navigates to a URL as if the user had typed it, and waits until that page is loaded. A load event of the previous page
-  /// may still arrive, so the loader id has to match.
-  async type(url) {
-    const loaded = new Set();
-    let wake = () => {};
-    const listener = ({ method, params, sessionId }) => {
-      if (method !== 'Page.lifecycleEvent' || sessionId !== this.session) return;
-      if (params.name === 'load') loaded.add(params.loaderId);
-      wake();
-    };
-    listeners.add(listener);
-    const { loaderId } = await this.send('Page.navigate', { url, transitionType: 'typed' });
-    await new Promise((resolve) => {
-      wake = () => { if (loaded.has(loaderId)) resolve(); };
-      wake();
-    });
-    listeners.delete(listener);
-  }
-
-  /// Runs an async function in the page, as if the user had just clicked there.
-  async run(code, ...values) {
-    const expression = `(${code})(...${JSON.stringify(values)})`;
-    const options = { awaitPromise: true, returnByValue: true, userGesture: true };
-    const { result, exceptionDetails } = await this.send('Runtime.evaluate', { expression, ...options });
-    if (exceptionDetails) throw new Error(`${doing}: ${exceptionDetails.exception.description}`);
-    return result.value;
-  }
-
-  async click() {
-    const button = { x: 50, y: 50, button: 'left', clickCount: 1 };
-    await this.send('Input.dispatchMouseEvent', { type: 'mousePressed', ...button });
-    await this.send('Input.dispatchMouseEvent', { type: 'mouseReleased', ...button });
-  }
-
-  close() {
-    return send('Target.closeTarget', { targetId: this.target });
-  }
-}
 
 /// The ways to send a request without leaving the page. Each resolves to what the page saw.
 const within = {
@@ -232,14 +102,14 @@ const saw = {};
 /// Lets the page at `home` try everything against `target`.
 async function tryAll(name, home, target) {
   const tab = await Tab.open();
-  doing = `opening ${home}`;
+  browser.doing = `opening ${home}`;
   await tab.type(home);
   for (const [how, code] of Object.entries(within)) {
-    doing = `trying /${name}/${how}`;
+    browser.doing = `trying /${name}/${how}`;
     saw[`/${name}/${how}`] = await tab.run(code, `${target}/${name}/${how}`);
   }
   for (const [how, leave] of Object.entries(leaving)) {
-    doing = `trying /${name}/${how}`;
+    browser.doing = `trying /${name}/${how}`;
     await tab.type(home);
     const url = `${target}/${name}/${how}`;
     const arrived = shown(url);
@@ -269,7 +139,7 @@ async function main() {
   await tryAll('cross-site', `http://evil.test:${foreign}/`, server);
   // An image on the server's own page that another server redirects back.
   const tab = await Tab.open();
-  doing = 'trying redirects';
+  browser.doing = 'trying redirects';
   const redirect = (to) => `http://evil.test:${foreign}/redirect?to=${encodeURIComponent(server + to)}`;
   await tab.type(`${server}/page`);
   saw['/cross-site/redirect'] = await tab.run(within.image, redirect('/cross-site/redirect'));
@@ -279,7 +149,7 @@ async function main() {
 
   // A page whose host name resolves to this machine when it sends its requests (DNS rebinding).
   const rebound = `http://rebound.test:${port}`;
-  doing = 'opening the rebound page';
+  browser.doing = 'opening the rebound page';
   const attacker = await Tab.open();
   await attacker.send('Fetch.enable', { patterns: [{ urlPattern: `${rebound}/page` }] });
   listeners.add(({ method, params, sessionId }) => {
@@ -291,12 +161,11 @@ async function main() {
   });
   await attacker.type(`${rebound}/page`);
   for (const [how, code] of Object.entries(within)) {
-    doing = `trying /rebound/${how}`;
+    browser.doing = `trying /rebound/${how}`;
     saw[`/rebound/${how}`] = await attacker.run(code, `${rebound}/rebound/${how}`);
   }
   console.log(JSON.stringify(saw));
-  chromium.on('exit', () => process.exit(0));
-  await send('Browser.close');
+  await browser.close();
 }
 
-main().catch(fail);
+browser.start(process.argv[3], main);

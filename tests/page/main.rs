@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[rustfmt::skip]
+mod copied;
 mod feed;
 mod files;
 mod invocations;

@@ -11,6 +11,7 @@ export class List {
     this.open = open;
     this.rows = new Map();
     this.selected = null;
+    this.stop = null;
     this.body = byId('invocations');
     this.body.addEventListener('click', ({ target }) => {
       const row = target.closest('tr');
@@ -50,12 +51,21 @@ export class List {
       this.rows.delete(n);
     }
     byId('none').hidden = this.rows.size > 0;
+    const stays = this.stop?.isConnected && (this.rows.has(this.selected) || this.body.contains(document.activeElement));
+    if (!stays) this.stopAt(this.rows.get(this.selected)?.button ?? this.body.querySelector('button'));
+  }
+
+  /// The tab key stops at one of the rows. From there the arrow keys go to the others.
+  stopAt(button) {
+    this.stop?.setAttribute('tabindex', '-1');
+    this.stop = button;
+    button?.setAttribute('tabindex', '0');
   }
 
   add({ n, at, function: name, requestId }) {
     const outcome = element('td');
     const duration = element('td', { className: 'number' });
-    const button = element('button', { type: 'button', textContent: time.format(at), title: `Request ${requestId}` });
+    const button = element('button', { type: 'button', textContent: time.format(at), title: `Request ${requestId}`, tabIndex: -1 });
     const row = element('tr', {}, element('td', {}, button),
       element('td', { className: 'name', textContent: name, title: name }), outcome, duration);
     row.dataset.n = n;
@@ -66,7 +76,9 @@ export class List {
   select(n) {
     this.rows.get(this.selected)?.button.removeAttribute('aria-current');
     this.selected = n;
-    this.rows.get(n)?.button.setAttribute('aria-current', 'true');
+    const button = this.rows.get(n)?.button;
+    button?.setAttribute('aria-current', 'true');
+    if (button) this.stopAt(button);
   }
 
   move(event) {
@@ -74,7 +86,8 @@ export class List {
     const next = step && event.target.closest('tr')?.[step];
     if (!next) return;
     event.preventDefault();
-    next.querySelector('button').focus();
+    this.stopAt(next.querySelector('button'));
+    this.stop.focus();
   }
 
   /// The last invocations, the newest first.

@@ -91,25 +91,28 @@ export class Opened {
     const save = byId('save');
     save.href = `api/invocations/${this.n}/event`;
     byId('body-title').textContent = details.error ? 'Error' : 'Response';
-    const body = details.error ?? details.response;
-    const waiting = element('p', { className: 'quiet', textContent: 'No response yet' });
-    byId('body').replaceChildren(...(details.error ? failure(details.error) : []),
-      ...(body ? this.content('response', body) : [waiting]));
-    byId('sent').replaceChildren(...this.content('event', details.event));
+    this.fill('body', 'response', details.error ?? details.response, details.error ? failure(details.error) : []);
+    this.fill('sent', 'event', details.event, []);
     const log = byId('log');
     log.textContent = details.log.replaceAll('\r', '\n') || 'No lines';
     log.classList.toggle('quiet', !details.log);
   }
 
-  /// The start of a response or an event, with a link to all of it.
-  content(name, { text: shown, size, isWhole, isKept }) {
-    const label = name === 'event' ? 'Event' : byId('body-title').textContent;
-    const code = element('pre', { className: 'code', tabIndex: 0, role: 'region', 'aria-label': label });
-    code.textContent = isWhole ? pretty(shown) : shown;
+  /// Shows the start of a response or an event, with a link to all of it. It scrolls in its place, so that nothing below it
+  /// moves when a response arrives.
+  fill(id, name, content, before) {
+    const note = byId(`${id}-note`);
+    if (!content) {
+      byId(id).replaceChildren(element('p', { className: 'quiet', textContent: 'No response yet' }));
+      note.replaceChildren('\u00a0');
+      return;
+    }
+    const { text: shown, size, isWhole, isKept } = content;
+    const code = element('pre', { className: 'code', textContent: isWhole ? pretty(shown) : shown });
+    byId(id).replaceChildren(...before, code);
     const path = `api/invocations/${this.n}/${name}`;
-    const all = element('a', { href: path, download: '', textContent: isKept ? 'Save all of it' : 'Save its start' });
-    const note = element('p', { className: 'quiet' }, bytes(size), isWhole ? '. ' : ', of which this is the start. ', all);
-    return [code, note];
+    const link = element('a', { href: path, download: '', textContent: isKept ? 'Save all of it' : 'Save its start' });
+    note.replaceChildren(bytes(size), isWhole ? '. ' : ', of which this is the start. ', link);
   }
 
   async repeat() {

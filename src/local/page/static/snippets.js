@@ -12,7 +12,8 @@ const plain = (json) => json.replaceAll('\r', '')
 
 /// A string literal of Rust.
 function literal(value) {
-  const escaped = value.replace(/[^ !#-[\]-~]/gu, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
+  const escaped = value.replace(/["\\]/g, '\\$&')
+    .replace(/[^ -~]/gu, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
   return `"${escaped}"`;
 }
 
@@ -36,10 +37,13 @@ function curl(details, event, program, n) {
 }
 
 function aws(details, event, program, n) {
+  // `fileb://` means the same to each version of the AWS CLI, which a payload on the command line does not.
+  const [before, file] = event === null
+    ? ['', `event-${n}.json`]
+    : [`printf %s ${word(plain(event))} | `, '/dev/stdin'];
   const lines = [
-    `aws lambda invoke --endpoint-url ${word(location.origin)} --no-sign-request`,
-    `--region ${word(program.region)} --function-name ${word(details.summary.function)}`,
-    `--cli-binary-format raw-in-base64-out --payload ${event === null ? `file://event-${n}.json` : word(plain(event))}`,
+    `${before}aws lambda invoke --endpoint-url ${word(location.origin)} --no-sign-request`,
+    `--region ${word(program.region)} --function-name ${word(details.summary.function)} --payload fileb://${file}`,
   ];
   const context = clientContext(details);
   if (context) lines.push(`--client-context ${word(context)}`);
@@ -64,7 +68,7 @@ function rust(details, event, program, n) {
   }
   if (details.tenantId) lines.push(`        .tenant_id(${literal(details.tenantId)})`);
   if (details.traceId) lines.push(`        .xray_trace_id(${literal(details.traceId)})`);
-  lines.push(`        .timeout(std::time::Duration::from_secs_f64(${details.timeout.toFixed(3)}))`, '        .build();',
+  lines.push(`        .timeout(std::time::Duration::from_millis(${Math.round(details.timeout * 1000)}))`, '        .build();',
     '    let outcome = nodeback::invoke(handler, event, context).await;');
   const { response, error } = details;
   if (error) {

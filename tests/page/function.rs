@@ -1,0 +1,45 @@
+//! The function whose local server tests/browser.rs opens the page of.
+
+use nodeback::{Callback, Context, Error, Value, json, set_timeout};
+use std::{future::pending, time::Duration};
+use tokio::time::sleep;
+
+/// Does what its event says, and echoes it otherwise.
+fn shown(event: Value, context: Context, callback: Callback) {
+    match event["do"].as_str() {
+        Some("fail") => callback.fail(Error::new("OrderNotFound", "no order 7")),
+        Some("duplicate") => {
+            let late = callback.clone();
+            set_timeout(Duration::from_millis(30), move || late.fail("too slow"));
+            set_timeout(Duration::from_millis(10), move || {
+                callback.succeed(json!("in time"))
+            });
+        }
+        Some("deferred") => {
+            callback.succeed(json!("written"));
+            context.spawn(sleep(Duration::from_millis(40)));
+            context.wait_until(async {
+                sleep(Duration::from_millis(90)).await;
+                tracing::info!("sent the metrics");
+            });
+        }
+        Some("timeout") => {
+            context.spawn(async move {
+                pending::<()>().await;
+                callback.succeed(json!("never"));
+            });
+        }
+        Some("large") => callback.succeed(json!("x".repeat(6 * 1024 * 1024 - 2))),
+        Some("hostile") => {
+            let text = event["text"].as_str().unwrap_or_default().to_owned();
+            tracing::warn!("{text}");
+            callback.fail(Error::new(text.clone(), text));
+        }
+        _ => callback.succeed(event),
+    }
+}
+
+#[tokio::main]
+async fn main() -> nodeback::Result<()> {
+    nodeback::run(shown).await
+}
