@@ -1,6 +1,6 @@
 //! The original alone, for its times.
 
-use super::{Comparison, original_side::OriginalSide, outcome::Answer, timeout};
+use super::{Comparison, original_side::OriginalSide, outcome::Answer, stream::StreamEnd, timeout};
 use crate::{
     error::{Error, Result},
     invocation::ContextBuilder,
@@ -37,6 +37,12 @@ impl TimedOriginal {
         let seen = seen.await?;
         let outcome = match seen.answer {
             Answer::Response(_) => Some(Ok(())),
+            Answer::Stream(stream) => match stream.end {
+                StreamEnd::Ended => Some(Ok(())),
+                StreamEnd::Error(error) => Some(Err(text_of(&error))),
+                StreamEnd::TooLarge => Some(Err("the stream is too large".into())),
+                StreamEnd::NotEnded => None,
+            },
             Answer::Error(error) => Some(Err(text_of(&error))),
             Answer::Nothing => None,
         };
