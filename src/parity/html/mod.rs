@@ -276,6 +276,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::invocation::timeline::{Timeline, TimelineEvent};
     use crate::parity::{
         accepted::Accepted,
         compare::Difference,
@@ -448,5 +449,30 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part}");
         }
+    }
+
+    #[test]
+    fn times_are_harmless_and_of_a_bounded_number_of_events() {
+        let original = Seen {
+            deferred: true,
+            ..response("1".into())
+        };
+        let port = response("1".into());
+        let mut timeline = Timeline::default();
+        let logged = TimelineEvent::Logged {
+            level: "INFO",
+            message: HOSTILE.into(),
+        };
+        timeline.push_for_test(Duration::ZERO, logged);
+        let mut report = ParityReport::of("index.handler");
+        for n in 0..25 {
+            let mut event = compared(&format!("{n}.json"), &original, &port);
+            event.add_times(&original, &timeline);
+            report.add(event);
+        }
+        let html = report.to_html();
+        assert!(is_harmless(&html), "{html}");
+        assert_eq!(html.matches("Node, as far as it is known").count(), 20);
+        assert_eq!(html.matches("class=\"lanes\"").count(), 20);
     }
 }
