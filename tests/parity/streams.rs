@@ -19,7 +19,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-const ORIGINAL: &str = "streaming/originals.handler";
+const ORIGINAL: &str = "streaming/legacy/originals.handler";
 const EVENTS: &str = "streaming/events";
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The same streams as Node's, over HTTP: the handlers of `originals.js`, and what AWS's Node client 3.3.0 posts for them
+//! The same streams as Node's, over HTTP: the handlers of `legacy/originals.js`, and what AWS's Node client 3.3.0 posts for them
 //! under Node 20, which is recorded in `recorded.json`. With `RECORD` in the environment it is recorded anew.
 
 mod api;
@@ -62,7 +62,7 @@ fn node(api: &Api, export: &str) -> Child {
     Command::new("node")
         .arg(format!("{ROOT}/src/parity/original.mjs"))
         .arg(client)
-        .arg(format!("{ROOT}/tests/streaming"))
+        .arg(format!("{ROOT}/tests/streaming/legacy"))
         .arg(format!("originals.{export}"))
         .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
         .env("AWS_LAMBDA_FUNCTION_NAME", "streaming")
@@ -225,7 +225,7 @@ fn event(case: &str) -> String {
 
 /// The names of the cases: the members of `cases` in `originals.js`, and its other exports.
 fn names() -> Vec<String> {
-    let originals = fs::read_to_string("streaming/originals.js").unwrap();
+    let originals = fs::read_to_string("streaming/legacy/originals.js").unwrap();
     let (_, cases) = originals.split_once("const cases = {\n").unwrap();
     let (cases, _) = cases.split_once("\n};").unwrap();
     let name = |line: &str| {
