@@ -15,6 +15,7 @@ exports.bytes = streamifyResponse(async (event, stream) => {
 });
 
 exports.fails = streamifyResponse(async (event, stream) => {
+    if (event.log) console.log('order of %s', event.log);
     if (!event.first) stream.write('a\n');
     throw new TypeError('no order 7');
 });

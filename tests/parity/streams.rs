@@ -11,7 +11,7 @@ mod ports;
 
 use nodeback::{
     Error, HttpResponseStream, ResponseStream, Value, json,
-    parity::{compare, compare_recorded, record},
+    parity::{Comparison, compare, compare_recorded, record},
     streamify_response,
 };
 use std::{
@@ -158,6 +158,28 @@ async fn errors_before_the_first_byte_and_in_the_middle_are_compared() {
             &format!("outcome {error} | the stream ended"),
             "body/0 a | b",
         ]
+    );
+}
+
+/// The line of the failure is compared as the end of the stream.
+#[tokio::test]
+#[ignore = "needs node and npm"]
+async fn the_log_of_a_stream_is_compared() {
+    let events = Events::new("streamed-log", &[("a.json", r#"{"log":"tea"}"#)]);
+    let logs = |text: &'static str| {
+        streamify_response(move |_: Value, stream: ResponseStream| async move {
+            tracing::info!("{text}");
+            stream.write("a\n").await?;
+            Err::<(), _>(Error::new("TypeError", "no order 7"))
+        })
+    };
+    let comparison = || Comparison::new("parity/streams.fails", &events.0).logs();
+    let report = comparison().run(logs("order of tea")).await.unwrap();
+    assert!(report.is_same(), "{report}");
+    let report = comparison().run(logs("order of milk")).await.unwrap();
+    assert_eq!(
+        lines(&report, &events)[1],
+        "log/0 INFO order of tea | INFO order of milk"
     );
 }
 
