@@ -4,14 +4,13 @@ use super::{
     events::{NamedEvent, is_settings},
     outcome::{Answer, Seen},
     place::Place,
+    recorded_stream::RecordedStream,
     requests::{Exchange, Sent},
-    stream::{StreamEnd, Streamed, text},
 };
 use crate::{
     error::{Error, Result},
     invocation::{ContextBuilder, ContextMembers},
 };
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
@@ -60,59 +59,9 @@ struct Recorded {
 enum Outcome {
     /// The text of the response, of which every byte counts.
     Response(String),
-    Stream(Stream),
+    Stream(RecordedStream),
     Error(Value),
     Nothing,
-}
-
-/// A response that was streamed.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Stream {
-    content_type: String,
-    /// The text of the metadata, of which every byte counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    metadata: Option<String>,
-    body: StreamBody,
-    end: StreamEnd,
-    /// Whether the process ended before all of it was sent.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    is_cut: bool,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-enum StreamBody {
-    Text(String),
-    Base64(String),
-}
-
-impl Stream {
-    fn of(streamed: &Streamed) -> Self {
-        Stream {
-            content_type: streamed.content_type.clone(),
-            metadata: streamed.metadata.clone(),
-            body: match text(&streamed.body) {
-                Some(text) => StreamBody::Text(text.to_owned()),
-                None => StreamBody::Base64(BASE64.encode(&streamed.body)),
-            },
-            end: streamed.end.clone(),
-            is_cut: streamed.is_cut,
-        }
-    }
-
-    fn streamed(&self) -> Result<Streamed, base64::DecodeError> {
-        Ok(Streamed {
-            content_type: self.content_type.clone(),
-            metadata: self.metadata.clone(),
-            body: match &self.body {
-                StreamBody::Text(text) => text.clone().into(),
-                StreamBody::Base64(text) => BASE64.decode(text)?.into(),
-            },
-            end: self.end.clone(),
-            is_cut: self.is_cut,
-        })
-    }
 }
 
 /// What the original was told in its context.
@@ -193,7 +142,7 @@ impl Recording {
                 Answer::Response(body) => {
                     Outcome::Response(String::from_utf8_lossy(body).into_owned())
                 }
-                Answer::Stream(streamed) => Outcome::Stream(Stream::of(streamed)),
+                Answer::Stream(streamed) => Outcome::Stream(RecordedStream::of(streamed)),
                 Answer::Error(error) => Outcome::Error(error.clone()),
                 Answer::Nothing => Outcome::Nothing,
             },

@@ -1,8 +1,8 @@
 //! The Runtime API that the original polls: it hands out events, and takes what is posted.
 
 use super::{
-    outcome::without_trace,
-    stream::{LIMIT, StreamEnd, Streamed},
+    open_stream::{Open, trailer},
+    stream::{StreamEnd, Streamed},
 };
 use axum::{
     Router,
@@ -13,9 +13,6 @@ use axum::{
     },
     routing::{get, post},
 };
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use bytes::BytesMut;
-use serde_json::Value;
 use std::{future::poll_fn, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -32,7 +29,6 @@ const BODY_LIMIT: usize = 64 * 1024 * 1024;
 const REST: Duration = Duration::from_secs(2);
 
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
-const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
 /// An event for the original.
 #[derive(Debug)]
@@ -54,29 +50,6 @@ pub(super) enum Posted {
     Stream(Streamed),
     /// The JSON of an error, of an invocation or of the start.
     Error(Bytes),
-}
-
-/// A stream that has not come to its end.
-#[derive(Debug)]
-struct Open {
-    request_id: String,
-    content_type: String,
-    sent: BytesMut,
-    /// What its process posted before it ended.
-    error: Option<Value>,
-}
-
-impl Open {
-    fn end(self, end: StreamEnd) -> Streamed {
-        Streamed::new(self.content_type, self.sent.freeze(), end, false)
-    }
-
-    /// The stream without an end.
-    fn broken_off(self, is_cut: bool) -> Streamed {
-        let is_cut = is_cut || self.error.is_some();
-        let end = self.error.map_or(StreamEnd::NotEnded, StreamEnd::Error);
-        Streamed::new(self.content_type, self.sent.freeze(), end, is_cut)
-    }
 }
 
 #[derive(Debug)]
@@ -228,11 +201,7 @@ async fn take(
             if is_stream {
                 *stream = Some(Open::new(request_id, request.headers()));
             }
-        } else if !(is_error
-            && stream
-                .as_ref()
-                .is_some_and(|open| open.request_id == request_id))
-        {
+        } else if !(is_error && stream.as_ref().is_some_and(|open| open.is_of(&request_id))) {
             // What an earlier event left running posts too late, which Lambda rejects, too.
             return empty(StatusCode::BAD_REQUEST);
         }
@@ -258,8 +227,7 @@ async fn taken(shared: &Shared, is_error: bool, request: Request<Body>) -> Respo
     };
     let posted = if is_error {
         if let Some(open) = shared.stream.lock().as_mut() {
-            // The process posts it as its last. The end of the stream may have been sent before.
-            open.error = Some(without_trace(&body));
+            open.fail(&body);
             return empty(StatusCode::ACCEPTED);
         }
         Posted::Error(body)
@@ -327,7 +295,7 @@ impl Shared {
     /// Ends the stream whose connection broke off, if its process has posted an error. Otherwise it may still do so.
     fn break_off(&self) {
         let mut stream = self.stream.lock();
-        if let Some(open) = stream.take_if(|open| open.error.is_some()) {
+        if let Some(open) = stream.take_if(|open| open.has_failed()) {
             // Nobody waits for it any more if the receiver is gone.
             let _ = self.posted.send(Posted::Stream(open.broken_off(true)));
         }
@@ -335,34 +303,10 @@ impl Shared {
 
     /// Adds what has come of the stream. Returns whether it is still within the limit.
     fn add(&self, data: &[u8]) -> bool {
-        let mut stream = self.stream.lock();
         // Without a stream, its invocation is over.
-        let Some(open) = stream.as_mut() else {
-            return false;
-        };
-        let room = LIMIT - open.sent.len();
-        open.sent
-            .extend_from_slice(data.get(..room).unwrap_or(data));
-        data.len() <= room
+        let mut stream = self.stream.lock();
+        stream.as_mut().is_some_and(|open| open.add(data))
     }
-}
-
-impl Open {
-    fn new(request_id: String, headers: &HeaderMap) -> Self {
-        let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-        Open {
-            request_id,
-            content_type: String::from_utf8_lossy(content_type.unwrap_or_default()).into_owned(),
-            sent: BytesMut::new(),
-            error: None,
-        }
-    }
-}
-
-/// The error that follows the last chunk, without its trace.
-fn trailer(trailers: &HeaderMap) -> Option<Value> {
-    let error = BASE64.decode(trailers.get(ERROR_BODY)?).ok()?;
-    Some(without_trace(&error))
 }
 
 fn pending(headers: &HeaderMap) -> Vec<String> {
