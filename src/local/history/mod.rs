@@ -1,4 +1,4 @@
-//! The last invocations of the local server, from any client, for its page.
+//! The last invocations of the local server, of any client, for its page.
 
 mod record;
 
@@ -15,29 +15,29 @@ use serde::Serialize;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-/// So many invocations are kept.
+/// How many invocations are kept.
 pub(super) const INVOCATIONS: usize = 500;
 
-/// So many bytes are kept of all of them: their events, outcomes, logs and timelines.
+/// How many bytes their events, outcomes, logs and timelines may take together.
 pub(super) const BYTES: usize = 32 * 1024 * 1024;
 
 /// The last invocations. When there are too many, or they are too large, the oldest ones are removed.
 pub(super) struct History {
     state: Mutex<State>,
-    /// The number of changes, for those that wait for the next one.
+    /// Notifies of each change, with the number of changes so far.
     changed: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 struct State {
     records: VecDeque<Record>,
-    /// How many invocations there were.
+    /// The number of invocations so far.
     count: u64,
     changes: u64,
     bytes: usize,
 }
 
-/// What has changed since a client last looked.
+/// The invocations that have changed since a client last asked.
 #[derive(Serialize)]
 pub(super) struct Changes {
     /// The number of the oldest invocation that is kept.
@@ -73,12 +73,12 @@ impl History {
         }
     }
 
-    /// Reads one of the invocations, if it is still kept.
+    /// Reads an invocation, if it is still kept.
     pub(super) fn read<T>(&self, n: u64, read: impl FnOnce(&Record) -> T) -> Option<T> {
         self.state.lock().find(n).map(|record| read(record))
     }
 
-    /// What has changed since so many changes.
+    /// Returns what has changed since a number of changes.
     pub(super) fn since(&self, seen: u64) -> Changes {
         let state = self.state.lock();
         let changed = state.records.iter().filter(|record| record.changed > seen);
@@ -89,7 +89,7 @@ impl History {
         }
     }
 
-    /// Receives the number of changes.
+    /// Returns a receiver of the number of changes.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
@@ -131,7 +131,7 @@ impl State {
     }
 }
 
-/// An invocation in the history, for those that run it.
+/// An invocation in the history, for the code that runs it.
 #[derive(Clone)]
 pub(super) struct Entry {
     history: Arc<History>,
@@ -139,19 +139,19 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Notes the outcome.
+    /// Records the outcome.
     pub(super) fn ended(&self, outcome: Result<Body, &Error>, took: Duration) {
         self.history
             .update(self.n, |record| record.ended(outcome, took));
     }
 
-    /// Notes that nothing of the invocation runs any more, except what goes on beside the next one.
+    /// Records that the invocation is over: its environment would poll for the next event.
     pub(super) fn over(&self, recorder: &Recorder) {
         let timeline = recorder.timeline();
         self.history.update(self.n, |record| record.over(timeline));
     }
 
-    /// Lets the record read what has been recorded so far.
+    /// Sets the recorder of the timeline, which shows an invocation while it runs.
     pub(super) fn records(&self, recorder: Arc<Recorder>) {
         self.history
             .update(self.n, |record| record.records(recorder));

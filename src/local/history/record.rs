@@ -1,4 +1,4 @@
-//! What is kept of one invocation.
+//! The record of one invocation.
 
 use crate::{
     clock,
@@ -17,26 +17,26 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// So many bytes of the log of an invocation are kept: the end of it.
+/// How many bytes of the end of a log are kept.
 pub(in crate::local) const LOG: usize = 32 * 1024;
 
-/// So many bytes of a streamed response are kept.
+/// How many bytes of the start of a streamed response are kept.
 pub(in crate::local) const STREAM: usize = 64 * 1024;
 
-/// What a record takes in addition to the texts that are counted.
+/// The size of a record without the parts that are counted separately.
 const RECORD: usize = 2 * 1024;
 
-/// How much of an error is in the list.
+/// How many characters of an error the list shows.
 const EXCERPT: usize = 200;
 
 /// One invocation.
 pub(in crate::local) struct Record {
     pub(in crate::local) n: u64,
-    /// The number of the last change of any record that was one of this one.
+    /// The number of changes of the history at the last change of this record.
     pub(super) changed: u64,
     pub(in crate::local) at: SystemTime,
     pub(in crate::local) context: ContextBuilder,
-    /// How much the members of the context take that a client may set.
+    /// The size of the context's members that a client may set.
     members: usize,
     pub(in crate::local) event: Bytes,
     pub(in crate::local) outcome: Option<Outcome>,
@@ -57,7 +57,7 @@ pub(in crate::local) struct Body {
 }
 
 pub(in crate::local) struct Failure {
-    /// The response that a client gets.
+    /// The JSON that a client receives.
     pub(in crate::local) json: String,
     state: State,
     excerpt: String,
@@ -93,7 +93,7 @@ pub(in crate::local) struct Summary {
     /// In milliseconds since 1970.
     at: u64,
     state: State,
-    /// Whether nothing runs any more.
+    /// Whether the environment would poll for the next event.
     over: bool,
     duration_ms: Option<f64>,
     error: Option<String>,
@@ -135,7 +135,7 @@ impl Record {
         self.what_happened = WhatHappened::Over(Box::new(timeline));
     }
 
-    /// How much it takes, at most.
+    /// Returns how many bytes it takes, at most.
     pub(super) fn bytes(&self) -> usize {
         let outcome = self.outcome.as_ref().map(|outcome| &outcome.result);
         let outcome = outcome.map_or(0, |result| match result {
@@ -168,7 +168,7 @@ impl Record {
         matches!(self.what_happened, WhatHappened::Over(_))
     }
 
-    /// The end of the log.
+    /// Returns the end of the log.
     pub(in crate::local) fn log(&self) -> Vec<u8> {
         match &self.log {
             Log::Written(tail) => tail.text(),
@@ -206,21 +206,21 @@ impl Record {
         }
     }
 
-    /// When it started, in milliseconds since 1970.
+    /// Returns when it started, in milliseconds since 1970.
     fn at_millis(&self) -> u64 {
         let at = self.at.duration_since(SystemTime::UNIX_EPOCH);
         u64::try_from(at.unwrap_or_default().as_millis()).unwrap_or_default()
     }
 }
 
-/// How much a timeline takes, at most: each of its texts is bounded.
+/// Returns how many bytes a timeline takes, at most. Each of its texts is bounded.
 fn most_bytes(timeline: &Timeline) -> usize {
     const ENTRY: usize = 1_300;
     const TASK: usize = 2_500;
     timeline.entries.len() * ENTRY + timeline.tasks.len() * TASK
 }
 
-/// Milliseconds with up to three decimals.
+/// Returns milliseconds with up to three decimals.
 fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }

@@ -1,4 +1,4 @@
-//! The events that the page offers: samples, and the files of a folder. The last ones that came in are in the history.
+//! The events that the page offers: samples, and the files of a folder. It reads the last events from the history.
 
 use super::{json_of, nothing_there};
 use crate::local::{
@@ -47,7 +47,7 @@ const SAMPLES: &[(&str, &str, &str)] = samples! {
     "cloudformation": "CloudFormation: custom resource",
 };
 
-/// So many files of a folder are offered.
+/// How many files of a folder are offered, at most.
 const FILES: usize = 1_000;
 
 pub(super) fn samples() -> Vec<Value> {
@@ -62,7 +62,7 @@ pub(super) async fn sample(Path(name): Path<String>) -> Response<Body> {
     sample.map_or_else(nothing_there, |(.., json)| text((*json).into()))
 }
 
-/// One of the files of the folder, be it JSON or not: the page shows where it is not.
+/// Responds with one of the files of the folder, even if it is not JSON: the page shows the mistake.
 pub(super) async fn file(
     State(server): State<Arc<Server>>,
     Path(name): Path<String>,
@@ -74,7 +74,7 @@ pub(super) async fn file(
     }
 }
 
-/// Checks that a text is JSON, and says where it is not.
+/// Responds with the first mistake in a text that has to be JSON, and its position.
 pub(super) async fn check(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
     match invoke_request::body(request.into_body(), &server.limits).await {
         Ok(event) => json_of(StatusCode::OK, &mistake(&String::from_utf8_lossy(&event))),
@@ -82,7 +82,7 @@ pub(super) async fn check(State(server): State<Arc<Server>>, request: Request) -
     }
 }
 
-/// The first mistake in a text that is to be JSON, or null. An empty text is an event, too.
+/// Returns the first mistake in a text that has to be JSON, or null. An empty text is valid, since it means `{}`.
 fn mistake(text: &str) -> Value {
     let error = match serde_json::from_str::<IgnoredAny>(text) {
         Err(error) if !text.is_empty() => error,
@@ -92,7 +92,7 @@ fn mistake(text: &str) -> Value {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let lines = text.split_inclusive('\n');
     let before: String = lines.clone().take(error.line().saturating_sub(1)).collect();
-    // The column counts bytes, and is that of the last one that was read.
+    // The column counts bytes, and is that of the last byte that was read.
     let line = text.get(before.len()..).unwrap_or_default();
     let line = line.char_indices();
     let line: String = line
@@ -122,7 +122,7 @@ fn text(text: String) -> Response<Body> {
     response
 }
 
-/// The folder of events that the command line names, if it does.
+/// The folder of `--events`, if there is one.
 #[derive(Clone, Debug, Default)]
 pub(in crate::local) struct EventFolder(Option<PathBuf>);
 
@@ -131,7 +131,7 @@ impl EventFolder {
         EventFolder(folder)
     }
 
-    /// The names of its JSON files, as they are now. Null without a folder.
+    /// Returns the current names of its JSON files, or null without a folder.
     pub(super) async fn list(&self) -> Value {
         let this = self.clone();
         let listed = spawn_blocking(move || this.names());
@@ -164,11 +164,11 @@ impl EventFolder {
     }
 
     fn read_now(&self, name: &str) -> Option<Result<String, String>> {
-        // Only a name that is in the folder can be read, and so no path to anywhere else.
+        // Only a name that the folder lists is read, so no path leads out of it.
         let names = self.names()?.ok()?;
         names.iter().any(|file| file == name).then_some(())?;
         let path = self.0.as_ref()?.join(name);
-        // Opening a pipe would wait for whatever writes into it.
+        // Opening a named pipe would wait until something writes into it.
         if !path.is_file() {
             return Some(Err(format!("`{name}`: expected a file")));
         }

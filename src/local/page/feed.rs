@@ -1,4 +1,4 @@
-//! The list of invocations as server-sent events: all of them at first, and then what changes.
+//! The list of invocations as server-sent events: first all of them, and then the changes.
 
 use crate::local::{
     configuration::new_id,
@@ -26,13 +26,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// So many pages may be open at a time.
+/// How many pages may be open at a time.
 pub(in crate::local) const PAGES: usize = 32;
 
-/// The pause between two events, so that many invocations are few events.
+/// The pause between two events, so that many invocations cause few events.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The pause after which a comment is sent. Only a write shows that a page is gone.
+/// The interval of comments. Only a failed write shows that a page was closed.
 const ALIVE: Duration = Duration::from_secs(1);
 
 pub(super) async fn invocations(State(server): State<Arc<Server>>) -> Response<Body> {
@@ -67,11 +67,11 @@ struct Feed {
 }
 
 impl Feed {
-    /// The next event, until the server stops. However slow a client is, it misses nothing: it is given what has changed
-    /// since its last event.
+    /// Returns the next event, or `None` when the server stops. A slow client misses nothing, since an event contains everything
+    /// that has changed since the previous one.
     async fn next(&mut self) -> Option<Event> {
         let name = match self.seen {
-            // The page forgets what it knew of a server that was started anew.
+            // After a restart of the server, the page drops what it has.
             None => "all",
             Some(_) => {
                 self.wait().await?;

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
-/// The longest timeout, in seconds: a day, for a handler that is debugged.
+/// The longest timeout, in seconds. A day is enough to debug a handler.
 const LONGEST: f64 = 86_400.0;
 
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ pub(super) struct Asked {
     timeout: Option<f64>,
 }
 
-/// Invokes a function with the body as its event. The members of the context are in the headers of `Invoke`.
+/// Invokes a function with the body as its event. The members of the context are in the same headers as for `Invoke`.
 pub(super) async fn invoke(
     State(server): State<Arc<Server>>,
     query: Result<Query<Asked>, QueryRejection>,
@@ -51,7 +51,7 @@ pub(super) async fn invoke(
         .unwrap_or_else(|refusal: Refusal| refusal.respond(&new_id()))
 }
 
-/// Invokes a function once more, with the event and the context of an invocation.
+/// Repeats an invocation with its event and context.
 pub(super) async fn repeat(
     State(server): State<Arc<Server>>,
     Path(n): Path<String>,
@@ -79,7 +79,7 @@ fn context(
     let own = own_name();
     let region = server.configuration.region(None);
     let named = match asked.function == own {
-        // It may have a name that could not be in the path of `Invoke`.
+        // The name of a program may be one that `Invoke` does not accept.
         true => FunctionName::of(&own).placed_in(region),
         false => FunctionName::parse(&asked.function, None)?.in_region(region)?,
     };
@@ -107,7 +107,7 @@ fn context(
     Ok((function.clone(), context))
 }
 
-/// Starts the invocation. Its outcome is in the history.
+/// Starts an invocation, whose outcome the page reads from the history.
 fn begin(
     server: &Arc<Server>,
     function: Function,

@@ -1,7 +1,6 @@
-//! The page of the local server: invoke a function, and see what happened.
+//! The page of the local server, to invoke functions and to look at invocations.
 //!
-//! Its files are in the binary, and request nothing from anywhere else. It is below [`PATH`], so that these paths never reach
-//! a function.
+//! Its files are in the binary, and request nothing from other servers. Requests below [`PATH`] never reach a function.
 
 mod assets;
 mod events;
@@ -34,8 +33,8 @@ use std::sync::Arc;
 /// Where the page is.
 pub(super) const PATH: &str = "/_nodeback/";
 
-/// What the page may load, run and do: its own files, and requests to this server. A text can never become markup, since
-/// the browser lets no script make markup of a text.
+/// The content security policy: the page may load only its own files, and send requests only to this server. The browser does not
+/// let its scripts parse text as markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
@@ -43,7 +42,7 @@ pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new()
         .route("/_nodeback", get(async || Redirect::permanent(PATH)))
         .route(PATH, get(assets::index))
-        // A path that is no file's is one of a function neither.
+        // A path without a file is not a path of the function either.
         .route("/_nodeback/{*file}", get(assets::file))
         .route("/_nodeback/api/program", get(program))
         .route("/_nodeback/api/samples/{name}", get(events::sample))
@@ -75,7 +74,7 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .layer(middleware::from_fn(secured))
 }
 
-/// Sets the headers that all of them have.
+/// Sets the headers of every response.
 async fn secured(request: Request, next: Next) -> Response<Body> {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -86,7 +85,7 @@ async fn secured(request: Request, next: Next) -> Response<Body> {
         ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
-        // A program that was built anew has another page.
+        // The page may change whenever the program is rebuilt.
         ("cache-control", "no-store"),
     ] {
         set(headers, name, value);
@@ -100,7 +99,7 @@ fn nothing_there() -> Response<Body> {
 }
 
 fn json_of(status: StatusCode, value: &impl Serialize) -> Response<Body> {
-    // Nothing but texts, numbers, and JSON that was parsed.
+    // The values contain only text, numbers and parsed JSON, whose serialization does not fail.
     let json = serde_json::to_vec(value).unwrap_or_default();
     let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
@@ -111,7 +110,7 @@ fn json_of(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     response
 }
 
-/// What the page says of the program.
+/// Responds with the properties of the program that the page needs.
 async fn program(State(server): State<Arc<Server>>) -> Response<Body> {
     let mut functions: Vec<_> = server.functions.names().map(String::from).collect();
     let name = own_name();

@@ -1,4 +1,4 @@
-//! One of the invocations, as the page opens it.
+//! The details of one invocation.
 
 use super::{json_of, nothing_there};
 use crate::local::{
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// So many bytes of an event or of a response are shown at first.
+/// How many bytes of an event or a response the page shows.
 const SHOWN: usize = 128 * 1024;
 
 pub(super) async fn opened(state: State<Arc<Server>>, n: Path<String>) -> Response<Body> {
@@ -24,14 +24,14 @@ pub(super) async fn opened(state: State<Arc<Server>>, n: Path<String>) -> Respon
     })
 }
 
-/// The event, as a file.
+/// Responds with the event, as a file.
 pub(super) async fn event(state: State<Arc<Server>>, n: Path<String>) -> Response<Body> {
     read(&state, &n, |record| {
         file(record, "event", record.event.clone())
     })
 }
 
-/// What was responded, as a file.
+/// Responds with the response or the error of the invocation, as a file.
 pub(super) async fn response(state: State<Arc<Server>>, n: Path<String>) -> Response<Body> {
     read(&state, &n, |record| match &record.outcome {
         None => nothing_there(),
@@ -42,7 +42,7 @@ pub(super) async fn response(state: State<Arc<Server>>, n: Path<String>) -> Resp
     })
 }
 
-/// The drawing and the tables that are in the page of `--timeline FILE.html`, too.
+/// Responds with the drawing and the tables of the timeline.
 pub(super) async fn timeline(state: State<Arc<Server>>, n: Path<String>) -> Response<Body> {
     let timeline = find(&state, &n, Record::timeline).flatten();
     timeline.map_or_else(nothing_there, |timeline| {
@@ -56,7 +56,7 @@ pub(super) async fn timeline(state: State<Arc<Server>>, n: Path<String>) -> Resp
     })
 }
 
-/// Reads an invocation that the path names.
+/// Reads the invocation that a path names.
 pub(super) fn find<T>(server: &Server, n: &str, read: impl FnOnce(&Record) -> T) -> Option<T> {
     server.history.read(n.parse().ok()?, read)
 }
@@ -96,7 +96,7 @@ fn details(record: &Record) -> Value {
     details
 }
 
-/// A text and its size. The text is the start of it, if that is long.
+/// Returns a text, or the start of a long one, and its size.
 fn shown(body: &Kept) -> Value {
     let (start, is_whole) = match body.kept.get(..SHOWN) {
         Some(start) => (start, body.size <= SHOWN),
@@ -110,7 +110,7 @@ fn shown(body: &Kept) -> Value {
     })
 }
 
-/// A file to save, which a browser never shows as a page.
+/// Responds with a file that the browser saves and never displays.
 fn file(record: &Record, what: &str, content: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(content));
     let headers = response.headers_mut();

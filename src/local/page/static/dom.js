@@ -1,8 +1,8 @@
-// What every part of the page uses. A text of an event, of a response or of a log only ever becomes a text.
+// Functions that every part of the page uses. Text of an event, a response or a log only ever becomes a text node.
 
 export const byId = (id) => document.getElementById(id);
 
-/// An element with properties, and with texts and elements within.
+/// Creates an element with properties and children, which are elements or text.
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -13,7 +13,7 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/// Requests something of the server. The message of a refusal is the error.
+/// Sends a request to the server. If the server rejects it, throws an error with the server's message.
 export async function request(path, options = {}) {
   let response;
   try {
@@ -31,7 +31,7 @@ export async function request(path, options = {}) {
 export const json = async (path, options) => (await request(path, options)).json();
 export const text = async (path, options) => (await request(path, options)).text();
 
-/// JSON with indentation, where a text is JSON. Numbers keep their digits, which `JSON.parse` would not do.
+/// Indents a text if it is JSON. `JSON.stringify(JSON.parse(text))` would change numbers that JavaScript cannot represent.
 export function pretty(source) {
   let made = '';
   let depth = 0;
@@ -44,7 +44,7 @@ export function pretty(source) {
   for (const [token] of source.matchAll(/"(?:[^"\\]|\\.)*"|[{[]\s*[}\]]|[{}[\],:]|[^\s{}[\],:"]+/g)) {
     if (token === '{' || token === '[') {
       depth += 1;
-      // A hostile depth is not worth its spaces.
+      // The spaces of a hostile depth would take too much memory.
       if (depth > 100) return source;
       made += token + line();
     } else if (token === '}' || token === ']') {

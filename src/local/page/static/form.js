@@ -3,7 +3,7 @@
 import { byId, element, json, pretty, request, text } from './dom.js';
 import { time } from './list.js';
 
-/// A longer event is not checked while it is edited.
+/// The length up to which an event is checked while it is edited.
 const CHECKED = 1024 * 1024;
 
 export class Form {
@@ -23,12 +23,12 @@ export class Form {
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) byId('form').requestSubmit();
     });
     this.source.addEventListener('change', () => this.choose());
-    // What came in since then.
+    // Offers the invocations that have arrived in the meantime.
     this.source.addEventListener('focus', () => this.offerRecent());
     byId('go').addEventListener('click', () => this.go());
   }
 
-  /// Shows what there is to choose from. What the user has set stays.
+  /// Fills the form with the choices of the program. Keeps what the user has chosen or written.
   show(program) {
     const functions = byId('function');
     const chosen = functions.value;
@@ -44,7 +44,7 @@ export class Form {
     if (files.length) this.groups.unshift(group('Files', files));
     this.offerRecent();
     if (program.folder?.error) this.refuse(`The folder of events: ${program.folder.error}`);
-    // Without anything in the editor, the first one is chosen.
+    // Starts with the first event. An event that the user has edited stays.
     if (!this.event.value) this.choose();
     else this.source.value = source;
   }
@@ -65,7 +65,7 @@ export class Form {
     const before = this.event.value;
     try {
       const event = await text(value);
-      // The user may have gone on meanwhile.
+      // The user may have chosen or written another event in the meantime.
       if (value !== this.source.value || before !== this.event.value) return;
       this.set(value.startsWith('invocations/') ? pretty(event) : event);
       this.refuse('');
@@ -160,7 +160,7 @@ export class Form {
   }
 }
 
-/// The base64 of a text in UTF-8.
+/// Returns the base64 of a text in UTF-8.
 export function base64(source) {
   return btoa(Array.from(new TextEncoder().encode(source), (byte) => String.fromCharCode(byte)).join(''));
 }

@@ -55,7 +55,7 @@ export class List {
     if (!stays) this.stopAt(this.rows.get(this.selected)?.button ?? this.body.querySelector('button'));
   }
 
-  /// The tab key stops at one of the rows. From there the arrow keys go to the others.
+  /// Makes one row reachable by the tab key. The arrow keys go from there to the others.
   stopAt(button) {
     this.stop?.setAttribute('tabindex', '-1');
     this.stop = button;
@@ -90,7 +90,7 @@ export class List {
     this.stop.focus();
   }
 
-  /// The last invocations, the newest first.
+  /// Returns the last invocations, the newest first.
   recent() {
     return [...this.rows.values()].map(({ summary }) => summary).sort((a, b) => b.n - a.n).slice(0, 20);
   }

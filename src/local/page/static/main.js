@@ -1,4 +1,4 @@
-// Starts the page: reads what the program is, and follows its invocations.
+// Starts the page: reads the properties of the program, and receives its invocations.
 
 import { byId, json } from './dom.js';
 import { Form } from './form.js';
@@ -28,13 +28,13 @@ function connect() {
   const connection = byId('connection');
   source.onerror = () => {
     connection.textContent = 'Not connected. Trying again';
-    // The browser gives up where the server refuses.
+    // The browser reconnects by itself, except after an error status.
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
   };
   const receive = (isAll) => ({ data }) => {
     const changes = JSON.parse(data);
     if (isAll) {
-      // The server may be another one.
+      // The program may have been restarted.
       list.clear();
       start().catch(({ message }) => { connection.textContent = message; });
     }

@@ -4,7 +4,7 @@ import { byId, bytes, element, json, outcomes, pretty, text } from './dom.js';
 import { snippets } from './snippets.js';
 import { readTimeline, showTimeline } from './timeline.js';
 
-/// A larger event is not put into the editor, nor into what is copied.
+/// The sizes in bytes up to which an event is put into the editor, and into a snippet.
 const EDITED = 1024 * 1024;
 const COPIED = 64 * 1024;
 
@@ -24,17 +24,16 @@ export class Opened {
   async open(n, byUser) {
     this.n = n;
     byId('copied').hidden = true;
-    this.say('');
     await this.try(() => this.read());
     if (byUser && this.n === n && matchMedia('(max-width: 60rem)').matches) byId('opened-title').focus();
   }
 
-  /// Reads the open invocation anew when something of it has changed.
+  /// Reads the open invocation again when it has changed.
   changed({ n }) {
     if (n === this.n) this.try(() => this.read());
   }
 
-  /// Closes the invocation of a server that is no more.
+  /// Closes the invocation if the server was restarted and does not have it.
   restarted(invocations) {
     if (this.details === null) return;
     const { requestId } = this.details.summary;
@@ -45,22 +44,27 @@ export class Opened {
     byId('nothing-opened').hidden = false;
   }
 
+  /// Runs an action of the user, and shows why it failed.
   async try(action) {
+    let message = '';
     try {
       await action();
     } catch (error) {
-      this.say(error.status === 404 ? 'This invocation is not kept any longer.' : error.message);
+      message = error.status === 404 ? 'This invocation is no longer kept.' : error.message;
     }
+    const problem = byId('problem');
+    problem.hidden = !message;
+    problem.textContent = message;
   }
 
-  say(message) {
+  /// Announces something to a screen reader.
+  announce(message) {
     byId('announcement').textContent = message;
-    byId('announcement').classList.toggle('hidden', !message || Boolean(this.details));
   }
 
   async read() {
     const { n } = this;
-    // Only the last of several is shown.
+    // A response may arrive after that of a later request, and is ignored then.
     this.reading = Symbol(n);
     const { reading } = this;
     const [details, timeline] = await Promise.all([json(`invocations/${n}`), readTimeline(n)]);
@@ -80,8 +84,7 @@ export class Opened {
     const outcome = byId('outcome');
     outcome.textContent = `${label}${took}${after}`;
     outcome.className = `result ${tone}`;
-    this.say(`${summary.function}: ${outcome.textContent}`);
-    byId('announcement').classList.add('hidden');
+    this.announce(`${summary.function}: ${outcome.textContent}`);
     const facts = [
       summary.function, `version ${details.functionVersion}`, `request ${summary.requestId}`,
       new Date(summary.at).toLocaleString(), details.timeout ? `timeout ${details.timeout} s` : 'no timeout',
@@ -98,8 +101,8 @@ export class Opened {
     log.classList.toggle('quiet', !details.log);
   }
 
-  /// Shows the start of a response or an event, with a link to all of it. It scrolls in its place, so that nothing below it
-  /// moves when a response arrives.
+  /// Shows the start of a response or an event, with a link to all of it. It scrolls in a panel of a fixed
+  /// height, so that nothing below it moves when a response arrives.
   fill(id, name, content, before) {
     const note = byId(`${id}-note`);
     if (!content) {
@@ -142,11 +145,11 @@ export class Opened {
       await navigator.clipboard.writeText(snippet);
       copied = true;
     } catch {
-      // A page that is not from this machine may not write to the clipboard.
+      // The browser lets only pages of this machine, or over HTTPS, write to the clipboard.
     }
     const saved = isSmall ? '' : `. It reads the event from event-${n}.json: save the event first`;
     byId('snippet-label').textContent = (copied ? 'Copied' : 'Selected, to be copied') + saved;
-    this.say(byId('snippet-label').textContent);
+    this.announce(byId('snippet-label').textContent);
   }
 }
 

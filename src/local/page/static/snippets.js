@@ -1,23 +1,23 @@
-// An invocation as a command or as a test. Nothing in an event ends a quote.
+// Commands and a test that repeat an invocation. Whatever text an event contains, it stays within its quotes.
 
 import { base64 } from './form.js';
 
-/// A word of a shell's command line.
+/// Quotes a word for a POSIX shell.
 const word = (value) => `'${String(value).replaceAll("'", "'\\''")}'`;
 
-/// JSON without carriage returns, which are only white space in it, and with those characters escaped that change the
-/// direction of a text.
+/// Removes carriage returns from JSON, which are only white space there, and escapes the characters that change the direction of
+/// text, which Rust rejects in a literal.
 const plain = (json) => json.replaceAll('\r', '')
   .replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
 
-/// A string literal of Rust.
+/// Returns a string literal of Rust.
 function literal(value) {
   const escaped = value.replace(/["\\]/g, '\\$&')
     .replace(/[^ -~]/gu, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
   return `"${escaped}"`;
 }
 
-/// A raw string literal of Rust.
+/// Returns a raw string literal of Rust.
 function raw(value) {
   let fence = '#';
   while (value.includes(`"${fence}`)) fence += '#';
@@ -37,7 +37,7 @@ function curl(details, event, program, n) {
 }
 
 function aws(details, event, program, n) {
-  // `fileb://` means the same to each version of the AWS CLI, which a payload on the command line does not.
+  // Versions 1 and 2 of the AWS CLI read `fileb://` alike, but not a payload on the command line.
   const [before, file] = event === null
     ? ['', `event-${n}.json`]
     : [`printf %s ${word(plain(event))} | `, '/dev/stdin'];

@@ -1,9 +1,9 @@
-// The timeline of an invocation. The server draws it, as `--timeline FILE.html` does, with every text escaped. Here it can be
-// made wider, and each of its marks and bars can be reached by the keyboard.
+// The timeline of an invocation. The server draws it as for `--timeline FILE.html`, with all text escaped. This module makes it
+// zoomable, and its marks and bars reachable by the keyboard.
 
 import { element } from './dom.js';
 
-/// Shows the timeline that was read. A zoom stays, as do tables that are open.
+/// Shows a timeline. Keeps the zoom, and whether the tables are open.
 export function showTimeline(place, drawn) {
   if (!drawn) {
     place.replaceChildren(element('p', { className: 'quiet', textContent: 'Nothing was recorded yet' }));
@@ -18,7 +18,8 @@ export function showTimeline(place, drawn) {
   place.replaceChildren(...(figure ? [...read(figure, zoom), figure] : []), details);
 }
 
-/// Reads a timeline as a document, in which no script runs. The browser parses it while it is received: `fetch` cannot do that without making markup of a text.
+/// Requests a timeline as a document, in which no script runs. `XMLHttpRequest` has the browser parse the response, so that no script
+/// here has to convert text to markup, which the policy of the page forbids.
 export function readTimeline(n) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -30,7 +31,7 @@ export function readTimeline(n) {
   });
 }
 
-/// Makes a drawing one that can be read: returns its controls.
+/// Adds the keyboard, the pointer and the zoom to a drawing, and returns its controls.
 function read(figure, zoom) {
   const svg = figure.querySelector('svg');
   const readout = element('p', { className: 'readout', role: 'status' });
@@ -67,7 +68,7 @@ function read(figure, zoom) {
   return [element('label', { className: 'zoom' }, 'Zoom ', input), readout];
 }
 
-/// Names what is in the lanes: `Handler: signal, 1.234 ms`. In the order of the lanes, and of time within each of them.
+/// Labels each bar and mark, such as `handler: first signal, 1.234 ms`, and returns them in the order of the lanes.
 function named(svg) {
   let lane = '';
   const points = [];
