@@ -75,7 +75,7 @@ async function check(tab, name) {
 
 async function screenshot(tab, name) {
   browser.doing = `taking the screenshot ${name}`;
-  const { data } = await tab.send('Page.captureScreenshot', { format: 'webp', quality: 60 });
+  const { data } = await tab.send('Page.captureScreenshot', { format: 'webp', quality: 45 });
   fs.writeFileSync(`${screenshots}/${name}.webp`, Buffer.from(data, 'base64'));
 }
 
