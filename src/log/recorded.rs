@@ -1,7 +1,7 @@
 //! Gives log lines to the timeline of their invocation.
 
-use super::{Lines, SETTINGS, SpanFields};
-use std::sync::{Arc, LazyLock};
+use super::{Lines, SETTINGS, STOOD_IN, SpanFields};
+use std::sync::{Arc, LazyLock, atomic::Ordering};
 use tracing::{Dispatch, Span, dispatcher, subscriber::NoSubscriber};
 use tracing_subscriber::{
     Registry,
@@ -41,5 +41,7 @@ pub(crate) fn capture<T>(f: impl FnOnce() -> T) -> T {
         };
         Dispatch::new(tracing_subscriber::registry().with(lines))
     });
+    // ORDERING: Relaxed, as in `during`.
+    STOOD_IN.store(true, Ordering::Relaxed);
     dispatcher::with_default(&SILENT, f)
 }
