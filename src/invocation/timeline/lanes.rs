@@ -101,6 +101,7 @@ impl Timeline {
         if let Some(deadline) = self.deadline.filter(|deadline| *deadline <= self.end()) {
             let mark = (deadline, Mark::Deadline, Tone::Warning);
             response.marks.push(mark);
+            response.marks.sort_by_key(|(at, ..)| *at);
         }
         lanes.push(response);
         lanes
