@@ -25,7 +25,14 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     runtime::Handle,
     sync::Semaphore,
@@ -106,6 +113,7 @@ pub(super) fn run(
         request_id,
         reply_to,
         entry: entry.clone(),
+        is_reported: Arc::default(),
     };
     async move {
         let context = context.record_timeline();
@@ -164,6 +172,8 @@ struct Reply {
     request_id: String,
     reply_to: ReplyTo,
     entry: Entry,
+    /// Whether the outcome is in the log and in the history.
+    is_reported: Arc<AtomicBool>,
 }
 
 impl Sink for Reply {
@@ -200,22 +210,25 @@ impl Sink for Reply {
         if timeout(UNSENT, closed).await.is_ok() {
             return;
         }
-        // If the response has not begun by now, it is the error alone.
-        if !self.reply_to.callback.is_signalled() {
-            self.respond(Err(error));
-        }
+        // The blocked thread drives the stream. If the response has not begun, it is the error alone.
+        self.respond(Err(error));
     }
 }
 
 impl Reply {
     fn respond(self, outcome: Result<Bytes>) {
-        self.report(outcome.as_ref().map(|body| Kept::whole(body.clone())));
+        self.report(outcome.as_ref().map(|body| Kept::whole(body)));
         let outcome = LocalOutcome::Whole(outcome);
         // Nobody waits for that of an asynchronous call, or when the client has gone.
         let _ = self.reply_to.callback.try_settle(Ok::<_, Error>(outcome));
     }
 
+    /// Reports the outcome, the first time.
     fn report(&self, outcome: Result<Kept, &Error>) {
+        // ORDERING: Relaxed, since the flag decides who reports and publishes nothing.
+        if self.is_reported.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let error = outcome.as_ref().err().copied();
         if let Some(error) = error {
             error.log();

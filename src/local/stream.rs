@@ -16,10 +16,12 @@ use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 use serde_json::{Map, Value};
 use std::{
+    future::poll_fn,
     io, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
+use tokio::runtime::Handle;
 
 /// What is done when a stream is over, with the error that it ended with, or the start of what was sent.
 type AtEnd = Box<dyn FnOnce(Result<Kept, &Error>) + Send>;
@@ -102,7 +104,10 @@ impl LocalStream {
     /// The body of a function URL's response. Where the invocation fails, the connection breaks off, since nothing else
     /// can be said after the first byte.
     pub(super) fn into_body(self) -> Body {
-        Body::new(UrlBody(self))
+        Body::new(UrlBody {
+            stream: Some(self),
+            is_read: false,
+        })
     }
 
     /// The response body of `InvokeWithResponseStream`.
@@ -121,11 +126,34 @@ impl Drop for LocalStream {
     /// The client is gone, if the stream is not over.
     fn drop(&mut self) {
         let unread = self.reader.close("the client is gone");
-        self.over(unread.as_ref());
+        // A failure before the first byte was read to know that.
+        let first = match self.first.take() {
+            Some(Some(Err(error))) => Some(error),
+            _ => None,
+        };
+        self.over(first.or(unread).as_ref());
     }
 }
 
-struct UrlBody(LocalStream);
+/// A stream as the body of a response. The HTTP server drops a body that it must not send, such as that of a response to
+/// `HEAD`. Its client is not gone, so what the handler writes is read and discarded.
+struct UrlBody {
+    stream: Option<LocalStream>,
+    is_read: bool,
+}
+
+impl Drop for UrlBody {
+    fn drop(&mut self) {
+        if self.is_read {
+            return;
+        }
+        if let (Some(mut stream), Ok(runtime)) = (self.stream.take(), Handle::try_current()) {
+            runtime.spawn(async move {
+                while let Some(Ok(_)) = poll_fn(|cx| stream.poll_chunk(cx)).await {}
+            });
+        }
+    }
+}
 
 impl HttpBody for UrlBody {
     type Data = Bytes;
@@ -135,7 +163,11 @@ impl HttpBody for UrlBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let read = ready!(self.0.poll_chunk(cx));
+        self.is_read = true;
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(None);
+        };
+        let read = ready!(stream.poll_chunk(cx));
         Poll::Ready(read.map(|read| {
             // It is in the log.
             read.map(Frame::data)

@@ -196,7 +196,7 @@ mod tests {
         let second = begin(&history, BYTES / 4);
         assert_eq!(kept(&history), [1, 2]);
         // A response counts, even that of the oldest one, which may be the one that goes.
-        let large = || Body::whole(Bytes::from(vec![b'1'; BYTES / 2]));
+        let large = || Body::whole(&vec![b'1'; BYTES / 2]);
         second.ended(Ok(large()), Duration::ZERO);
         assert_eq!(kept(&history), [2]);
         first.ended(Ok(large()), Duration::ZERO);

@@ -226,10 +226,11 @@ fn millis(time: Duration) -> f64 {
 }
 
 impl Body {
-    pub(in crate::local) fn whole(response: Bytes) -> Self {
+    pub(in crate::local) fn whole(response: &[u8]) -> Self {
         Body {
             size: response.len(),
-            kept: response,
+            // The handler's own buffer may be a part of a much larger one, or run code of its owner when it is dropped.
+            kept: Bytes::copy_from_slice(response),
         }
     }
 }

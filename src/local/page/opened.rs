@@ -75,7 +75,7 @@ fn details(record: &Record) -> Value {
             result: Err(failure),
             ..
         } => {
-            let body = Kept::whole(failure.json.clone().into());
+            let body = Kept::whole(failure.json.as_bytes());
             ("error", shown(&body))
         }
     });
@@ -87,7 +87,7 @@ fn details(record: &Record) -> Value {
         "clientContext": members.client_context,
         "tenantId": members.tenant_id,
         "traceId": members.xray_trace_id,
-        "event": shown(&Kept::whole(record.event.clone())),
+        "event": shown(&Kept::whole(&record.event)),
         "log": String::from_utf8_lossy(&record.log()),
     });
     if let (Some((name, outcome)), Some(details)) = (outcome, details.as_object_mut()) {
