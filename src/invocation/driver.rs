@@ -61,11 +61,13 @@ impl Function {
         #[cfg(feature = "lambda")]
         if let (Ok(event), Some(layers)) = (&event, &self.layers) {
             let invocation = Arc::clone(&context.invocation);
+            let sending = Arc::new(sending);
             let run = {
                 let (function, sink) = (self.clone(), sink.clone());
                 let sending = Arc::clone(&sending);
                 async move |event| {
-                    let mut running = function.start(Ok(event), context, waiter);
+                    let entered = || sending.start(&sink);
+                    let mut running = function.start(Ok(event), context, waiter, entered);
                     drive_on(&mut running, sink, &sending).await
                 }
             };
@@ -74,13 +76,19 @@ impl Function {
                 Err(error) => failed_by_a_layer(&invocation, error, sink, &sending).await,
             };
         }
-        let mut running = self.start(event, context, waiter);
+        let mut running = self.start(event, context, waiter, || sending.start(&sink));
         drive_on(&mut running, sink, &sending).await
     }
 
-    fn start(&self, event: Result<Bytes>, context: Context, waiter: InvocationWaiter) -> Running {
+    fn start(
+        &self,
+        event: Result<Bytes>,
+        context: Context,
+        waiter: InvocationWaiter,
+        entered: impl FnOnce(),
+    ) -> Running {
         let enter = |context| (self.enter)(event?, context);
-        Running::start(context, waiter, self.settings, enter)
+        Running::start(context, waiter, self.settings, enter, entered)
     }
 }
 
@@ -94,7 +102,8 @@ pub(crate) async fn drive_parsed<S: Sink>(
 ) -> Driven<S::Sent> {
     let (context, waiter) = context.start();
     let sending = Sending::new(&context.invocation);
-    let mut running = Running::start(context, waiter, settings, enter);
+    let entered = || sending.start(&sink);
+    let mut running = Running::start(context, waiter, settings, enter, entered);
     drive_on(&mut running, sink, &sending).await
 }
 
@@ -103,7 +112,6 @@ async fn drive_on<S: Sink>(
     sink: S,
     sending: &Sending<S::Sent>,
 ) -> Driven<S::Sent> {
-    sending.start(&sink);
     let outcome = running.outcome().await;
     phases::mark(Phase::Outcome);
     let (mut has_sent, mut unfinished_tasks) = (None, vec![]);

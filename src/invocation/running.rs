@@ -48,6 +48,7 @@ impl Running {
         waiter: InvocationWaiter,
         settings: InvocationSettings,
         enter: impl FnOnce(Context) -> Result<Work>,
+        entered: impl FnOnce(),
     ) -> Self {
         // Its panics are to have a place in their traces.
         panic_place::install();
@@ -55,7 +56,11 @@ impl Running {
         // Up to where it first waits, the handler runs as one piece of code.
         let run = || match enter(context)? {
             Work::Done => Ok(()),
-            Work::Future(future) => invocation.run_handler(future),
+            Work::Future(future) => {
+                // The stream of a response is sent from its first byte on.
+                entered();
+                invocation.run_handler(future)
+            }
             Work::Blocking(f) => {
                 // Its result is signalled when the function has ended and is off the list.
                 let signal = |signal: Box<dyn FnOnce() + Send>| {

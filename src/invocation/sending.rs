@@ -15,11 +15,11 @@ pub(super) struct Sending<T> {
 }
 
 impl<T: Send + 'static> Sending<T> {
-    pub(super) fn new(invocation: &Arc<Invocation>) -> Arc<Self> {
-        Arc::new(Sending {
+    pub(super) fn new(invocation: &Arc<Invocation>) -> Self {
+        Sending {
             invocation: Arc::clone(invocation),
             task: Mutex::new(None),
-        })
+        }
     }
 
     /// Begins to send, if the handler has begun a stream.
@@ -29,10 +29,14 @@ impl<T: Send + 'static> Sending<T> {
         else {
             return;
         };
-        let sending = sink
-            .clone()
-            .stream(stream.reader(), self.invocation.span.clone());
+        let Some(reader) = stream.reader_unless(|| self.invocation.is_answered()) else {
+            return;
+        };
+        let sending = sink.clone().stream(reader, self.invocation.span.clone());
         *self.task.lock() = Some(runtime.spawn(sending));
+        // The task that a worker of tokio spawned last is its own next one, which no other worker takes over. With another
+        // task behind it, the sending one runs elsewhere if the handler keeps this thread busy from its start.
+        drop(runtime.spawn(async {}));
     }
 
     /// Ends the stream with the outcome of the invocation, and returns the task that sends it. The outcome is given back

@@ -199,10 +199,27 @@ impl Pipe {
         unread
     }
 
-    /// The one reader of the pipe.
+    /// Returns the one reader of the pipe.
+    #[cfg(test)]
     pub(crate) fn reader(self: &Arc<Self>) -> StreamReader {
         self.state.lock().reader = Reader::Reading;
         StreamReader(Arc::clone(self))
+    }
+
+    /// Returns the one reader of the pipe, unless the invocation has been claimed. Whoever claims an
+    /// invocation asks [`has_reader`](Self::has_reader) after that. Both hold the lock, so that either
+    /// the reader is seen there, or the claim is seen here.
+    pub(crate) fn reader_unless(
+        self: &Arc<Self>,
+        is_claimed: impl FnOnce() -> bool,
+    ) -> Option<StreamReader> {
+        let mut state = self.state.lock();
+        if is_claimed() {
+            return None;
+        }
+        state.reader = Reader::Reading;
+        drop(state);
+        Some(StreamReader(Arc::clone(self)))
     }
 
     /// Whether somebody reads, or has read.

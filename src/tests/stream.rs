@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     completion::DuplicateSignal,
-    invocation::{Context, Function, streamify_response},
+    invocation::{Context, Function, state::AnsweredBy, streamify_response},
     stream::{ResponseStream, StreamReader},
 };
 use bytes::Bytes;
@@ -379,4 +379,24 @@ fn two_threads_that_end_a_stream_at_the_same_time_end_it_once() {
             assert_eq!(seen.duplicates, ends.saturating_sub(1), "{case}");
         }
     }
+}
+
+#[test]
+fn a_stream_of_a_claimed_invocation_is_not_sent() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (context, _waiter) = Context::builder().start();
+        let sending = Sending::new(&context.invocation);
+        let stream = context.open_stream(1);
+        context
+            .invocation
+            .claim_answer(AnsweredBy::Watchdog)
+            .unwrap();
+        sending.start(&Client::default());
+        assert!(!stream.has_reader());
+        // Its outcome is for whoever has claimed the invocation.
+        assert!(sending.finish(Ok(())).is_err());
+    });
 }
