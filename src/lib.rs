@@ -25,6 +25,7 @@
 //! | --- | --- |
 //! | port a Node function, pattern by pattern | [`porting`] |
 //! | learn what happens when, and where it differs from Node | [`semantics`] |
+//! | stream a response | [`streaming`] |
 //! | call AWS services and handle their errors | [`aws_sdk`] |
 //! | test a handler | [`testing`] |
 //! | compare a port with its original | [`parity`] |
@@ -76,7 +77,7 @@
 //! [`exports`] combines several handlers in one program, and [`Runtime`] has the settings, tower
 //! layers, and initialization before the first event. [`streamify_response`](fn@streamify_response)
 //! is Node's `awslambda.streamifyResponse`: its handler writes to a [`ResponseStream`], up to 200 MB,
-//! which is sent while it is written.
+//! which is sent while it is written (see [`streaming`]).
 //!
 //! # The event loop
 //!
@@ -237,6 +238,9 @@ pub mod aws_sdk {}
 
 #[doc = include_str!("docs/semantics.md")]
 pub mod semantics {}
+
+#[doc = include_str!("docs/streaming.md")]
+pub mod streaming {}
 
 #[doc = include_str!("docs/testing.md")]
 pub mod testing {}

@@ -163,6 +163,7 @@ fn source_files_that_a_page_names_exist() {
         ".github/CONTRIBUTING.md",
         "src/docs/internals.md",
         "src/docs/reliability.md",
+        "src/docs/streaming.md",
     ];
     let mut named = 0;
     for page in pages {

@@ -1,4 +1,4 @@
-//! Compares the pictures of `src/docs/semantics.md` with timelines.
+//! Compares the pictures of `src/docs/semantics.md` and `src/docs/streaming.md` with timelines.
 
 use super::{context, ms};
 use nodeback::{
@@ -9,7 +9,11 @@ use nodeback::{
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::sleep;
 
-const PAGE: &str = include_str!("../../src/docs/semantics.md");
+/// The pages, whose blocks of text are pictures. The cases of `run` have the same order.
+const PAGES: &str = concat!(
+    include_str!("../../src/docs/semantics.md"),
+    include_str!("../../src/docs/streaming.md")
+);
 
 /// The column at which the drawings begin, and the width of the names of their lanes.
 const DRAWING: usize = 48;
@@ -18,9 +22,9 @@ const NAME: usize = 8;
 /// Marks by their column, or by their time.
 type Marks<T> = BTreeMap<T, Vec<char>>;
 
-/// The pictures of the page: the text beside each, and its marks.
+/// Returns the text of each picture, and its marks.
 fn pictures() -> Vec<(String, Marks<usize>)> {
-    let blocks = PAGE.split("```text\n").skip(1);
+    let blocks = PAGES.split("```text\n").skip(1);
     let blocks = blocks.map(|block| block.split("```").next().unwrap());
     blocks
         .flat_map(|block| block.split("\n\n"))
@@ -29,7 +33,7 @@ fn pictures() -> Vec<(String, Marks<usize>)> {
             for line in picture.lines() {
                 let (beside, drawing) = line.split_at_checked(DRAWING).unwrap_or((line, ""));
                 text = format!("{text} {}", beside.trim());
-                // Text in parentheses explains a drawing.
+                // Text in parentheses explains the drawing.
                 let drawing = drawing.split('(').next().unwrap().replace("! error", "!");
                 for (column, mark) in drawing.chars().enumerate().skip(NAME) {
                     if !" -=.".contains(mark) {
@@ -42,7 +46,7 @@ fn pictures() -> Vec<(String, Marks<usize>)> {
         .collect()
 }
 
-/// The marks that a timeline would have in such a picture.
+/// Returns the marks that a timeline would have in such a picture.
 fn marks_of(timeline: &Timeline) -> Vec<(Duration, char)> {
     let mut marks: Vec<(Duration, char, Option<u64>)> = vec![];
     let is_opened = |event: &TimelineEvent| matches!(event, TimelineEvent::StreamOpened { .. });
@@ -51,7 +55,7 @@ fn marks_of(timeline: &Timeline) -> Vec<(Duration, char)> {
         let end = |end: &TaskEnd| match end {
             TaskEnd::Completed => '|',
             TaskEnd::Aborted { .. } => 'x',
-            TaskEnd::StillRunning => panic!("that is no end"),
+            TaskEnd::StillRunning => panic!("a task has not ended"),
             _ => '!',
         };
         let (mark, lane) = match &entry.event {
@@ -86,6 +90,7 @@ fn marks_of(timeline: &Timeline) -> Vec<(Duration, char)> {
     marks.into_iter().map(|(at, mark, _)| (at, mark)).collect()
 }
 
+/// Asserts that a timeline has the marks of a picture, in the order of the picture.
 fn agree(text: &str, picture: &Marks<usize>, timeline: &Timeline) {
     let happened = marks_of(timeline);
     let deadline = timeline.deadline.unwrap();
@@ -294,7 +299,7 @@ async fn run(picture: usize) -> Vec<Timeline> {
             };
             vec![run(Runtime::new(streamify_response(handler))).await]
         }
-        _ => panic!("a picture that nothing runs"),
+        _ => panic!("there is no case for this picture"),
     };
     let timelines = outcomes.into_iter().map(|outcome| outcome.timeline);
     timelines.map(|timeline| *timeline.unwrap()).collect()
@@ -312,7 +317,7 @@ async fn each_picture_is_what_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_order_is_no_such_picture() {
+async fn a_timeline_agrees_with_its_own_picture_only() {
     let pictures = pictures();
     let timeline = &run(0).await[0];
     let agrees =
