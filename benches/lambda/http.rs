@@ -16,14 +16,14 @@ pub(crate) struct Message {
     pub(crate) body: Vec<u8>,
 }
 
-/// Reads a message whose body has a `Content-Length`, or that has no body. Returns `None` at the
-/// end of the connection.
+/// Reads a message whose body has a `Content-Length` or comes in chunks, or that has no body. Returns
+/// `None` at the end of the connection.
 pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Message>> {
     let mut message = Message::default();
     if stream.read_line(&mut message.start)? == 0 {
         return Ok(None);
     }
-    let (mut line, mut length) = (String::new(), 0);
+    let (mut line, mut length, mut is_chunked) = (String::new(), 0, false);
     loop {
         line.clear();
         stream.read_line(&mut line)?;
@@ -35,12 +35,34 @@ pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Messa
         } else if name.eq_ignore_ascii_case("lambda-runtime-aws-request-id") {
             message.request_id = value.trim().into();
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            return Err(io::Error::other("expected a body with a length"));
+            is_chunked = value.trim().eq_ignore_ascii_case("chunked");
         }
     }
-    message.body.resize(length, 0);
-    stream.read_exact(&mut message.body)?;
+    if is_chunked {
+        read_chunks(stream, &mut message.body)?;
+    } else {
+        message.body.resize(length, 0);
+        stream.read_exact(&mut message.body)?;
+    }
     Ok(Some(message))
+}
+
+/// Reads chunks without trailers.
+fn read_chunks(stream: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> io::Result<()> {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        stream.read_line(&mut line)?;
+        let size = usize::from_str_radix(line.trim_end(), 16).map_err(io::Error::other)?;
+        let start = body.len();
+        // With the line break behind the chunk.
+        body.resize(start + size + 2, 0);
+        stream.read_exact(body.get_mut(start..).unwrap_or_default())?;
+        body.truncate(start + size);
+        if size == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Returns the two halves of a connection, with Nagle's algorithm disabled.
