@@ -370,7 +370,9 @@ async fn no_layer_aborts_work_that_follows_the_response_on_lambda() {
         let expected = ("response", json!("responded"));
         assert_eq!((&*posted.endpoint, posted.json()), expected);
         let (connection, _) = listener.accept().await.unwrap();
-        function.wait_for("\t1\tERROR\ta layer failed after the answer: request timed out");
+        function.wait_for(
+            "\t1\tERROR\ta layer failed after the outcome had been sent: request timed out",
+        );
         let polls = api.polls();
         assert_eq!(
             polls, 1,

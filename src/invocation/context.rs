@@ -1,4 +1,4 @@
-//! What a handler knows of its invocation, under Node's names.
+//! Node's `context`, under Node's names.
 
 use super::{
     current, deadline::Time, json, members::ContextMembers, state::Invocation, task::Task,
@@ -16,13 +16,13 @@ use serde_json::Value;
 use std::{fmt, future::Future, ops::Deref, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
-/// Node's `context`: what a handler knows of its invocation, its tasks, and the old
-/// `succeed`, `fail` and `done`.
+/// Node's `context`: information about the invocation, its tasks, and the old `succeed`, `fail` and
+/// `done`.
 ///
-/// The members are fields, in snake_case, which stand at [`ContextMembers`]. A clone is the same context.
+/// The members are the fields of [`ContextMembers`], in snake_case. A clone is the same context.
 ///
-/// A context can signal, so while one lives the callback is not lost: a task that keeps a
-/// context without ever using it keeps its invocation waiting.
+/// A context can signal, so the callback does not count as never called while a context exists. A
+/// task that keeps a context without ever using it keeps its invocation waiting.
 ///
 /// ```
 /// use nodeback::{Callback, Context, Value, json};
@@ -40,13 +40,13 @@ pub struct Context {
     pub(super) invocation: Arc<Invocation>,
 }
 
-/// The most that Lambda lets a function take.
+/// The longest timeout that Lambda allows.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 impl Context {
-    /// The context of the invocation whose code calls this: of its handler, its tasks, timers and
-    /// blocking functions, and of whatever those call. `None` elsewhere, as in a thread or in a task of
-    /// `tokio::spawn`.
+    /// Returns the context of the current invocation: the one whose handler, task, timer or
+    /// blocking function calls this, directly or not. Returns `None` elsewhere, for example in a
+    /// thread or in a task of `tokio::spawn`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -65,19 +65,21 @@ impl Context {
     /// # }
     /// ```
     pub fn current() -> Option<Self> {
-        let invocation = current::invocation().filter(|invocation| !invocation.of_nobody)?;
+        let invocation = current::invocation().filter(|invocation| !invocation.is_detached)?;
         let kept = invocation.kept();
         Some(Context {
-            // Once it is answered, a signal comes too late, whatever it is.
+            // There is no handle once the callback was released or the outcome is claimed. A signal
+            // is rejected then.
             responder: kept.unwrap_or_else(|| Responder::closed(invocation.span.clone())),
             invocation,
         })
     }
 
-    /// The milliseconds until the invocation is cut off; below zero when it should have been.
+    /// Returns the remaining time until the deadline, in milliseconds. It is negative after the
+    /// deadline.
     ///
-    /// Where the deadline is unknown (no timeout, or a deadline of 0 or long past, as some tools
-    /// send), it counts down from 15 minutes, the most that Lambda allows.
+    /// If the deadline is unknown (no timeout, or a deadline of 0 or in the distant past, which
+    /// some tools send), it counts down from 15 minutes, the longest timeout that Lambda allows.
     ///
     /// ```
     /// let context = nodeback::Context::default();
@@ -97,7 +99,7 @@ impl Context {
     }
 
     /// Whether a success, signalled through the callback, waits for the tasks of this invocation
-    /// before it is sent. Node's `callbackWaitsForEmptyEventLoop`: true unless it was set.
+    /// before it is sent: Node's `callbackWaitsForEmptyEventLoop`. The default is true.
     ///
     /// ```
     /// let context = nodeback::Context::default();
@@ -109,15 +111,14 @@ impl Context {
         self.responder.waits()
     }
 
-    /// Sets Node's `callbackWaitsForEmptyEventLoop`. What counts is how it stands when the
-    /// callback is called.
+    /// Sets Node's `callbackWaitsForEmptyEventLoop`. The value at the time of the signal counts.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value, json};
     ///
     /// fn handler(_: Value, context: Context, callback: Callback) {
     ///     context.set_callback_waits_for_empty_event_loop(false);
-    ///     context.spawn(async { /* runs on after the answer */ });
+    ///     context.spawn(async { /* keeps running after the response */ });
     ///     callback(None, Some(json!("sent at once")));
     /// }
     /// ```
@@ -136,7 +137,8 @@ impl Context {
     /// ```
     #[track_caller]
     pub fn succeed(&self, result: impl Serialize) {
-        // As JSON text it needs no type, and passes on as it is.
+        // Encoded here, so that the callback needs no type parameter. `Bytes` are not encoded
+        // again.
         self.done_callback::<Bytes>()
             .settle(json::stringify(&result));
     }
@@ -172,7 +174,7 @@ impl Context {
         self.done_callback().call(error, result);
     }
 
-    /// `context.done` as a function value: a callback whose signal is sent at once.
+    /// Returns `context.done` as a function value: a callback whose signal is sent at once.
     ///
     /// ```
     /// use nodeback::{Context, Value, json};
@@ -191,13 +193,14 @@ impl Context {
 
     /// Runs a future as a task of this invocation.
     ///
-    /// While [`callback_waits_for_empty_event_loop`](Self::callback_waits_for_empty_event_loop)
-    /// holds, a success waits for it. If it panics or ends with an `Err` before the answer is sent,
-    /// the invocation fails with that, as on an unhandled rejection in Node; afterwards it is logged.
+    /// While [`callback_waits_for_empty_event_loop`](Self::callback_waits_for_empty_event_loop) is
+    /// true, a success waits for it. If it panics or ends with an `Err` before the response is
+    /// sent, the invocation fails with that error, as with an unhandled rejection in Node. A later
+    /// failure is only logged.
     ///
-    /// It runs on the runtime of the invocation, whatever thread this is called on. Where there is
-    /// no tokio runtime at all (a context from the builder, in a plain test), the future is dropped
-    /// and an error logged.
+    /// It runs on the runtime of the invocation, no matter which thread calls this. Without a tokio
+    /// runtime (for a context from the builder in a test that is not async), the future is dropped
+    /// and an error is logged.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value, json};
@@ -219,7 +222,7 @@ impl Context {
     }
 
     /// Runs a future as a task of this invocation, and calls an error-first function with its outcome, as
-    /// [`spawn_then`](crate::spawn_then).
+    /// [`spawn_then`](crate::spawn_then) does.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value};
@@ -247,8 +250,8 @@ impl Context {
         self.invocation.add(UnfinishedTask::spawned(), future, keep)
     }
 
-    /// Runs a function that blocks, as a task of this invocation: [`spawn`](Self::spawn) on a thread
-    /// where blocking is allowed. It cannot be stopped once it has begun.
+    /// Runs a blocking function as a task of this invocation, like [`spawn`](Self::spawn), on a
+    /// thread where it may block. It cannot be stopped once it has begun.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value};
@@ -269,8 +272,8 @@ impl Context {
             .add_blocking(name, f, |failure| failure, keep)
     }
 
-    /// Node's `setTimeout`, as [`set_timeout`](crate::set_timeout), for code that runs outside of the
-    /// invocation: a thread, or the callback of a client whose tasks are its own.
+    /// Node's `setTimeout`, like [`set_timeout`](crate::set_timeout), for code that runs outside of
+    /// the invocation: in a thread, or in a callback of a client that spawns its own tasks.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value, json};
@@ -292,8 +295,8 @@ impl Context {
             .set_timeout(name, delay, f, Some(&self.responder))
     }
 
-    /// Node's `setImmediate`, as [`set_immediate`](crate::set_immediate), for code that runs outside of
-    /// the invocation.
+    /// Node's `setImmediate`, like [`set_immediate`](crate::set_immediate), for code that runs
+    /// outside of the invocation.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value, json};
@@ -312,11 +315,11 @@ impl Context {
         self.add(name, async move { f() })
     }
 
-    /// Runs a future that the answer does not wait for, and the environment does: it starts now,
-    /// the answer goes out when it is there, and the next event is asked for when the future has
-    /// ended. At the deadline, less 50 ms, it is cut off, and named in the log.
+    /// Runs a future that the response does not wait for, but the next event does: the future
+    /// starts now, the response is sent as soon as it is available, and the next event is polled
+    /// for when the future has ended. It is aborted 50 ms before the deadline, which is logged.
     ///
-    /// Its failure is logged, and never alters the answer.
+    /// Its failure is logged, and does not affect the response.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value, json};
@@ -349,7 +352,7 @@ impl Context {
         self.invocation.add(name, future, keep)
     }
 
-    /// Makes the response a stream, with a pipe of so many bytes.
+    /// Makes the response a stream, whose pipe holds up to `high_water_mark` bytes.
     pub(super) fn open_stream(&self, high_water_mark: usize) -> Arc<Pipe> {
         let stream = &self.invocation.stream;
         Arc::clone(stream.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Making a context: for a test, or for an invocation that starts.
+//! Builds contexts, for tests and for invocations that start.
 
 use super::{
     context::Context,
@@ -16,7 +16,7 @@ use tracing::Span;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Context {
-    /// A context for a test, or for calling a handler by hand.
+    /// Returns a builder of a context for a test.
     ///
     /// ```
     /// use nodeback::{Context, json};
@@ -41,7 +41,7 @@ impl Context {
         ContextBuilder {
             members: Arc::clone(&self.invocation.members),
             limit: self.invocation.limit,
-            // Times count from the start of this invocation.
+            // A new recorder, since its times count from the start of this invocation.
             recorder: self.invocation.recorder.as_ref().map(|_| Recorder::start()),
         }
     }
@@ -53,7 +53,8 @@ impl Default for Context {
     }
 }
 
-/// Builds a [`Context`]; what is not set is plausible. The timeout is Lambda's default, 3 s.
+/// Builds a [`Context`]. Members that are not set have plausible values. The timeout is Lambda's
+/// default, 3 s.
 ///
 /// ```
 /// use nodeback::{Context, json};
@@ -68,10 +69,11 @@ impl Default for Context {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ContextBuilder {
-    /// Shared until one is set: an invocation is handed on several times before it starts.
+    /// Shared until a member is set, since a builder is cloned several times before its invocation
+    /// starts.
     pub(super) members: Arc<ContextMembers>,
     pub(super) limit: Limit,
-    /// Records the timeline, if that was asked for.
+    /// The recorder of the timeline, if one is recorded.
     pub(super) recorder: Option<Arc<Recorder>>,
 }
 
@@ -89,9 +91,9 @@ impl ContextBuilder {
     member! {
         /// The name of the function.
         function_name: impl Into<String> => function_name.into();
-        /// The version that runs.
+        /// The version of the function.
         function_version: impl Into<String> => function_version.into();
-        /// The ARN that the function was invoked by.
+        /// The ARN that was used to invoke the function.
         invoked_function_arn: impl Into<String> => invoked_function_arn.into();
         /// The memory of the function, in MB.
         memory_limit_in_mb: impl Into<String> => memory_limit_in_mb.into();
@@ -103,7 +105,7 @@ impl ContextBuilder {
         log_stream_name: impl Into<String> => log_stream_name.into();
         /// The Cognito identity of the caller.
         identity: CognitoIdentity => Some(identity);
-        /// What the caller sent as its client context.
+        /// The client context that the caller sent.
         client_context: impl Into<Value> => Some(client_context.into());
         /// The tenant.
         tenant_id: impl Into<String> => Some(tenant_id.into());
@@ -111,7 +113,7 @@ impl ContextBuilder {
         xray_trace_id: impl Into<String> => Some(xray_trace_id.into());
     }
 
-    /// How long the invocation may take, from its start. Zero means as long as it likes.
+    /// Sets how long the invocation may take, from its start. Zero means that there is no limit.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value, json};
@@ -137,8 +139,8 @@ impl ContextBuilder {
         self
     }
 
-    /// When the invocation is cut off, in milliseconds since 1970, as the Runtime API sends it. A
-    /// deadline of 0 or more than an hour past means that it is unknown.
+    /// Sets the deadline of the invocation, in milliseconds since 1970, as the Runtime API sends
+    /// it. A deadline of 0 or more than an hour in the past means that it is unknown.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -190,12 +192,12 @@ impl ContextBuilder {
         }
     }
 
-    /// The recorder of the timeline, if one is recorded.
+    /// Returns the recorder of the timeline, if one is recorded.
     pub(crate) fn recorder(&self) -> Option<&Arc<Recorder>> {
         self.recorder.as_ref()
     }
 
-    /// Sets the members that not every invocation has.
+    /// Sets members that not every invocation has.
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub(crate) fn optional(mut self, set: impl FnOnce(&mut ContextMembers)) -> Self {
         set(Arc::make_mut(&mut self.members));
@@ -207,13 +209,14 @@ impl ContextBuilder {
         &self.members
     }
 
-    /// The span that every line of an invocation is logged in.
+    /// Returns the span that every line of the invocation is logged in.
     pub(crate) fn span(&self) -> Span {
         span(&self.members)
     }
 
-    /// The context. Its [`spawn`](Context::spawn) works where there is a tokio runtime; nobody waits
-    /// for its `succeed`, `fail` and `done` until it is given to [`invoke`](crate::invoke()).
+    /// Builds the context. Its [`spawn`](Context::spawn) needs a tokio runtime. Its `succeed`,
+    /// `fail` and `done` have no effect, since only [`invoke`](crate::invoke()) starts an
+    /// invocation that waits for a signal.
     ///
     /// ```
     /// let context = nodeback::Context::builder().aws_request_id("request-1").build();
@@ -223,7 +226,8 @@ impl ContextBuilder {
         self.begin(|_| None).0
     }
 
-    /// The context of an invocation that a driver starts now, and what waits for its signal.
+    /// Returns the context of an invocation that a driver starts now, and the waiter for its
+    /// signal.
     pub(crate) fn start(self) -> (Context, InvocationWaiter) {
         self.begin(|responder| Some(responder.to_keep()))
     }
@@ -267,7 +271,7 @@ impl ContextBuilder {
     }
 }
 
-/// The name and the fields are those of lambda_runtime's.
+/// Creates the span of an invocation, with the name and the fields of the span of lambda_runtime.
 fn span(members: &ContextMembers) -> Span {
     let ContextMembers {
         aws_request_id,

@@ -1,5 +1,5 @@
-//! What the driver asks of an event loop beside polling it: what is running, whether a deferred response can
-//! be sent, and to stop.
+//! How the driver controls an event loop, apart from polling it: it asks what is running and
+//! whether a deferred response can be sent, and stops tasks.
 
 use super::{
     current,
@@ -12,7 +12,8 @@ use crate::completion::{Responder, before_notices};
 use std::{mem, sync::Arc};
 
 impl Invocation {
-    /// The loop is empty: from here on the callback can be lost.
+    /// Drops the queue's handle of the callback if the loop is empty. Once all other handles are
+    /// dropped, too, the callback counts as never called.
     pub(super) fn release_callback(&self) {
         let mut queue = self.queue.lock();
         if !queue.is_empty() || !matches!(queue.keep, Keep::Handle(_)) {
@@ -23,7 +24,7 @@ impl Invocation {
         drop(kept);
     }
 
-    /// A handle of the invocation's callback, while it has not lost it.
+    /// Returns a handle of the callback, while the queue has one.
     pub(super) fn kept(&self) -> Option<Responder> {
         match &self.queue.lock().keep {
             Keep::Handle(keep) => Some(keep.to_keep()),
@@ -31,9 +32,10 @@ impl Invocation {
         }
     }
 
-    /// The invocation is answered: from here on a failure of a task is logged and alters nothing.
-    /// Whoever polls the loop gives that up, if it is empty.
-    pub(super) fn answered(&self, polls: bool) -> Left {
+    /// Prepares the loop for the time after the outcome is claimed: from here on, failures of tasks
+    /// are logged and change nothing. `polls` says whether the caller is what polls the loop. If
+    /// so, and if the loop is empty, the caller is no longer responsible for it.
+    pub(super) fn claimed(&self, polls: bool) -> Left {
         let mut queue = self.queue.lock();
         let before = mem::replace(&mut queue.failure, Failure::Logged);
         let kept = mem::take(&mut queue.keep);
@@ -51,14 +53,15 @@ impl Invocation {
         left
     }
 
-    /// Whether a deferred response can be sent: nothing is left that it waits for, and nothing failed.
+    /// Whether a deferred response can be sent: no task is left that it waits for, and none has
+    /// failed.
     pub(super) fn may_respond(&self) -> bool {
         let queue = self.queue.lock();
         queue.deferring == 0 && !matches!(queue.failure, Failure::First(_))
     }
 
-    /// Whether a deferred response waits for a task that was not aborted. One that was ends in the next turn, as a timer does
-    /// that Node has cleared.
+    /// Whether a deferred response waits for a task that was not aborted. An aborted task ends in
+    /// the next turn and corresponds to a timer that was cleared in Node, which defers nothing.
     pub(super) fn is_deferring(&self) -> bool {
         let queue = self.queue.lock();
         let mut entries = queue.iter().map(|(_, entry)| entry);
@@ -71,26 +74,27 @@ impl Invocation {
         queue.iter().count() > queue.deferring
     }
 
-    /// Whether a streaming handler still runs, or work of `wait_until`, or anything if all is waited for.
+    /// Whether the handler or work of `wait_until` is still running or, if `all` is set, any task.
     pub(super) fn is_busy(&self, all: bool) -> bool {
         let queue = self.queue.lock();
         let waiting = queue.iter().count() > queue.deferring;
         queue.handler.is_some() || waiting || (all && !queue.is_empty())
     }
 
-    /// Gives up the polling of the loop, if it is empty: whoever spawns then has it polled.
+    /// Marks the loop as no longer polled if it is empty. The next task that is added starts the
+    /// polling again.
     pub(super) fn stop_polling_if_empty(&self) -> Left {
         self.queue.lock().stop_polling_if_empty()
     }
 
-    /// What is running.
+    /// Returns the handler and the tasks that have not ended.
     pub(super) fn running(&self) -> Vec<UnfinishedTask> {
         let queue = self.queue.lock();
         in_order(queue.iter().map(|(key, entry)| (key, entry.name)).collect())
     }
 
-    /// Stops what is running of one kind for a reason, and returns what that was. A function that has begun on a
-    /// thread of its own cannot be stopped, and stays on the list.
+    /// Stops the tasks that `which` selects, and returns their names. A blocking function that has
+    /// begun cannot be stopped. Its name is returned, too, and it stays in the queue.
     pub(super) fn stop(
         self: &Arc<Self>,
         cause: AbortCause,
@@ -118,7 +122,7 @@ impl Invocation {
         in_order(names)
     }
 
-    /// Stops all that is running, and waits for no thread.
+    /// Removes all tasks, without waiting for blocking functions.
     pub(super) fn stop_all(self: &Arc<Self>) {
         let mut queue = self.queue.lock();
         let tasks = mem::take(&mut queue.tasks);
@@ -131,7 +135,8 @@ impl Invocation {
     fn end_all(self: &Arc<Self>, entries: impl IntoIterator<Item = Entry>) {
         current::enter(self, || {
             for entry in entries {
-                // Its destructors are the user's code, which is caught one by one.
+                // Destructors are user code. Each is guarded separately, so that a panic does not
+                // keep the other tasks from being dropped.
                 let _ = before_notices(|| self.end(entry));
             }
         });

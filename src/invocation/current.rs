@@ -1,4 +1,4 @@
-//! The invocation whose code is running, so that a helper needs no context passed to it.
+//! The current invocation, which allows code to spawn tasks without access to the context.
 
 use super::{
     queue::TaskFuture, state::Invocation, task::Task, task_output::TaskOutput,
@@ -16,7 +16,7 @@ thread_local! {
     static CURRENT: Cell<Option<Arc<Invocation>>> = const { Cell::new(None) };
 }
 
-/// Runs `f` as code of an invocation.
+/// Runs `f` with `invocation` as the current one, and in its span. Calls may be nested.
 pub(super) fn enter<T>(invocation: &Arc<Invocation>, f: impl FnOnce() -> T) -> T {
     struct Leave(Option<Arc<Invocation>>);
     impl Drop for Leave {
@@ -24,7 +24,7 @@ pub(super) fn enter<T>(invocation: &Arc<Invocation>, f: impl FnOnce() -> T) -> T
             let _ = CURRENT.try_with(|current| current.replace(self.0.take()));
         }
     }
-    // While a thread ends, there is no current invocation.
+    // While a thread is ending, the variable is gone, and there is no current invocation.
     let outer = CURRENT.try_with(|current| current.replace(Some(Arc::clone(invocation))));
     let _leave = Leave(outer.ok().flatten());
     #[cfg(any(feature = "lambda", feature = "local"))]
@@ -34,24 +34,24 @@ pub(super) fn enter<T>(invocation: &Arc<Invocation>, f: impl FnOnce() -> T) -> T
     invocation.span.in_scope(f)
 }
 
-/// The invocation whose code calls this.
+/// Returns the invocation whose code calls this.
 pub(super) fn invocation() -> Option<Arc<Invocation>> {
     let current = CURRENT.try_with(|current| {
         let invocation = current.take();
         current.set(invocation.clone());
         invocation
     });
-    // While a thread ends, its code belongs to nobody.
+    // While a thread is ending, there is no current invocation.
     current.ok().flatten()
 }
 
 /// Runs a future as a task of the current invocation, as [`Context::spawn`](crate::Context::spawn)
-/// does, in code that was given no context.
+/// does, in code that has no access to the context.
 ///
-/// The current invocation is the one whose handler or task calls this: in the handler itself, in its
-/// future, in its tasks, timers and blocking functions, and in whatever those call. A thread or a task
-/// of `tokio::spawn` belongs to no invocation; pass it a [`Context`](crate::Context). Outside of any
-/// invocation the future runs as a task of the current tokio runtime, and a failure is logged.
+/// The current invocation is the one whose handler, task, timer or blocking function calls this,
+/// directly or not. A thread or a task of `tokio::spawn` belongs to no invocation and needs a
+/// [`Context`](crate::Context) instead. Outside of any invocation, the future runs as a task of the
+/// current tokio runtime, and its failure is logged.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -82,16 +82,16 @@ where
 /// Runs a future as a task of the current invocation, and calls an error-first function with its outcome: the
 /// `sdk.operation(params, (err, data) => ..)` of a handler in one expression.
 ///
-/// The types of both parameters follow from the future. If the function returns an `Err`, that is Node's `throw`: it
-/// fails the invocation, even if the function owned the last handle of the callback. Otherwise it is a task as with
-/// [`spawn`].
+/// The future determines the types of both parameters. An `Err` that the function returns
+/// corresponds to Node's `throw`: it fails the invocation, even if the function owned the last
+/// handle of the callback. In all other respects, this is a task like that of [`spawn`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// use nodeback::{Callback, Context, Value, js::Access, json, spawn_then};
 ///
-/// /// A client's `get`, in place of one from an SDK.
+/// /// Stands in for an operation of an SDK.
 /// async fn get(id: u64) -> Result<Value, std::io::Error> {
 ///     Ok(json!({ "id": id }))
 /// }
@@ -129,7 +129,8 @@ where
     add(UnfinishedTask::spawned(), then(future, callback))
 }
 
-/// The task that calls an error-first function with the outcome of a future, and fails with what that throws.
+/// Returns the task that calls an error-first function with the outcome of a future. It fails with
+/// the error that the function returns.
 pub(super) fn then<F, T, E, O, M, N>(
     future: F,
     callback: impl FnOnce(Option<Error>, Option<T>) -> O + Send + 'static,
@@ -148,15 +149,16 @@ where
     }))
 }
 
-/// Calls a function after a time, as a task of the current invocation: Node's
+/// Calls a function after a delay, as a task of the current invocation: Node's
 /// `setTimeout(callback, delay)`.
 ///
 /// A success that is signalled through the callback waits for it. If the function returns an `Err` or
 /// panics, the invocation fails, as with an uncaught exception in Node. Timers of the same time fire
-/// in the order in which they were set. A delay of less than a millisecond is one, as in Node.
+/// in the order in which they were set. The shortest delay is one millisecond, as in Node.
 ///
-/// [`Task::abort`] is Node's `clearTimeout`; dropping the task clears nothing. `return setTimeout(..)`
-/// is `set_timeout(..); return;`. [`spawn`] defines the current invocation; elsewhere, use
+/// [`Task::abort`] is Node's `clearTimeout`. Dropping the task does not clear the timer. Node's
+/// `return setTimeout(..)` becomes `set_timeout(..); return;`. For the current invocation, see
+/// [`spawn`]. In a thread or a task of `tokio::spawn`, use
 /// [`Context::set_timeout`](crate::Context::set_timeout).
 ///
 /// ```
@@ -183,7 +185,7 @@ where
     T: TaskOutput<M>,
 {
     let name = UnfinishedTask::timeout();
-    invocation_or_nobody().set_timeout(name, delay, f, None)
+    invocation_or_detached().set_timeout(name, delay, f, None)
 }
 
 impl Invocation {
@@ -197,14 +199,14 @@ impl Invocation {
     where
         T: TaskOutput<M>,
     {
-        // Counted from the call, not from when the task is first polled.
+        // The delay counts from this call, not from the first poll of the task.
         let due = Instant::now().checked_add(delay.max(Duration::from_millis(1)));
         let fires = async move {
             match due {
-                // What blocked the thread may have taken longer than that.
+                // The thread may have been blocked for longer than the delay.
                 Some(due) if due <= Instant::now() => {}
                 Some(due) => sleep_until(due).await,
-                // Beyond what a clock can tell.
+                // The time is beyond the range of the clock.
                 None => std::future::pending().await,
             }
             f().into_failure()
@@ -216,8 +218,8 @@ impl Invocation {
 /// Calls a function when nothing else of the current invocation is ready and no timer is due: Node's
 /// `setImmediate(callback)`.
 ///
-/// It is a task as with [`set_timeout`]; [`Task::abort`] is Node's `clearImmediate`. One that is set
-/// by another immediate runs after timers and sockets have had their turn.
+/// It is a task like that of [`set_timeout`]. [`Task::abort`] is Node's `clearImmediate`. An
+/// immediate that another immediate sets runs after the next poll of timers and sockets.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -242,9 +244,9 @@ where
 }
 
 fn add(name: UnfinishedTask, future: TaskFuture) -> Task {
-    invocation_or_nobody().add(name, future, None)
+    invocation_or_detached().add(name, future, None)
 }
 
-fn invocation_or_nobody() -> Arc<Invocation> {
-    invocation().unwrap_or_else(Invocation::of_nobody)
+fn invocation_or_detached() -> Arc<Invocation> {
+    invocation().unwrap_or_else(Invocation::detached)
 }

@@ -1,4 +1,4 @@
-//! How long an invocation may take, and its error when that is over.
+//! How long an invocation may take, and its error at the deadline.
 
 use super::{settings::InvocationSettings, unfinished::UnfinishedTask};
 use crate::{clock, error::Error};
@@ -18,16 +18,17 @@ use tokio::{
 pub(super) enum Limit {
     /// From the start of the invocation.
     Timeout(Duration),
-    /// At a time, in milliseconds since 1970.
+    /// Until a point in time, in milliseconds since 1970.
     At(u64),
     None,
 }
 
-/// A deadline further back than this was never meant as one. cargo-lambda, for one, sends ten
-/// minutes after 1970.
+/// A deadline that is further in the past is treated as unknown. cargo-lambda, for example, sends a
+/// deadline of ten minutes after the start of 1970.
 const LONG_PAST: Duration = Duration::from_secs(60 * 60);
 
 impl Limit {
+    /// Returns the deadline of an invocation that starts at `now`.
     pub(in crate::invocation) fn deadline(self, now: Instant) -> Option<Instant> {
         match self {
             Limit::None => None,
@@ -44,7 +45,8 @@ impl Limit {
         }
     }
 
-    /// The deadline of what starts now, in milliseconds since 1970; 0 if there is none.
+    /// Returns the deadline of an invocation that starts now, in milliseconds since 1970, or 0 if
+    /// there is none.
     #[cfg(feature = "lambda")]
     pub(super) fn deadline_ms(self) -> u64 {
         match self {
@@ -60,11 +62,12 @@ impl Limit {
     }
 }
 
-/// How much before its deadline an invocation ends its waits, so that the response is still taken. Of
-/// a timeout below half a second it is a tenth.
+/// How long before its deadline an invocation stops waiting for tasks, so that there is time to
+/// send the response. If the timeout is shorter than half a second, it is a tenth of the timeout
+/// instead.
 pub(super) const GAP: Duration = Duration::from_millis(50);
 
-/// When it started, and when it has to be over, if that is known.
+/// When an invocation started, and its deadline, if that is known.
 #[derive(Clone, Copy)]
 pub(super) struct Time {
     pub(super) started: Instant,
@@ -72,18 +75,18 @@ pub(super) struct Time {
 }
 
 impl Time {
-    /// How long it may take in all.
+    /// Returns how long the invocation may take in total.
     pub(super) fn allowed(&self) -> Option<Duration> {
         Some(self.deadline?.saturating_duration_since(self.started))
     }
 
-    /// When it no longer waits for tasks, so that the response is still taken.
+    /// Returns when the invocation stops waiting for tasks: see [`GAP`].
     pub(super) fn end_of_waiting(&self) -> Option<Instant> {
         self.before_deadline(GAP.min(self.allowed()? / 10))
     }
 
-    /// How long before the deadline it fails by itself, if it is set to: at most half of the time that
-    /// it has.
+    /// Returns how long before the deadline the invocation fails by itself, if that is set. It is
+    /// at most half of the total time.
     pub(super) fn margin(&self, settings: InvocationSettings) -> Option<Duration> {
         let margin = settings.fail_before_deadline?;
         Some(margin.min(self.allowed()? / 2))
@@ -95,7 +98,7 @@ impl Time {
     }
 }
 
-/// AWS's error for an invocation without an answer at its deadline.
+/// Returns the error that AWS reports for an invocation without an outcome at its deadline.
 pub(super) fn timed_out(request_id: &str, allowed: Duration) -> Error {
     let seconds = allowed.as_secs_f64();
     let message =
@@ -103,7 +106,7 @@ pub(super) fn timed_out(request_id: &str, allowed: Duration) -> Error {
     Error::ours("Sandbox.Timedout", message)
 }
 
-/// Ours, for one that is to have it by then.
+/// Returns the error of an invocation that fails by itself before its deadline.
 pub(super) fn no_response(margin: Duration, running: &[UnfinishedTask]) -> Error {
     let mut message = format!("no response {} ms before the deadline", margin.as_millis());
     for (n, name) in running.iter().enumerate() {
@@ -113,7 +116,8 @@ pub(super) fn no_response(margin: Duration, running: &[UnfinishedTask]) -> Error
     Error::ours("Runtime.NoResponseBeforeDeadline", message)
 }
 
-/// The future's output, or `None` when the deadline comes first. Most never wait, and look at no clock.
+/// Returns the output of a future, or `None` if the deadline comes first. The clock is read only if
+/// the future is pending at its first poll, which most are not.
 pub(super) async fn before<F: Future>(
     deadline: impl FnOnce() -> Option<Instant>,
     future: F,
@@ -125,7 +129,8 @@ pub(super) async fn before<F: Future>(
             return Poll::Ready(Some(output));
         }
         if let Some(deadline) = deadline.take() {
-            // It goes off for a task that has used up its turn, too.
+            // Without `unconstrained`, the timer would stay pending once the budget of the tokio
+            // task is used up, which an event loop that is always busy does in every poll.
             timer.set(deadline().map(|at| unconstrained(time::sleep_until(at))));
         }
         let timer = timer.as_mut().as_pin_mut();

@@ -1,5 +1,5 @@
-//! The one driver of an invocation, wherever it runs: layers, handler, outcome, sending, and what may
-//! follow that.
+//! The driver of an invocation, which is the same in every environment. It runs the layers and the
+//! handler, waits for the outcome, sends it, and waits for work that may follow the response.
 
 use super::{
     context::Context,
@@ -8,7 +8,7 @@ use super::{
     running::Running,
     sending::{Sending, sent},
     sink::Sink,
-    state::AnsweredBy,
+    state::ClaimedBy,
     timeline::{Recorder, RespondedBy},
     unfinished::UnfinishedTask,
     watchdog::watch,
@@ -26,26 +26,28 @@ use bytes::Bytes;
 #[cfg(feature = "lambda")]
 use std::sync::Arc;
 
-/// What has become of an invocation.
+/// The result of driving an invocation to its end.
 pub(crate) struct Driven<T> {
-    /// `None` if somebody else has sent an outcome instead.
+    /// What the sink returned. `None` if another part of the crate has sent the outcome, or if the
+    /// runtime was shut down.
     pub(crate) sent: Option<T>,
-    /// Whether that was the watchdog.
+    /// Whether the watchdog has sent the outcome.
     #[cfg_attr(
         not(feature = "lambda"),
         allow(dead_code, reason = "only Lambda has workers")
     )]
     pub(crate) by_watchdog: bool,
-    /// Whether a success waited for the tasks.
+    /// Whether a success was deferred until the tasks finished.
     pub(crate) deferred: bool,
     pub(crate) duplicate_signals: Vec<DuplicateSignal>,
     pub(crate) duplicate_signal_count: usize,
-    /// What goes on beside the next invocation.
+    /// The tasks that keep running during the next invocation.
     pub(crate) unfinished_tasks: Vec<UnfinishedTask>,
 }
 
 impl Function {
-    /// Runs an invocation to its end, within the layers. An event that could not be had fails it.
+    /// Runs an invocation to its end, within the layers. If `event` is an error, the invocation
+    /// fails with it, and the layers are skipped.
     pub(crate) async fn drive<S: Sink>(
         &self,
         event: Result<Bytes>,
@@ -56,6 +58,8 @@ impl Function {
             recorder.event_read(event.len());
         }
         let (context, waiter) = context.start();
+        // Until this function returns or is dropped, the watchdog responds if the thread is
+        // blocked.
         let _watched = watch(&context.invocation, &sink);
         let sending = Sending::new(&context.invocation);
         #[cfg(feature = "lambda")]
@@ -92,7 +96,8 @@ impl Function {
     }
 }
 
-/// An invocation of a handler whose event is parsed already, without layers.
+/// Runs an invocation to its end, without layers and without the watchdog. `enter` enters the
+/// handler.
 #[cfg(feature = "lambda")]
 pub(crate) async fn drive_parsed<S: Sink>(
     enter: impl FnOnce(Context) -> Result<Work>,
@@ -107,6 +112,7 @@ pub(crate) async fn drive_parsed<S: Sink>(
     drive_on(&mut running, sink, &sending).await
 }
 
+/// Runs an invocation whose handler has been entered to its end.
 async fn drive_on<S: Sink>(
     running: &mut Running,
     sink: S,
@@ -115,15 +121,17 @@ async fn drive_on<S: Sink>(
     let outcome = running.outcome().await;
     phases::mark(Phase::Outcome);
     let (mut has_sent, mut unfinished_tasks) = (None, vec![]);
-    if running.claim_answer() {
+    // If the watchdog or a layer's error has claimed the outcome, that part of the crate sends its
+    // own.
+    if running.claim_outcome() {
         running.invocation.record(|recorder| {
             recorder.responded(RespondedBy::EventLoop, outcome.as_ref());
         });
         has_sent = match sending.finish(outcome) {
-            Ok(task) => running.beside(sent(task)).await,
+            Ok(task) => running.poll_during(sent(task)).await,
             Err(outcome) => {
                 let send = sink.send(outcome, &running.invocation.span);
-                Some(running.beside(send).await)
+                Some(running.poll_during(send).await)
             }
         };
         running.invocation.record(Recorder::sent);
@@ -134,13 +142,13 @@ async fn drive_on<S: Sink>(
         });
     } else if let Err(error) = outcome {
         running.invocation.span.in_scope(|| {
-            tracing::error!("the invocation failed after it was answered: {error:#}");
+            tracing::error!("the invocation failed after its outcome had been sent: {error:#}");
         });
     }
     let (duplicate_signals, duplicate_signal_count) = running.duplicates();
     Driven {
         sent: has_sent,
-        by_watchdog: running.invocation.is_answered_by(AnsweredBy::Watchdog),
+        by_watchdog: running.invocation.is_claimed_by(ClaimedBy::Watchdog),
         deferred: running.was_deferred,
         duplicate_signals,
         duplicate_signal_count,
@@ -148,7 +156,7 @@ async fn drive_on<S: Sink>(
     }
 }
 
-/// The layers ended the invocation, and not its handler.
+/// Sends the error of the layers, which ended the invocation before its handler did.
 #[cfg(feature = "lambda")]
 async fn failed_by_a_layer<S: Sink>(
     invocation: &Invocation,
@@ -157,7 +165,7 @@ async fn failed_by_a_layer<S: Sink>(
     sending: &Sending<S::Sent>,
 ) -> Driven<S::Sent> {
     let mut has_sent = None;
-    if invocation.claim_answer(AnsweredBy::Layer).is_some() {
+    if invocation.claim_outcome(ClaimedBy::Layer).is_some() {
         invocation.record(|recorder| recorder.responded(RespondedBy::Layer, Err(&error)));
         has_sent = match sending.finish::<Bytes>(Err(error)) {
             Ok(task) => sent(task).await,
@@ -168,7 +176,7 @@ async fn failed_by_a_layer<S: Sink>(
     }
     Driven {
         sent: has_sent,
-        by_watchdog: invocation.is_answered_by(AnsweredBy::Watchdog),
+        by_watchdog: invocation.is_claimed_by(ClaimedBy::Watchdog),
         deferred: false,
         duplicate_signals: vec![],
         duplicate_signal_count: 0,

@@ -1,14 +1,15 @@
-//! The event loop of one invocation: its handler and its tasks, polled in turn by one tokio task.
+//! The event loop of one invocation: its handler and its tasks, all polled within one tokio task.
 //!
-//! That is Node's model, where the JavaScript of an environment runs on one thread. It is what keeps
-//! Node's order on every flavor of tokio: tasks that are ready run first in, first out, and timers of
-//! the same time fire in the order in which they were set, which tokio does for the timers of one
-//! task. It also makes emptiness something that can be asked for: an invocation whose loop is empty
-//! has nobody left who could answer it, unless a handle of its callback lives elsewhere.
+//! This is Node's model, where the JavaScript of an environment runs on one thread. It keeps Node's
+//! order on both flavors of the tokio runtime: ready tasks run first in, first out, and timers of
+//! the same time fire in the order in which they were set, which tokio guarantees for the timers of
+//! one tokio task. It also makes it possible to tell whether the loop is empty. If it is, nothing
+//! is left that could signal, except for handles of the callback that other code keeps, such as a
+//! thread.
 //!
-//! Tasks are added and woken from any thread. Only [`Invocation::turn`] polls, and it runs in one
-//! place at a time: in the driver while the invocation lives, and in a tokio task of its own for what
-//! runs on after that (`rest.rs`).
+//! Tasks can be added and woken from any thread. Only [`Invocation::turn`] polls them, and it has
+//! one caller at a time: the driver until the invocation is over, and then a tokio task of its own
+//! that runs what is left (`rest.rs`).
 
 use super::{
     current,
@@ -30,11 +31,11 @@ use std::{
 };
 use tokio::task::coop;
 
-/// How many tasks are polled before other tasks of the tokio runtime have their turn, timers and
-/// sockets among them.
+/// How many tasks a turn polls before it returns to the tokio runtime, which then runs its other
+/// tasks, its timers and its sockets.
 const TURN: usize = 128;
 
-/// Puts a task on the list of those that are ready.
+/// The waker of a task, which adds the task to its list of the queue.
 pub(super) struct TaskWaker {
     pub(super) invocation: Arc<Invocation>,
     pub(super) key: Key,
@@ -54,17 +55,17 @@ impl ArcWake for Invocation {
 
 /// How a turn of the loop ended.
 pub(super) enum Turn<T> {
-    /// The caller has what it looked for.
+    /// `found` returned a value.
     Found(T),
-    /// A task failed before the invocation was answered.
+    /// A task failed before the outcome was claimed.
     Failed(Error),
-    /// Nothing is ready. `waker` of the caller is called when something is.
+    /// No task is ready. The caller's waker is called when one is.
     Idle {
-        /// Whether nothing is left that the response waits for.
+        /// Whether no task is left that a deferred response would wait for.
         empty: bool,
     },
-    /// It is the turn of others: of tokio's tasks, or of its timers and sockets. The caller is woken
-    /// after that.
+    /// More tasks may be ready, but the tokio runtime gets to run other work first. The caller is
+    /// woken after that.
     Yielded,
 }
 
@@ -75,11 +76,12 @@ impl Invocation {
             entry.queued = true;
             entry.name
         } else if key == HANDLER && queue.handler.is_none() && !queue.handler_woken {
-            // As it is polled for the first time.
+            // The handler was woken during its first poll, which `run_handler` makes before it has
+            // an entry. `run_handler` reads this flag when it adds the entry.
             queue.handler_woken = true;
             UnfinishedTask::Handler
         } else {
-            // It has ended, or is on its list.
+            // The task has ended, or is on its list already.
             return;
         };
         queue.push(key, name);
@@ -88,8 +90,8 @@ impl Invocation {
         waker.iter().for_each(Waker::wake_by_ref);
     }
 
-    /// Runs what is ready, until `found` finds what the caller looks for: it is asked before each
-    /// task. The loop is the current one meanwhile.
+    /// Runs ready tasks until `found`, which is called before each of them, returns a value. The
+    /// invocation is the current one in the meantime.
     pub(super) fn turn<T>(
         self: &Arc<Self>,
         cx: &mut Context<'_>,
@@ -101,10 +103,11 @@ impl Invocation {
                 if let Some(found) = found() {
                     return Turn::Found(found);
                 }
-                // A task that has used up the budget of this tokio task would find everything pending,
-                // and lose its place to those behind it.
+                // Once the budget of this tokio task is used up, all of tokio's resources are
+                // pending. A task that is polled then waits although its resource is ready, and
+                // tasks that become ready after it would overtake it. So the turn ends before that.
                 if polled == TURN || polled > 0 && !coop::has_budget_remaining() {
-                    self.queue.lock().no_immediate_starves();
+                    self.queue.lock().queue_timers_and_immediates();
                     cx.waker().wake_by_ref();
                     break;
                 }
@@ -119,8 +122,8 @@ impl Invocation {
                     Step::Failed(error) => return Turn::Failed(error),
                     Step::Idle { empty, .. } => return Turn::Idle { empty },
                     Step::Yield => {
-                        // Wakes the caller once timers and sockets have had their turn, where a plain
-                        // wake may come before that.
+                        // Wakes the caller after the runtime has polled its timers and sockets.
+                        // With `wake_by_ref`, the runtime may poll the caller again before that.
                         let _ = pin!(tokio::task::yield_now()).poll(cx);
                         break;
                     }
@@ -130,8 +133,8 @@ impl Invocation {
         })
     }
 
-    /// Polls a task. Returns the panic of the handler, which counts more than what the same poll may
-    /// have signalled.
+    /// Polls a task. Returns the error if the handler has panicked, since that takes precedence
+    /// over a signal of the same poll.
     fn poll_task(
         self: &Arc<Self>,
         key: Key,
@@ -144,7 +147,8 @@ impl Invocation {
         self.record(|recorder| recorder.polled(key.serial, &polled));
         let ended = match polled {
             Ok(Poll::Pending) => {
-                // What is left of it is dropped when the lock is released.
+                // `put_back` leaves the future here if the task has ended in the meantime. It is
+                // then dropped after the lock is released, since its destructor is user code.
                 let mut future = Some((future, waker));
                 let aborted = self.queue.lock().put_back(key, &mut future);
                 aborted
@@ -161,7 +165,7 @@ impl Invocation {
         self.ended(name, ended)
     }
 
-    /// Keeps a failure for the response, or logs it.
+    /// Handles the end of a task: keeps the first failure as the outcome, and logs any other.
     fn ended(&self, name: UnfinishedTask, ended: Result<Option<Error>, Panic>) -> Option<Error> {
         let (error, panicked) = match ended {
             Ok(error) => (error?, false),
@@ -169,7 +173,7 @@ impl Invocation {
         };
         let mut queue = self.queue.lock();
         match queue.failure {
-            // What runs after the response never alters it.
+            // Work of `wait_until` does not affect the response.
             Failure::None if matches!(name, UnfinishedTask::WaitUntil { .. }) => {}
             Failure::None if panicked && name == UnfinishedTask::Handler => return Some(error),
             Failure::None => {
@@ -183,7 +187,7 @@ impl Invocation {
         None
     }
 
-    /// Ends a task that was aborted. A panic of its destructor is one of the task.
+    /// Ends a task that was aborted. A panic of a destructor counts as a panic of the task.
     fn end_aborted(&self, mut entry: Entry) {
         self.record(|recorder| {
             let end = TaskEnd::aborted(AbortCause::Handle);
@@ -192,11 +196,11 @@ impl Invocation {
         let (name, future) = (entry.name, entry.future.take());
         let dropped = before_notices(|| future.map(|(future, _)| future.drop_unguarded()));
         self.end(entry);
-        // The handler has no handle that could abort it.
+        // `ended` returns an error only for the handler, which has no `Task` that could abort it.
         let _ = self.ended(name, dropped.map(|_| None));
     }
 
-    /// Ends a task: drops what is left of it, and wakes whoever awaits that.
+    /// Drops the future of a task that has ended, and wakes the future that awaits its end.
     pub(super) fn end(&self, mut entry: Entry) {
         drop(entry.future.take());
         if let Some(joiner) = entry.joiner.take() {
@@ -205,7 +209,7 @@ impl Invocation {
     }
 }
 
-/// What a [`Task`](super::task::Task) asks.
+/// The implementation of [`Task`](super::task::Task).
 impl Invocation {
     pub(super) fn abort(&self, key: Key) {
         let mut queue = self.queue.lock();

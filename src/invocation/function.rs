@@ -1,4 +1,4 @@
-//! Handlers of whatever shape, as the places that run them see them.
+//! Handlers of any shape behind one type, with their settings and names.
 
 #[cfg(feature = "lambda")]
 use super::layers::Layers;
@@ -15,7 +15,7 @@ use crate::{
 use bytes::Bytes;
 use std::{borrow::Cow, fmt, sync::Arc};
 
-/// A handler of whatever shape, with what it is run with.
+/// A handler of any shape, with its settings and layers.
 #[derive(Clone)]
 pub(crate) struct Function {
     pub(super) enter: Arc<Enter>,
@@ -52,7 +52,7 @@ impl Function {
 pub(crate) struct Functions(Vec<(Option<Cow<'static, str>>, Function)>);
 
 impl Functions {
-    /// One that was exported under this name before is replaced.
+    /// Adds a function. It replaces the one that was exported under the same name before.
     pub(crate) fn export(&mut self, name: Option<Cow<'static, str>>, function: Function) {
         self.0.retain(|(other, _)| *other != name);
         self.0.push((name, function));
@@ -63,8 +63,9 @@ impl Functions {
         self.0.iter_mut().map(|(_, function)| function)
     }
 
-    /// The one that a name means: any name does where there is but one, `other` as well as
-    /// `index.other` otherwise.
+    /// Returns the function with a name. If there is only one function, any name refers to it.
+    /// Otherwise the part after the last dot counts: `other` and `index.other` refer to the same
+    /// function.
     pub(crate) fn named(&self, name: &str) -> Result<&Function, NotExported> {
         if let [(_, only)] = self.0.as_slice() {
             return Ok(only);

@@ -1,4 +1,5 @@
-//! One invocation in process: [`invoke`], and what else runs a handler for its result.
+//! Runs one invocation in the same process: [`invoke`], and the services that run a handler for its
+//! result.
 
 use super::{
     context::Context, context_builder::ContextBuilder, function::Function, handler::Handler,
@@ -19,7 +20,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use tracing::Span;
 
-/// What became of one invocation: see [`invoke`].
+/// The outcome of one invocation and what it left behind: see [`invoke`].
 ///
 /// ```
 /// use nodeback::{Callback, Context, Value, json};
@@ -33,7 +34,7 @@ use tracing::Span;
 /// let outcome = nodeback::invoke(hasty, (), Context::default()).await;
 /// assert_eq!(outcome.result.unwrap(), "first");
 /// assert_eq!(outcome.duplicate_signal_count, 1);
-/// println!("again at {}", outcome.duplicate_signals[0].duplicate); // src/main.rs:8:5
+/// println!("duplicate at {}", outcome.duplicate_signals[0].duplicate); // src/main.rs:8:5
 /// assert!(outcome.unfinished_tasks.is_empty());
 /// # }
 /// ```
@@ -44,25 +45,25 @@ pub struct Outcome {
     pub result: Result<Value>,
     /// Whether a success was deferred until the tasks finished: in Node, until the event loop was empty.
     pub deferred: bool,
-    /// The signals that came after the first one, which changed nothing: up to 16 of them.
+    /// The first 16 signals that came after the accepted one and were rejected.
     pub duplicate_signals: Vec<DuplicateSignal>,
-    /// How many of them there were in all.
+    /// How many rejected signals there were in total.
     pub duplicate_signal_count: usize,
-    /// What a handler of [`streamify_response`](crate::streamify_response()) has written, be it a success or a failure. Its
-    /// `result` is null, or the error.
+    /// What a handler of [`streamify_response`](crate::streamify_response()) has written, in a
+    /// success as well as in a failure. The `result` of such a handler is null or the error.
     pub stream: Option<StreamedResponse>,
     /// The tasks that were still running when the environment would have polled for the next event.
     pub unfinished_tasks: Vec<UnfinishedTask>,
-    /// What happened when, if the context was built with
+    /// The timeline of the invocation, if the context was built with
     /// [`record_timeline`](crate::ContextBuilder::record_timeline).
     pub timeline: Option<Box<Timeline>>,
 }
 
-/// Runs one invocation in process, as it runs on Lambda: for tests.
+/// Runs one invocation in the same process as it runs on Lambda, for tests.
 ///
-/// The event is anything that serialises. The deadline of the context is enforced
-/// (3 s unless the [builder](Context::builder) says otherwise), so a handler that hangs
-/// fails the test and does not hang it.
+/// The event can be any value that implements `Serialize`. The deadline of the context is enforced
+/// (3 s unless the [builder](Context::builder) sets another timeout), so a handler that hangs makes
+/// the test fail instead of hang.
 ///
 /// ```
 /// use nodeback::{Callback, Context, Value, json};
@@ -86,7 +87,7 @@ pub struct Outcome {
 ///
 /// # Panics
 ///
-/// Where there is no tokio runtime with its time driver enabled.
+/// If there is no tokio runtime with its time driver enabled.
 pub async fn invoke<M>(
     handler: impl Handler<M>,
     event: impl Serialize,
@@ -124,7 +125,7 @@ pub(crate) async fn in_process(
     }
 }
 
-/// Runs one invocation to its end, within the layers.
+/// Runs one invocation to its end, within the layers, and returns the bytes of its response.
 pub(crate) async fn raw(
     function: &Function,
     event: Bytes,
@@ -154,20 +155,20 @@ pub(crate) async fn parsed<M, H: Handler<M>>(
     }
 }
 
-/// What is given back.
+/// What the driver returns for an invocation in the same process.
 enum Returned {
     Whole(Result<Bytes>),
     /// A stream, and how it ended.
     Stream(StreamedResponse, Result<()>),
 }
 
-/// Gives the outcome back to whoever runs the invocation.
+/// Returns the outcome to the caller that runs the invocation.
 #[derive(Clone, Copy)]
 struct InProcess;
 
 impl Sink for InProcess {
     type Sent = Returned;
-    /// Whoever awaits the outcome is on the very thread that is blocked.
+    /// The caller that awaits the outcome runs on the thread that would be blocked.
     const WATCHED: bool = false;
 
     async fn send(self, outcome: Result<Bytes>, span: &Span) -> Self::Sent {
@@ -190,15 +191,15 @@ impl Sink for InProcess {
     async fn ended_for_blocked(self, _: Error, _: impl Future<Output = ()> + Send) {}
 }
 
-/// What an invocation that nothing watches over has come to. All of a stream is one response, as where it is called by
-/// `Invoke`.
+/// Returns the outcome of an invocation as one response. A stream becomes one response, too, as
+/// with Lambda's `Invoke`.
 fn whole(sent: Option<Returned>) -> Result<Bytes> {
     match sent {
         Some(Returned::Whole(outcome)) => outcome,
         Some(Returned::Stream(streamed, ended)) => ended.map(|()| streamed.raw()),
         None => Err(Error::ours(
             "Runtime.ExitError",
-            "the invocation was given up",
+            "the invocation ended without an outcome",
         )),
     }
 }

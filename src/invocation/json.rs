@@ -1,4 +1,4 @@
-//! Event bytes in, response bytes out.
+//! Parses events from JSON, and encodes results as JSON.
 
 use crate::{
     error::Error,
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
 
-/// A handler's event out of the bytes that came; [`Bytes`] takes them as they are.
+/// Parses the event of a handler. [`Bytes`] are passed on without parsing.
 pub(crate) fn from_json<E: DeserializeOwned + 'static>(body: Bytes) -> Result<E, Error> {
     let mut raw = Some(body);
     if let Some(event) = (&mut raw as &mut dyn Any).downcast_mut::<Option<E>>() {
@@ -19,31 +19,33 @@ pub(crate) fn from_json<E: DeserializeOwned + 'static>(body: Bytes) -> Result<E,
             .ok_or_else(|| Error::ours(UNMARSHAL, "no event"));
     }
     let body = raw.unwrap_or_default();
-    // To know at once that it is all text is less work than to look at each string.
+    // Validating UTF-8 once for the whole body is faster than once for each string.
     let event = match std::str::from_utf8(&body) {
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(&body),
     };
     event.map_err(|error| {
-        // Knowing the path slows every parse down, so it is looked for after a failure only.
+        // Tracking the path slows parsing down, so it is determined by a second parse, after a
+        // failure.
         let path = path_of_error::<E>(&body);
         let at = path.map_or(String::new(), |path| format!(" at `{path}`"));
         Error::ours(UNMARSHAL, format!("unable to parse the event{at}: {error}")).with_cause(error)
     })
 }
 
-/// The name that AWS's own runtimes give to an event that cannot be read.
+/// The error type that AWS's own runtimes use for an event that cannot be parsed.
 const UNMARSHAL: &str = "Runtime.UnmarshalError";
 
+/// Returns the path of the member that cannot be parsed.
 fn path_of_error<E: DeserializeOwned>(body: &[u8]) -> Option<String> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let error = serde_path_to_error::deserialize::<_, E>(&mut deserializer).err()?;
     let path = error.path().to_string();
-    // A dot stands for the event itself, a question mark for nothing known.
+    // A dot stands for the event itself, and a question mark for an unknown path.
     (path != "." && path != "?").then_some(path)
 }
 
-/// A handler's result as the response's bytes; [`Bytes`] pass as they are.
+/// Encodes the result of a handler. [`Bytes`] are passed on without encoding.
 pub(crate) fn to_json<R: Serialize + 'static>(result: &R) -> Result<Bytes, Error> {
     if let Some(raw) = (result as &dyn Any).downcast_ref::<Bytes>() {
         return Ok(raw.clone());
@@ -51,8 +53,12 @@ pub(crate) fn to_json<R: Serialize + 'static>(result: &R) -> Result<Bytes, Error
     stringify(result)
 }
 
-/// A result as JSON, or what Node says of one that `JSON.stringify` refuses. A `Serialize` that panics
-/// fails its invocation, on whichever thread it is called.
+/// Encodes a result as JSON.
+///
+/// # Errors
+///
+/// Node's error for a value that `JSON.stringify` cannot encode. A `Serialize` that panics is an
+/// error, too, so that it fails only its invocation, no matter which thread calls this.
 pub(crate) fn stringify(result: &impl Serialize) -> Result<Bytes, Error> {
     phases::mark(Phase::Signalled);
     let json = guarded(|| js::to_vec(result)).map_err(Error::panic);
@@ -79,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_or_null_member_of_a_typed_event_is_named() {
+    fn an_error_names_the_duplicate_null_or_missing_member_of_a_typed_event() {
         for (json, expected) in [
             (
                 r#"{"line":{"sku":"a","sku":"b"}}"#,
@@ -104,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_duplicate_member_a_value_has_the_last_in_the_place_of_the_first() {
+    fn a_duplicate_member_of_a_value_replaces_the_first_in_its_position() {
         let json = r#"{"sku":"a","n":1,"sku":"b"}"#;
         let value: serde_json::Value = from_json(json.into()).unwrap();
         assert_eq!(value.to_string(), r#"{"sku":"b","n":1}"#);
@@ -113,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_comes_out_as_it_came_in() {
+    fn numbers_are_encoded_as_they_were_parsed() {
         for text in [
             "1.2345678901234561e30",
             "0.30000000000000004",

@@ -1,4 +1,4 @@
-//! A context in lambda_runtime's type, and out of it.
+//! Converts contexts to and from lambda_runtime's type.
 
 use super::{
     context::Context,
@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 
 impl Invocation {
-    /// The context in lambda_runtime's type, as far as that can hold it.
+    /// Returns the context in lambda_runtime's type, without the members that it does not have.
     pub(super) fn context_for_layers(&self) -> lambda_runtime::Context {
         let members: &ContextMembers = &self.members;
         let config = lambda_runtime::Config {
@@ -33,7 +33,8 @@ impl Invocation {
     }
 }
 
-/// The same members; those that lambda_runtime keeps elsewhere are as [`Context::builder`] has them.
+/// Members that the context of lambda_runtime does not have keep the values of
+/// [`Context::builder`].
 impl From<lambda_runtime::Context> for ContextBuilder {
     fn from(context: lambda_runtime::Context) -> Self {
         let config = &context.env_config;
@@ -58,7 +59,7 @@ impl From<lambda_runtime::Context> for ContextBuilder {
     }
 }
 
-/// The same in another type of the same JSON, if it fits.
+/// Converts a value to another type with the same JSON. Returns `None` if that is not possible.
 fn same<T: DeserializeOwned>(value: &Option<impl Serialize>) -> Option<T> {
     let value = serde_json::to_value(value.as_ref()?).ok()?;
     serde_json::from_value(value).ok()

@@ -1,4 +1,4 @@
-//! Tower layers round the invocations.
+//! The tower layers around invocations.
 
 use super::state::Invocation;
 use crate::{
@@ -20,14 +20,15 @@ use std::{
 use tokio::sync::oneshot;
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 
-/// An invocation, as the service that a layer of [`Runtime::layer`](crate::Runtime::layer) is laid on. It takes
-/// lambda_runtime's type of an invocation, so that layers for lambda_runtime fit.
+/// The service that a layer of [`Runtime::layer`](crate::Runtime::layer) wraps: it runs one
+/// invocation. Its request is the type of lambda_runtime, so that layers for lambda_runtime can be
+/// used.
 ///
 /// ```
 /// use nodeback::InvocationService;
 /// use tower::{Layer, ServiceExt, layer::layer_fn};
 ///
-/// /// A layer that explains the errors of the layers within.
+/// /// A layer that adds context to the errors of the layers that it wraps.
 /// fn explained() -> impl Layer<InvocationService, Service = InvocationService> {
 ///     layer_fn(|inner: InvocationService| {
 ///         InvocationService::new(inner.map_err(|error| format!("a layer: {error}")))
@@ -42,7 +43,7 @@ use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 pub struct InvocationService(BoxCloneSyncService<LambdaInvocation, (), BoxError>);
 
 impl InvocationService {
-    /// Erases the type of a service, so that a layer can name what it makes.
+    /// Erases the type of a service, so that a layer can name the type that it returns.
     ///
     /// See [`InvocationService`] for an example.
     pub fn new<S>(service: S) -> Self
@@ -80,7 +81,7 @@ impl fmt::Debug for InvocationService {
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The layers of a program, with what they are laid on.
+/// The layers of a program around the innermost service.
 #[derive(Clone)]
 pub(crate) struct Layers(Arc<InvocationService>);
 
@@ -90,22 +91,27 @@ impl Default for Layers {
     }
 }
 
-/// The part of an invocation that runs within the layers, once the event has come through them. It travels in
-/// the extensions of the invocation.
+/// The work of an invocation that runs within the layers. It reaches the innermost service in the
+/// extensions of the request.
+///
+/// It is shared with [`Layers::around`], which takes the work back and completes it if the layers
+/// drop it after the outcome is claimed.
 #[derive(Clone)]
 struct Inner(Arc<Mutex<InnerState>>);
 
 type New = Box<dyn FnOnce(Bytes) -> BoxFuture<'static, ()> + Send>;
 
 enum InnerState {
+    /// The innermost service has not been called.
     New(New),
-    /// Here between two polls.
+    /// The work has begun. It is stored here between polls.
     Running(BoxFuture<'static, ()>),
+    /// The work is being polled, has ended, or was taken back.
     Taken,
 }
 
 impl Layers {
-    /// Lays one more round those that are there.
+    /// Wraps the layers in another one.
     pub(crate) fn add<L>(self, layer: &L) -> Self
     where
         L: Layer<InvocationService>,
@@ -120,9 +126,12 @@ impl Layers {
         Layers(Arc::new(InvocationService::new(layer.layer(inner))))
     }
 
-    /// Does the work through the layers. What they end with instead of doing it is the error. They may
-    /// cut the work off, but not once the invocation is answered: then it is done to its end, whatever
-    /// they come to.
+    /// Runs the work within the layers, and returns its output. The layers can cancel the work
+    /// until the outcome is claimed. After that, the work runs to completion even if they drop it.
+    ///
+    /// # Errors
+    ///
+    /// The error of the layers, if they end without completing the work.
     pub(super) async fn around<F, T>(
         &self,
         invocation: &Invocation,
@@ -136,7 +145,7 @@ impl Layers {
         let (end, mut ended) = oneshot::channel();
         let work = {
             let work = |body| async move {
-                // Nobody waits for it if the invocation is given up.
+                // The receiver is gone if the invocation was dropped.
                 let _ = end.send(work(body).await);
             };
             let new: New = Box::new(|body| Box::pin(work(body)));
@@ -144,7 +153,8 @@ impl Layers {
         };
         let seen = seen_by_layers(body, invocation, work.clone());
         let layers = Arc::clone(&self.0);
-        // A layer's own code runs in here, and in nothing before: its `clone` as well.
+        // All code of the layers runs in this future, including their `clone`, so that a panic
+        // fails only this invocation.
         let called: BoxFuture<'_, _> =
             Box::pin(async move { InvocationService::clone(&layers).oneshot(seen).await });
         let called = match Guarded::new(called).await {
@@ -152,16 +162,19 @@ impl Layers {
             Err(panic) => Err(Error::panic(panic)),
         };
         let rest = work.take();
-        if invocation.is_answered() {
+        if invocation.is_claimed() {
             if let Err(error) = &called {
                 invocation.span.in_scope(|| {
-                    tracing::error!("a layer failed after the answer: {}", error.message());
+                    tracing::error!(
+                        "a layer failed after the outcome had been sent: {}",
+                        error.message()
+                    );
                 });
             }
             if let InnerState::Running(rest) = rest {
                 rest.await;
             }
-            // A layer may have given it to a task of its own.
+            // If a layer runs the innermost service in a tokio task, the work ends there.
             if let Ok(output) = (&mut ended).await {
                 return Ok(output);
             }
@@ -170,7 +183,7 @@ impl Layers {
             (Some(output), _) => Ok(output),
             (None, Ok(())) => Err(Error::ours(
                 "Runtime.NotInvoked",
-                "a layer came to its end without running the handler to its own",
+                "a layer returned successfully without running the handler to its end",
             )),
             (None, Err(error)) => Err(error),
         }
@@ -182,10 +195,12 @@ impl Inner {
         std::mem::replace(&mut *self.0.lock(), InnerState::Taken)
     }
 
-    /// Polls what runs, which is out of its place meanwhile: it is the handler's code.
+    /// Polls the work. It is taken out for the poll, so that no lock is held while user code runs.
     fn poll(&self, cx: &mut task::Context<'_>) -> Poll<Result<(), BoxError>> {
         let InnerState::Running(mut work) = self.take() else {
-            return Poll::Ready(Err("a layer goes on with what it has ended".into()));
+            return Poll::Ready(Err(
+                "a layer polled the inner service after it had ended".into()
+            ));
         };
         let polled = work.as_mut().poll(cx);
         if polled.is_pending() {
@@ -195,6 +210,7 @@ impl Inner {
     }
 }
 
+/// Converts the error of a layer. The timeout of tower gets the name of its type.
 fn of_layer(error: BoxError) -> Error {
     let elapsed = error.is::<tower::timeout::error::Elapsed>();
     let error = error.into_error();
@@ -205,6 +221,7 @@ fn of_layer(error: BoxError) -> Error {
     }
 }
 
+/// Creates the request that the layers receive.
 fn seen_by_layers(body: Bytes, invocation: &Invocation, work: Inner) -> LambdaInvocation {
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.extensions.insert(work);
@@ -215,7 +232,7 @@ fn seen_by_layers(body: Bytes, invocation: &Invocation, work: Inner) -> LambdaIn
     }
 }
 
-/// What the layers are laid on.
+/// The service inside all layers, which runs the work.
 #[derive(Clone)]
 struct Innermost;
 
@@ -233,7 +250,9 @@ impl Service<LambdaInvocation> for Innermost {
         Box::pin(async move {
             let Some((work, InnerState::New(new))) = work.map(|work| (work.clone(), work.take()))
             else {
-                return Err("an invocation was run twice, or made by a layer".into());
+                return Err(
+                    "a layer ran an invocation twice, or created a request of its own".into(),
+                );
             };
             *work.0.lock() = InnerState::Running(new(invocation.body));
             poll_fn(|cx| work.poll(cx)).await

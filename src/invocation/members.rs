@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The members of a [`Context`](crate::Context), which are reached through it.
+/// The members of a [`Context`](crate::Context), which dereferences to them.
 ///
-/// | here | in Node |
+/// | Rust | Node |
 /// | --- | --- |
 /// | `function_name` | `functionName` |
 /// | `function_version` | `functionVersion` |
@@ -31,11 +31,12 @@ use serde_json::Value;
 pub struct ContextMembers {
     /// The name of the function.
     pub function_name: String,
-    /// The version that runs, such as `$LATEST` or `7`.
+    /// The version of the function, such as `$LATEST` or `7`.
     pub function_version: String,
-    /// The ARN that the function was invoked by; with the version or the alias, if one was used.
+    /// The ARN that was used to invoke the function, with the version or the alias, if one was
+    /// used.
     pub invoked_function_arn: String,
-    /// The memory of the function, in MB. A text, as in Node.
+    /// The memory of the function, in MB. It is a string, as in Node.
     pub memory_limit_in_mb: String,
     /// The id of this invocation.
     pub aws_request_id: String,
@@ -45,15 +46,15 @@ pub struct ContextMembers {
     pub log_stream_name: String,
     /// The Cognito identity of a mobile caller, if there is one.
     pub identity: Option<CognitoIdentity>,
-    /// What the caller sent as its client context, if it did.
+    /// The client context that the caller sent, if any.
     pub client_context: Option<Value>,
-    /// The tenant, on a function with tenant isolation.
+    /// The tenant, if the function uses tenant isolation.
     pub tenant_id: Option<String>,
     /// The X-Ray trace header of this invocation.
     pub xray_trace_id: Option<String>,
 }
 
-/// The Cognito identity that invoked the function. Its JSON is Node's.
+/// The Cognito identity that invoked the function. Its JSON is the same as in Node.
 ///
 /// ```
 /// let identity: nodeback::CognitoIdentity =

@@ -1,9 +1,9 @@
-//! One invocation of a handler: its context, its event loop, its outcome, and the one driver that takes it
-//! from the event to the response wherever it runs.
+//! One invocation of a handler: its context, its event loop, its outcome, and the driver that takes
+//! it from the event to the response, wherever it runs.
 //!
-//! The way of an event: `function.rs` (which handler, with which settings), `driver.rs` (the order of what is
-//! done), `layers.rs` (tower), `running.rs` (the handler is entered, and its outcome awaited), `event_loop.rs`
-//! (what runs meanwhile), and the [`Sink`] of the place that started it.
+//! An event passes through `function.rs` (which handler, with which settings), `driver.rs` (the
+//! order of the steps), `layers.rs` (tower), `running.rs` (enters the handler and waits for its
+//! outcome), `event_loop.rs` (runs the tasks in the meantime), and the [`Sink`] of its environment.
 
 mod context;
 mod context_builder;

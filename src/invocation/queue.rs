@@ -1,5 +1,8 @@
-//! What is ready in an event loop, in which order it runs, and what has not ended: the part of
-//! `event_loop.rs` that is guarded by a lock. None of the user's code runs in here, not even a destructor.
+//! The state of an event loop, which a lock guards: the tasks that have not ended, and the lists of
+//! those that are ready, in the order in which they run.
+//!
+//! No user code runs in this module, not even a destructor: it would run under the lock. Methods
+//! return what has to be dropped, and their callers drop it after releasing the lock.
 
 use super::unfinished::UnfinishedTask;
 use crate::{completion::Responder, error::Error, guard::Guarded};
@@ -20,42 +23,45 @@ pub(super) type GuardedFuture = Guarded<dyn Future<Output = Option<Error>> + Sen
 
 #[derive(Default)]
 pub(super) struct Queue {
+    /// How many tasks were spawned so far.
     pub(super) spawned: u64,
     /// The tasks that have not ended.
     pub(super) tasks: Slab<Entry>,
-    /// The handler's future, if it waits for something: a task whose waker is the invocation itself.
+    /// The future of the handler, once it has been pending. Its waker is the invocation itself.
     pub(super) handler: Option<Entry>,
-    /// Whether the handler was woken before that, and so is on the list.
+    /// Whether the handler was woken before it had an entry, and so is on the list already.
     pub(super) handler_woken: bool,
-    ready: Line,
-    /// Of `set_timeout`, and due: they run when no task is ready.
+    ready: Fifo,
+    /// Timers of `set_timeout` that were just set or are due. They run when no task is ready.
     timers: VecDeque<Key>,
-    /// Of `set_immediate`: they run when no timer is due either.
+    /// Functions of `set_immediate`. They run when no task is ready and no timer is due.
     immediates: VecDeque<Key>,
     /// How many tasks a deferred response waits for.
     pub(super) deferring: usize,
-    /// Whether a driver or `rest.rs` polls the loop. What is ready waits for it.
+    /// Whether a driver or `rest.rs` polls the loop. If not, whatever adds a task has to start
+    /// that.
     pub(super) polled: bool,
-    /// Whether it does so at this moment, so that it need not be woken. A turn that found something
-    /// leaves this set: whoever took the turn comes back to the queue before it waits.
+    /// Whether a turn is running, so that its caller need not be woken. It stays set after a turn
+    /// that ends for another reason than an empty queue: the caller of such a turn either is woken
+    /// anyway or comes back to the queue before it waits.
     pub(super) turning: bool,
-    /// Wakes it.
+    /// Wakes the task that polls the loop.
     pub(super) waker: Option<Waker>,
-    /// The first failure of a task, until the invocation is answered.
+    /// The first failure of a task, until the outcome is claimed.
     pub(super) failure: Failure,
-    /// Keeps the callback from being lost while tasks run that could signal, or fail for a better
-    /// reason. Only an invocation that a driver polls has one.
+    /// Holds a handle of the callback, so that it does not count as never called while tasks run:
+    /// one of them may still signal, or fail with a better reason.
     pub(super) keep: Keep,
 }
 
-/// First in, first out. Most often there is but one, for which nothing is allocated.
+/// A queue whose first item needs no allocation, since usually there is only one.
 #[derive(Default)]
-struct Line {
+struct Fifo {
     first: Option<Key>,
     others: VecDeque<Key>,
 }
 
-impl Line {
+impl Fifo {
     fn push_back(&mut self, key: Key) {
         if self.first.is_none() && self.others.is_empty() {
             self.first = Some(key);
@@ -74,29 +80,30 @@ pub(super) enum Failure {
     #[default]
     None,
     First(Error),
-    /// The response has been sent, so a failure is logged instead.
+    /// The outcome is claimed, so failures are logged instead.
     Logged,
 }
 
 #[derive(Default)]
 pub(super) enum Keep {
-    /// Nobody waits for a signal.
+    /// Nothing waits for a signal: no driver has started, or the outcome is claimed.
     #[default]
     Nothing,
-    /// The loop is empty: whoever spawns has a handle, to be kept a copy of.
+    /// The loop was empty, so the handle was dropped. A task that is added through a context brings
+    /// a new one.
     Empty,
     Handle(Responder),
 }
 
-/// Which task: its index in the slab, which others may have had before, and how many were spawned
-/// before it.
+/// Identifies a task: by its index in the slab, which is used again for later tasks, and by its
+/// serial number, which is not.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Key {
     index: usize,
     pub(super) serial: u64,
 }
 
-/// The handler's. Tasks count from 1.
+/// The serial number of the handler. Those of tasks start at 1.
 pub(super) const HANDLER_SERIAL: u64 = 0;
 
 pub(super) const HANDLER: Key = Key {
@@ -107,19 +114,19 @@ pub(super) const HANDLER: Key = Key {
 pub(super) struct Entry {
     pub(super) serial: u64,
     pub(super) name: UnfinishedTask,
-    /// Away while it is polled.
+    /// The future and its waker. `None` while the task is polled.
     pub(super) future: Option<(GuardedFuture, Waker)>,
     /// Whether it is on one of the lists of what is ready.
     pub(super) queued: bool,
     pub(super) aborted: bool,
-    /// Stops a function on a thread of its own, if that has not begun.
+    /// Stops a blocking function that has not begun yet.
     pub(super) blocking: Option<AbortHandle>,
-    /// Awaits its end.
+    /// Wakes the future that awaits the end of the task.
     pub(super) joiner: Option<Waker>,
 }
 
 impl Entry {
-    /// A task that is on the list of what is ready.
+    /// Creates an entry for a task that its caller adds to its list.
     pub(super) fn new(key: Key, name: UnfinishedTask, future: GuardedFuture, waker: Waker) -> Self {
         Entry {
             serial: key.serial,
@@ -133,11 +140,12 @@ impl Entry {
     }
 }
 
-/// What is left of an invocation.
+/// Whether the event loop still has to be polled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Left {
     Nothing,
-    /// Whoever polls the loop has to go on, or to have [`go_on_alone`](Invocation::go_on_alone) do it.
+    /// Tasks are left. The caller has to keep polling, or to call
+    /// [`poll_rest`](super::state::Invocation::poll_rest).
     Tasks,
 }
 
@@ -149,13 +157,13 @@ pub(super) enum Step {
     Yield,
     Idle {
         empty: bool,
-        /// Dropped outside of the lock, as all that is not ours.
+        /// The previous waker, to be dropped after the lock is released: it may be user code.
         _waker: Option<Waker>,
     },
 }
 
 impl Queue {
-    /// The loop of an invocation that a driver polls. `keep` is a handle of its callback.
+    /// Creates the queue of an invocation that a driver polls. `keep` is a handle of its callback.
     pub(super) fn driven(keep: Responder) -> Self {
         Queue {
             polled: true,
@@ -164,8 +172,9 @@ impl Queue {
         }
     }
 
-    /// Takes the next step of a turn. `immediates` is how many of them are left to this turn: those
-    /// that they set come with the next.
+    /// Takes the next step of a turn. `immediates` is how many immediates the turn may still run:
+    /// those that were set when it began. An immediate that another one sets runs in a later turn,
+    /// as in Node.
     pub(super) fn step(&mut self, immediates: &mut Option<usize>, cx: &Context<'_>) -> Step {
         self.turning = true;
         match mem::take(&mut self.failure) {
@@ -175,7 +184,7 @@ impl Queue {
         let immediates = immediates.get_or_insert(self.immediates.len());
         loop {
             let next = match self.ready.pop_front().or_else(|| self.timers.pop_front()) {
-                // Timers and sockets have their turn before what an immediate sets.
+                // What is left was set by immediates of this turn. Timers and sockets come first.
                 None if *immediates == 0 && !self.immediates.is_empty() => return Step::Yield,
                 None => {
                     *immediates = immediates.saturating_sub(1);
@@ -186,7 +195,7 @@ impl Queue {
             let Some(key) = next else {
                 return self.idle(cx);
             };
-            // It may have been stopped since.
+            // The task may have ended since it was added to the list.
             let Some(entry) = self.get(key) else {
                 continue;
             };
@@ -201,8 +210,8 @@ impl Queue {
         }
     }
 
-    /// Ends a turn, in which nothing is ready any more. What becomes ready from here on wakes whoever
-    /// polls.
+    /// Ends a turn in which no task is ready. From here on, a task that becomes ready wakes the
+    /// caller of the turn. The caller holds the lock, so none can become ready unnoticed.
     pub(super) fn idle(&mut self, cx: &Context<'_>) -> Step {
         self.turning = false;
         let same = self
@@ -216,7 +225,7 @@ impl Queue {
         }
     }
 
-    /// Puts a task on the list that it runs from.
+    /// Adds a task to the list of its kind.
     pub(super) fn push(&mut self, key: Key, name: UnfinishedTask) {
         match name {
             UnfinishedTask::Timeout { .. } => self.timers.push_back(key),
@@ -225,13 +234,15 @@ impl Queue {
         }
     }
 
-    /// A turn has come to its bound with tasks that are ready all the time.
-    pub(super) fn no_immediate_starves(&mut self) {
+    /// Moves timers and immediates behind the ready tasks. A turn that ends at its limit calls
+    /// this, since tasks that are always ready would keep them from ever running.
+    pub(super) fn queue_timers_and_immediates(&mut self) {
         let waiting = self.timers.drain(..).chain(self.immediates.drain(..));
         waiting.for_each(|key| self.ready.push_back(key));
     }
 
-    /// Keeps a task that is pending. If it was aborted meanwhile, it is given back.
+    /// Stores the future of a task that is pending. If the task was aborted during the poll,
+    /// removes and returns its entry.
     pub(super) fn put_back(
         &mut self,
         key: Key,
@@ -246,7 +257,7 @@ impl Queue {
         }
     }
 
-    /// The key of the task that is inserted next.
+    /// Returns the key of the task that is inserted next.
     pub(super) fn next_key(&mut self) -> Key {
         self.spawned += 1;
         Key {
@@ -255,6 +266,8 @@ impl Queue {
         }
     }
 
+    /// Marks the loop as no longer polled if it is empty. The next task that is added starts the
+    /// polling again.
     pub(super) fn stop_polling_if_empty(&mut self) -> Left {
         self.turning = false;
         if !self.is_empty() {
@@ -297,7 +310,7 @@ impl Queue {
         Some(entry)
     }
 
-    /// What has to be woken, if the loop is not being polled at this moment.
+    /// Returns the waker of the task that polls the loop, unless it is in a turn right now.
     pub(super) fn to_wake(&self) -> Option<Waker> {
         if self.turning {
             None
@@ -307,7 +320,7 @@ impl Queue {
     }
 }
 
-/// In the order in which they were spawned; the handler comes last.
+/// Returns the names in the order in which the tasks were spawned. The handler comes last.
 pub(super) fn in_order(mut names: Vec<(Key, UnfinishedTask)>) -> Vec<UnfinishedTask> {
     names.sort_by_key(|(key, _)| (*key == HANDLER, key.serial));
     names.into_iter().map(|(_, name)| name).collect()

@@ -1,5 +1,6 @@
-//! What of an invocation runs on after its response, and the tasks of a context that belongs to no
-//! invocation: the loop goes on in a tokio task of its own, with its order and its request id.
+//! Polls an event loop that no driver polls, from a tokio task of its own: the tasks that an
+//! invocation leaves running, and those of a context that no driver has started. Their order and
+//! the request id in their log lines stay the same.
 
 use super::{event_loop::Turn, queue::Left, state::Invocation};
 use std::{
@@ -12,21 +13,23 @@ use std::{
 use tokio::runtime::Handle;
 
 impl Invocation {
-    /// Has the loop polled on by a tokio task, as long as it is not empty.
-    pub(super) fn go_on(self: &Arc<Self>) {
+    /// Hands the loop over to a tokio task, which polls it until it is empty. Without a runtime,
+    /// its tasks are dropped.
+    pub(super) fn poll_rest(self: &Arc<Self>) {
         match self.runtime() {
-            Some(runtime) => self.go_on_alone(&runtime),
+            Some(runtime) => self.spawn_rest(&runtime),
             None => drop(Rest::of(self)),
         }
     }
 
-    /// Polls the loop from a tokio task until it is empty.
-    pub(super) fn go_on_alone(self: &Arc<Self>, runtime: &Handle) {
-        self.answered(false);
+    /// Spawns a tokio task that polls the loop until it is empty.
+    pub(super) fn spawn_rest(self: &Arc<Self>, runtime: &Handle) {
+        self.claimed(false);
         runtime.spawn(Rest::of(self));
     }
 }
 
+/// Polls the loop of an invocation until it is empty.
 struct Rest {
     invocation: Arc<Invocation>,
     ended: bool,
@@ -50,7 +53,8 @@ impl Future for Rest {
             Turn::Idle { .. } => {
                 self.ended = self.invocation.stop_polling_if_empty() == Left::Nothing;
             }
-            // A failure after the response is logged where it happens.
+            // Failures are logged where they happen, since the outcome is claimed. After a turn
+            // that yielded, the waker has been called.
             Turn::Yielded | Turn::Failed(_) => {}
             Turn::Found(never) => match never {},
         }
@@ -62,11 +66,11 @@ impl Future for Rest {
     }
 }
 
-/// How often what is left is stopped, as destructors may spawn further tasks.
+/// How often the remaining tasks are dropped, since destructors may spawn further tasks.
 const STOPS: usize = 8;
 
 impl Drop for Rest {
-    /// The runtime was shut down, unless all has ended.
+    /// Drops the remaining tasks. There are some if the runtime was shut down.
     fn drop(&mut self) {
         for _ in 0..STOPS {
             self.ended = self.ended || self.invocation.stop_polling_if_empty() == Left::Nothing;

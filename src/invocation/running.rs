@@ -1,4 +1,4 @@
-//! One invocation, from entering its handler to the outcome, and what follows that.
+//! One invocation from entering its handler to the outcome, and the work that follows the response.
 
 use super::{
     context::Context,
@@ -8,7 +8,7 @@ use super::{
     handler::Work,
     queue::Left,
     settings::{InvocationSettings, NeverCalled},
-    state::{AnsweredBy, Invocation},
+    state::{ClaimedBy, Invocation},
     timeline::{AbortCause, Recorder},
     unfinished::UnfinishedTask,
 };
@@ -26,19 +26,20 @@ use std::{
     task::{self, Poll},
 };
 
-/// An invocation under way: [`start`](Self::start) enters the handler, [`outcome`](Self::outcome)
-/// waits for what is to be sent, [`finish`](Self::finish) for what may follow that.
+/// A running invocation. [`start`](Self::start) enters the handler, [`outcome`](Self::outcome)
+/// waits for the outcome, and [`finish`](Self::finish) waits for the work that follows the
+/// response.
 pub(super) struct Running {
     pub(super) invocation: Arc<Invocation>,
     waiter: InvocationWaiter,
     settings: InvocationSettings,
-    /// A failure that came before the handler could signal: a bad event, a panic on entry.
+    /// A failure while the handler was entered: an invalid event, an error, or a panic.
     failed: Option<Error>,
-    /// The body of a success that waits for the tasks.
+    /// The body of a success that is deferred until the tasks finish.
     deferred: Option<Bytes>,
-    /// Whether there was one.
+    /// Whether a success was deferred by a task that was not aborted.
     pub(super) was_deferred: bool,
-    /// Whether the event loop is still to be polled.
+    /// Whether the event loop still has to be polled.
     left: Left,
 }
 
@@ -50,10 +51,12 @@ impl Running {
         enter: impl FnOnce(Context) -> Result<Work>,
         entered: impl FnOnce(),
     ) -> Self {
-        // Its panics are to have a place in their traces.
+        // The hook records where a panic happens, for its trace.
         panic_place::install();
         let invocation = Arc::clone(&context.invocation);
-        // Up to where it first waits, the handler runs as one piece of code.
+        // The handler and the first poll of its future count as one run of user code: a wrapper
+        // that the handler drops without a call learns of that after this run (see
+        // `before_notices`).
         let run = || match enter(context)? {
             Work::Done => Ok(()),
             Work::Future(future) => {
@@ -62,7 +65,8 @@ impl Running {
                 invocation.run_handler(future)
             }
             Work::Blocking(f) => {
-                // Its result is signalled when the function has ended and is off the list.
+                // The result is signalled in the event loop. A response does not wait for the
+                // function itself, which has ended by then.
                 let signal = |signal: Box<dyn FnOnce() + Send>| {
                     signal();
                     None
@@ -88,12 +92,12 @@ impl Running {
         }
     }
 
-    /// Waits for the outcome: the response's bytes, or the error.
+    /// Waits for the outcome: the bytes of the response, or the error.
     pub(super) async fn outcome(&mut self) -> Result<Bytes> {
         let outcome = match self.failed.take() {
             Some(error) => Err(error),
             None => match self.waiter.try_take().map(|signal| self.on_signal(signal)) {
-                // Most often a handler has signalled when it returns.
+                // Most handlers have signalled by the time they return.
                 Some(Some(outcome)) => outcome,
                 Some(None) => self.after_deferral().await,
                 None => self.signalled().await,
@@ -103,12 +107,15 @@ impl Running {
         outcome
     }
 
-    /// Waits for no signal any more. One that was accepted in the instant in which something else
-    /// ended the invocation is reported as rejected, unless it is a success that would have waited for
-    /// the tasks: such a one gives way to an error, as in Node.
+    /// Closes the slot, so that later signals are rejected.
+    ///
+    /// A signal may have been accepted just before that, while something else ended the invocation.
+    /// It has no effect, so it is reported as rejected. The exception is a success that would have
+    /// been deferred: in Node, too, an error of a task replaces such a success without a warning.
     fn close(&mut self) {
         let closed = self.waiter.close();
-        // It was set before the signal was accepted.
+        // A signaller sets `first` before it stores its signal, so `first` is set if there is a
+        // signal.
         let first = self.waiter.slot.first.get();
         let accepted = match closed {
             Some(Signal::Outcome { outcome, waits }) => !(waits && outcome.is_ok()),
@@ -120,6 +127,7 @@ impl Running {
         }
     }
 
+    /// Waits for a signal, a failure, or the deadline.
     async fn signalled(&mut self) -> Result<Bytes> {
         let (settings, time) = (self.settings, self.invocation.time);
         let until = || match time.margin(settings) {
@@ -146,7 +154,8 @@ impl Running {
                 None => {}
             }
         }
-        // A signal that comes while time runs out was accepted, or it is rejected from here on.
+        // Closes the slot. A signal that was accepted before this still counts, and all later
+        // signals are rejected.
         if let Some(signal) = poll_fn(|cx| self.waiter.poll_close(cx)).await {
             return match self.on_signal(signal) {
                 Some(outcome) => outcome,
@@ -163,7 +172,7 @@ impl Running {
         })
     }
 
-    /// Waits for the tasks, with a response at hand.
+    /// Waits for the tasks that a success was deferred for.
     async fn after_deferral(&mut self) -> Result<Bytes> {
         let time = self.invocation.time;
         match before(
@@ -177,6 +186,7 @@ impl Running {
         }
     }
 
+    /// Stops the tasks that a success was deferred for, and returns the success.
     fn abort_and_respond(&mut self) -> Result<Bytes> {
         let aborted = self
             .invocation
@@ -191,7 +201,7 @@ impl Running {
         Ok(self.deferred.take().unwrap_or(NULL))
     }
 
-    /// Ready with the outcome, or with `None` as soon as there is a success that waits for tasks.
+    /// Polls for the outcome. Returns `None` as soon as a success is deferred.
     fn poll_signal(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Result<Bytes>>> {
         match self.poll_outcome(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
@@ -200,7 +210,8 @@ impl Running {
         }
     }
 
-    /// Runs the event loop until there is an outcome.
+    /// Runs the event loop until there is an outcome. A deferred success becomes the outcome when
+    /// the loop is empty.
     fn poll_outcome(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Bytes>> {
         loop {
             let turned = self.invocation.turn(cx, || self.waiter.try_take());
@@ -214,6 +225,8 @@ impl Running {
                             return Poll::Ready(Ok(body));
                         }
                     }
+                    // The loop is idle. If it is also empty, only other handles of the callback can
+                    // signal from here on, and their drop ends the invocation.
                     self.invocation.release_callback();
                     match self.waiter.poll(cx) {
                         Poll::Ready(signal) => signal,
@@ -227,7 +240,8 @@ impl Running {
         }
     }
 
-    /// The outcome, unless it is deferred until the tasks finish.
+    /// Returns the outcome that a signal leads to. Returns `None` if it is deferred until the tasks
+    /// finish.
     fn on_signal(&mut self, signal: Signal) -> Option<Result<Bytes>> {
         let (outcome, waits) = match signal {
             Signal::Outcome { outcome, waits } => (outcome, waits),
@@ -263,15 +277,15 @@ impl Running {
         }
     }
 
-    /// Marks the invocation as answered. Returns false if the watchdog has answered it.
-    pub(super) fn claim_answer(&mut self) -> bool {
-        let claimed = self.invocation.claim_answer(AnsweredBy::Driver);
+    /// Claims the outcome. Returns false if the watchdog or a layer's error has claimed it.
+    pub(super) fn claim_outcome(&mut self) -> bool {
+        let claimed = self.invocation.claim_outcome(ClaimedBy::Driver);
         self.left = claimed.unwrap_or(self.left);
         claimed.is_some()
     }
 
-    /// Awaits a future while the event loop keeps running.
-    pub(super) async fn beside<F: Future>(&self, ours: F) -> F::Output {
+    /// Awaits a future, such as a post, and polls the event loop in the meantime.
+    pub(super) async fn poll_during<F: Future>(&self, ours: F) -> F::Output {
         let mut ours = pin!(ours);
         poll_fn(|cx| {
             let polled = ours.as_mut().poll(cx);
@@ -283,14 +297,18 @@ impl Running {
         .await
     }
 
-    /// Waits for the work of `wait_until`, and after a stream for all that the next event waits for. Returns what goes on
-    /// after that.
+    /// Waits for the work that has to finish before the next poll, until shortly before the
+    /// deadline. Returns the tasks that keep running after that.
+    ///
+    /// After a response that is not a stream, this is the work of `wait_until`. After a stream, it
+    /// also includes the handler and, unless `callbackWaitsForEmptyEventLoop` is false, all tasks.
     pub(super) async fn finish(&self) -> Vec<UnfinishedTask> {
         if self.left == Left::Nothing {
             return vec![];
         }
         let streams = self.invocation.stream.get().is_some();
-        // The end of a stream waits for nothing. What is waited for is the next event, as in Node.
+        // The end of a stream is not deferred. As in Node, the next event waits for the tasks
+        // instead.
         let all = streams && self.waiter.slot.attached.waits();
         let is_busy = || match streams {
             true => self.invocation.is_busy(all),
@@ -325,22 +343,23 @@ impl Running {
         self.invocation.running()
     }
 
-    /// Where the first signal came from.
+    /// Returns where the first signal came from.
     pub(super) fn first_signal(&self) -> Option<CallSite> {
         self.waiter.slot.first.get()
     }
 
-    /// The rejected signals, the first few of them, and how many there were.
+    /// Returns the first duplicate signals, and how many there were in total.
     pub(super) fn duplicates(&self) -> (Vec<DuplicateSignal>, usize) {
         self.waiter.slot.attached.tracker.duplicates()
     }
 }
 
 impl Drop for Running {
-    /// An invocation that a layer or a caller gives up takes its tasks along. What an answered one
-    /// leaves running goes on beside the next, as in Node.
+    /// Ends the invocation. If a layer or a caller drops it before its outcome is claimed, its
+    /// tasks are stopped. Otherwise the tasks that are left keep running during the next
+    /// invocation, as in Node.
     fn drop(&mut self) {
-        if !self.invocation.is_answered() {
+        if !self.invocation.is_claimed() {
             self.invocation.record(Recorder::given_up);
             let aborted = self.invocation.stop(AbortCause::Invocation, |_| true);
             self.invocation.span.in_scope(|| {
@@ -351,7 +370,7 @@ impl Drop for Running {
         }
         self.close();
         if self.left == Left::Tasks && self.invocation.stop_polling_if_empty() == Left::Tasks {
-            self.invocation.go_on();
+            self.invocation.poll_rest();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The task that sends a stream while its handler runs.
+//! The task that sends a response stream while its handler runs.
 
 use super::{sink::Sink, state::Invocation};
 use crate::error::{Error, Result};
@@ -6,9 +6,11 @@ use parking_lot::Mutex;
 use std::{panic, sync::Arc};
 use tokio::task::JoinHandle;
 
-/// The task that sends the response of an invocation, if that is a stream. It is a task of its own, so that what is written
-/// goes on while the handler keeps its thread busy, and the end of the stream is still sent when a layer gives the handler
-/// up.
+/// The task that sends the response of an invocation, if that is a stream.
+///
+/// It is a tokio task of its own for two reasons: on a runtime with several threads it sends chunks
+/// while the handler keeps its thread busy, and it sends the end of the stream even if a layer
+/// drops the handler. The driver and a layer's error share this, since either may set the end.
 pub(super) struct Sending<T> {
     invocation: Arc<Invocation>,
     task: Mutex<Option<JoinHandle<T>>>,
@@ -22,30 +24,37 @@ impl<T: Send + 'static> Sending<T> {
         }
     }
 
-    /// Begins to send, if the handler has begun a stream.
+    /// Spawns the task, if the response is a stream. It is called when the handler has been
+    /// entered, which opens the stream, and before the first poll of its future. Nothing is spawned
+    /// if the watchdog has claimed the outcome: it sends the error without a stream.
     pub(super) fn start<S: Sink<Sent = T>>(&self, sink: &S) {
         let (Some(stream), Some(runtime)) =
             (self.invocation.stream.get(), self.invocation.runtime())
         else {
             return;
         };
-        let Some(reader) = stream.reader_unless(|| self.invocation.is_answered()) else {
+        let Some(reader) = stream.reader_unless(|| self.invocation.is_claimed()) else {
             return;
         };
         let sending = sink.clone().stream(reader, self.invocation.span.clone());
         *self.task.lock() = Some(runtime.spawn(sending));
-        // The task that a worker of tokio spawned last is its own next one, which no other worker takes over. With another
-        // task behind it, the sending one runs elsewhere if the handler keeps this thread busy from its start.
+        // A worker of tokio keeps the task that it spawned last for itself, and no other worker can
+        // steal that task. Spawning another task makes the sending one available to other workers,
+        // in case the handler keeps this thread busy from the start.
         drop(runtime.spawn(async {}));
     }
 
-    /// Ends the stream with the outcome of the invocation, and returns the task that sends it. The outcome is given back
-    /// where there is no stream.
+    /// Ends the stream with the outcome of the invocation, and returns the task that sends it.
+    ///
+    /// # Errors
+    ///
+    /// Gives the outcome back if the response is not a stream.
     pub(super) fn finish<O>(&self, outcome: Result<O>) -> Result<JoinHandle<T>, Result<O>> {
         let task = self.task.lock().take();
         let (Some(stream), Some(task)) = (self.invocation.stream.get(), task) else {
             return Err(outcome);
         };
+        // The client is gone and cannot receive the error, so it is at least logged.
         if let Some(error) = stream.finish(outcome.map(drop)) {
             self.invocation.span.in_scope(|| error.log());
         }
@@ -54,16 +63,24 @@ impl<T: Send + 'static> Sending<T> {
 }
 
 impl<T> Drop for Sending<T> {
-    /// The invocation was given up, if its stream has no end by now.
+    /// Ends the stream with an error. This has an effect only if the invocation was dropped before
+    /// its outcome, since the first outcome of a stream counts.
     fn drop(&mut self) {
         if let Some(stream) = self.invocation.stream.get() {
-            let error = Error::ours("Runtime.ExitError", "the invocation was given up");
+            let error = Error::ours(
+                "Runtime.ExitError",
+                "the invocation was dropped before its outcome",
+            );
             drop(stream.finish(Err(error)));
         }
     }
 }
 
-/// Waits for the task, and panics as it does. `None` if its runtime was shut down.
+/// Waits for the task. Returns `None` if its runtime was shut down.
+///
+/// # Panics
+///
+/// If the task has panicked.
 pub(super) async fn sent<T>(task: JoinHandle<T>) -> Option<T> {
     match task.await {
         Ok(sent) => Some(sent),

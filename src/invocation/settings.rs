@@ -1,4 +1,4 @@
-//! How an invocation is run.
+//! The settings of an invocation.
 
 #[cfg(any(feature = "lambda", feature = "local"))]
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ pub enum NeverCalled {
     /// The error `Runtime.CallbackNotCalled`, at once: a forgotten callback is a bug.
     #[default]
     Fail,
-    /// Node's outcome: a success with `null`, once the tasks of the invocation have ended.
+    /// Node's outcome: a success with `null` after the tasks of the invocation have ended.
     Null,
 }
 
@@ -35,16 +35,16 @@ pub enum NeverCalled {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct InvocationSettings {
     pub(crate) never_called: NeverCalled,
-    /// How long before its deadline an invocation fails that has no outcome, if it is to fail before.
+    /// How long before its deadline an invocation without an outcome fails by itself, if it is to.
     pub(crate) fail_before_deadline: Option<Duration>,
 }
 
 impl InvocationSettings {
-    /// The settings, where the environment does not override them.
+    /// Returns the settings, overridden by those of the environment.
     ///
     /// # Errors
     ///
-    /// Names each variable whose value is not what it has to be.
+    /// If the value of a variable is invalid. The message names each such variable.
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub(crate) fn overridden(mut self) -> Result<Self> {
         let variable = |name| env::var(name).ok();

@@ -1,4 +1,4 @@
-//! How tasks come into an event loop, from any thread.
+//! Adds tasks to an event loop, from any thread.
 
 use super::{
     current,
@@ -21,7 +21,8 @@ use std::{
 use tokio::{runtime::Handle, sync::oneshot};
 
 impl Invocation {
-    /// Adds a task. `keep` is a handle of whoever adds it.
+    /// Adds a task. `keep` is the caller's handle of the callback, if it has one. The queue keeps a
+    /// clone if it has dropped its own handle.
     pub(super) fn add(
         self: &Arc<Self>,
         name: UnfinishedTask,
@@ -47,7 +48,7 @@ impl Invocation {
         }));
         queue.tasks.insert(Entry::new(key, name, future, woken));
         queue.push(key, name);
-        // Before it can run.
+        // The lock is still held, so this is recorded before the task can run.
         self.record(|recorder| recorder.spawned(key.serial, name));
         if name.defers_the_response() {
             queue.deferring += 1;
@@ -59,19 +60,20 @@ impl Invocation {
         drop(queue);
         waker.iter().for_each(Waker::wake_by_ref);
         if let Some(runtime) = runtime {
-            self.go_on_alone(&runtime);
+            self.spawn_rest(&runtime);
         }
         Task::new(self, key)
     }
 
-    /// Where tasks run that nobody polls: the runtime of the invocation, or else the current one.
+    /// Returns the runtime for tasks that no driver polls: that of the invocation, or else the
+    /// current one.
     pub(super) fn runtime(&self) -> Option<Handle> {
         let current = || Handle::try_current().ok();
         self.runtime.clone().or_else(current)
     }
 
-    /// Runs a handler's future: at once until it waits for something, and then as the task that was
-    /// first. Panics as the future does.
+    /// Polls the future of a handler for the first time, and adds it to the loop if it is pending.
+    /// A panic of the future is not caught here.
     pub(super) fn run_handler(self: &Arc<Self>, future: TaskFuture) -> Result<(), Error> {
         let (mut future, waker) = (Guarded::new(future), waker(Arc::clone(self)));
         match future.poll_unguarded(&mut Context::from_waker(&waker)) {
@@ -87,7 +89,8 @@ impl Invocation {
         }
     }
 
-    /// Runs `f` on a thread where it may block, as a task, and `then` in the loop.
+    /// Runs `f` on a thread where it may block, and then `then` in the event loop. Both are one
+    /// task.
     pub(super) fn add_blocking<T: Send + 'static>(
         self: &Arc<Self>,
         name: UnfinishedTask,
@@ -104,11 +107,12 @@ impl Invocation {
             match ended.await {
                 Ok(Ok(output)) => then(output),
                 Ok(Err(panic)) => Some(Error::panic(panic)),
-                // It was stopped before it began.
+                // The function was stopped before it began.
                 Err(_) => None,
             }
         };
-        // On the list before it begins, so that the response waits for it from then on.
+        // The task is added before the function can begin, so that a response that is signalled by
+        // the function waits for it.
         let task = self.add(name, Box::pin(future), keep);
         let invocation = Arc::clone(self);
         let key = task.key();
@@ -121,7 +125,7 @@ impl Invocation {
             if let Some((recorder, key)) = recorded {
                 recorder.ran(key.serial);
             }
-            // Nobody waits for it if its invocation was given up.
+            // The receiver is gone if the invocation was dropped.
             let _ = end.send(ran);
         });
         if let Some(key) = key {

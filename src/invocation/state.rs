@@ -1,4 +1,4 @@
-//! What everything that belongs to one invocation shares: its context, its tasks and its driver.
+//! The state that the context, the tasks and the driver of an invocation share.
 
 use super::{
     deadline::{Limit, Time},
@@ -20,26 +20,27 @@ pub(crate) struct Invocation {
     pub(super) members: Arc<ContextMembers>,
     pub(super) limit: Limit,
     pub(super) time: Time,
-    /// Every line of the invocation is logged in it.
+    /// The span that every line of the invocation is logged in.
     pub(super) span: Span,
-    /// Where its tasks go on after the response.
+    /// The runtime that its tasks continue on after the response.
     pub(super) runtime: Option<Handle>,
-    /// Whether it stands for code outside of any invocation.
-    pub(super) of_nobody: bool,
+    /// Whether this stands in for an invocation, for tasks that are spawned outside of any.
+    pub(super) is_detached: bool,
     /// Its event loop: see `event_loop.rs`.
     pub(super) queue: Mutex<Queue>,
-    /// The response, where it is a stream.
+    /// The response, if it is a stream.
     pub(super) stream: OnceLock<Arc<Pipe>>,
-    /// Records its timeline, if that was asked for.
+    /// Records the timeline, if one is recorded.
     pub(super) recorder: Option<Arc<Recorder>>,
-    answered: AtomicU8,
+    /// A [`ClaimedBy`].
+    claimed_by: AtomicU8,
 }
 
-/// The part of the crate that answered an invocation.
+/// The part of the crate that has claimed the outcome of an invocation, and so sends it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(u8)]
-pub(super) enum AnsweredBy {
-    Nobody,
+pub(super) enum ClaimedBy {
+    None,
     /// The driver, which polls the event loop.
     Driver,
     /// The error of a layer.
@@ -48,7 +49,7 @@ pub(super) enum AnsweredBy {
     Watchdog,
 }
 
-/// Runs code that few invocations need. It is not inlined, so that it costs the others nothing.
+/// Runs code that few invocations need, out of line, so that it costs the others nothing.
 #[cold]
 #[inline(never)]
 fn rarely(f: impl FnOnce()) {
@@ -56,8 +57,8 @@ fn rarely(f: impl FnOnce()) {
 }
 
 impl Invocation {
-    /// An invocation that starts now, on the current tokio runtime, if there is one. A driver polls it if there is a
-    /// handle of its callback to keep.
+    /// Creates an invocation that starts now, on the current tokio runtime, if there is one. `keep`
+    /// is a handle of its callback for the queue, if a driver is going to poll the event loop.
     pub(super) fn new(
         members: Arc<ContextMembers>,
         limit: Limit,
@@ -74,7 +75,7 @@ impl Invocation {
         span: Span,
         keep: Option<Responder>,
         recorder: Option<Arc<Recorder>>,
-        of_nobody: bool,
+        is_detached: bool,
     ) -> Arc<Self> {
         let started = Instant::now();
         Arc::new(Invocation {
@@ -86,29 +87,32 @@ impl Invocation {
             },
             span,
             runtime: Handle::try_current().ok(),
-            of_nobody,
+            is_detached,
             queue: Mutex::new(keep.map_or_else(Queue::default, Queue::driven)),
             stream: OnceLock::new(),
             recorder,
-            answered: AtomicU8::new(AnsweredBy::Nobody as u8),
+            claimed_by: AtomicU8::new(ClaimedBy::None as u8),
         })
     }
 
-    /// What stands for an invocation where none is running.
-    pub(super) fn of_nobody() -> Arc<Self> {
+    /// Creates a stand-in for code that runs outside of any invocation.
+    pub(super) fn detached() -> Arc<Self> {
         Invocation::make(Arc::default(), Limit::None, Span::none(), None, None, true)
     }
 
-    /// Marks the invocation as answered. Returns `None` if it was answered already: of all that may
-    /// send an outcome, the first to call this does.
-    pub(super) fn claim_answer(&self, by: AnsweredBy) -> Option<Left> {
-        let nobody = AnsweredBy::Nobody as u8;
-        // ORDERING: Relaxed, since the word decides who goes on and publishes nothing.
+    /// Claims the outcome of the invocation. Returns `None` if it is already claimed.
+    ///
+    /// The driver, a layer's error and the watchdog may all have an outcome to send. Whichever
+    /// calls this first sends its own, and the others send nothing.
+    pub(super) fn claim_outcome(&self, by: ClaimedBy) -> Option<Left> {
+        let none = ClaimedBy::None as u8;
+        // ORDERING: Relaxed, since this only decides which caller sends. The outcome is not passed
+        // through other memory: the caller that succeeds already holds the one that it sends.
         let claimed =
-            self.answered
-                .compare_exchange(nobody, by as u8, Ordering::Relaxed, Ordering::Relaxed);
-        let polls = by == AnsweredBy::Driver;
-        claimed.is_ok().then(|| self.answered(polls))
+            self.claimed_by
+                .compare_exchange(none, by as u8, Ordering::Relaxed, Ordering::Relaxed);
+        let polls = by == ClaimedBy::Driver;
+        claimed.is_ok().then(|| self.claimed(polls))
     }
 
     /// Records something in the timeline, if one is recorded.
@@ -119,14 +123,14 @@ impl Invocation {
         }
     }
 
-    pub(super) fn is_answered(&self) -> bool {
-        // ORDERING: as in `claim_answer`, nothing is published.
-        self.answered.load(Ordering::Relaxed) != AnsweredBy::Nobody as u8
+    pub(super) fn is_claimed(&self) -> bool {
+        // ORDERING: Relaxed, since the claim publishes no other memory.
+        self.claimed_by.load(Ordering::Relaxed) != ClaimedBy::None as u8
     }
 
-    pub(super) fn is_answered_by(&self, by: AnsweredBy) -> bool {
-        // ORDERING: as in `claim_answer`, nothing is published.
-        self.answered.load(Ordering::Relaxed) == by as u8
+    pub(super) fn is_claimed_by(&self, by: ClaimedBy) -> bool {
+        // ORDERING: Relaxed, since the claim publishes no other memory.
+        self.claimed_by.load(Ordering::Relaxed) == by as u8
     }
 
     pub(super) fn request_id(&self) -> &str {

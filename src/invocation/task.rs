@@ -1,4 +1,4 @@
-//! The handle of a task, as a handler holds it.
+//! The handle of a task.
 
 use super::{queue::Key, state::Invocation};
 use std::{
@@ -11,7 +11,7 @@ use std::{
 
 /// A task of an invocation. Dropping it does not stop the task.
 ///
-/// As a future it ends when the task has ended, in whatever way.
+/// As a future, it ends when the task has completed, failed, or been aborted.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -34,17 +34,17 @@ impl Task {
         Task(Some((Arc::clone(invocation), key)))
     }
 
-    /// Which one it is, if it could be run.
+    /// Returns the key of the task, if it could be run.
     pub(super) fn key(&self) -> Option<Key> {
         self.0.as_ref().map(|(_, key)| *key)
     }
 
-    /// A task that could not be run.
+    /// Returns the handle of a task that could not be run.
     pub(super) fn ended() -> Self {
         Task(None)
     }
 
-    /// Stops the task at its next `.await`. A blocking one that has begun runs on.
+    /// Stops the task at its next `.await`. A blocking function that has begun keeps running.
     ///
     /// See [`Task`] for an example.
     pub fn abort(&self) {

@@ -1,12 +1,12 @@
-//! What a task may end with.
+//! The output types of tasks.
 
 use crate::error::{Error, IntoError};
 
-/// What a task spawned through the context may end with: nothing, or a `Result`, whose error
-/// fails the invocation as an unhandled rejection does in Node.
+/// The output of a task: `()`, or a `Result` whose error fails the invocation as an unhandled
+/// rejection does in Node.
 ///
-/// The parameter `M` keeps these apart for the compiler, which always finds it by itself. The trait is
-/// sealed.
+/// The compiler infers the parameter `M` and uses it to distinguish the implementations. The trait
+/// is sealed.
 #[diagnostic::on_unimplemented(
     message = "a task of an invocation cannot end with `{Self}`",
     note = "it ends with `()`, or with a `Result` whose error can be given as one (see `nodeback::IntoError`)"

@@ -1,8 +1,8 @@
-//! What a task is called when it is still running.
+//! The names of tasks.
 
 use std::{fmt, panic::Location};
 
-/// A task that was still running when its invocation was over. The place where it was spawned names it.
+/// A task that was still running when its invocation was over, identified by where it was spawned.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -43,7 +43,7 @@ pub enum UnfinishedTask {
     /// Work that was passed to [`Context::wait_until`](crate::Context::wait_until).
     #[non_exhaustive]
     WaitUntil {
-        /// The call that it was passed in.
+        /// The call that it was passed to.
         at: &'static Location<'static>,
     },
     /// The rest of the handler itself, after its response.
@@ -75,7 +75,7 @@ impl UnfinishedTask {
         UnfinishedTask::WaitUntil { at }
     }
 
-    /// Whether a deferred response waits for it.
+    /// Whether a deferred response waits for this task.
     pub(super) fn defers_the_response(self) -> bool {
         !matches!(self, UnfinishedTask::WaitUntil { .. })
     }

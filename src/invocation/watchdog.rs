@@ -1,10 +1,15 @@
-//! The watchdog: it responds for a handler that blocks its thread, which cannot be timed out from
-//! within. Its thread has a tokio runtime of its own, since every thread of the user's may be blocked.
+//! The watchdog, which responds for handlers that block their thread beyond the deadline. The
+//! driver cannot, since it runs on the blocked thread. The watchdog is one thread for the whole
+//! process, with a tokio runtime of its own, since all threads of the user's runtime may be
+//! blocked.
+//!
+//! An alarm is set for each invocation that is watched, and removed when its driver is done. An
+//! alarm that goes off claims the outcome. If the driver has claimed it, the alarm does nothing.
 
 use super::{
     deadline::{GAP, timed_out},
     sink::Sink,
-    state::{AnsweredBy, Invocation},
+    state::{ClaimedBy, Invocation},
     timeline::RespondedBy,
 };
 use crate::guard::{Guarded, discard, guarded};
@@ -20,18 +25,20 @@ use std::{
 use tokio::{runtime, sync::Notify, time};
 use tracing::Instrument;
 
-/// What is sent for a blocked handler.
+/// Sends the error of a blocked handler.
 pub(crate) type Late = BoxFuture<'static, ()>;
 
-/// When an invocation is over, and which one it is of those that are over then.
+/// When an alarm is due, and a number that distinguishes alarms that are due at the same time.
 type WatchKey = (Instant, u64);
 
+/// Claims the outcome, and returns what sends it. Returns `None` if it was claimed already.
 type Alarm = Box<dyn FnOnce() -> Option<Late> + Send>;
 
 #[derive(Default)]
 struct Watchdog {
     watched: Mutex<Watched>,
-    /// An alarm is due before those that the thread waits for.
+    /// Wakes the thread if a new alarm is due before the one that it waits for. A notification that
+    /// comes before the thread waits is kept, so none is missed.
     earlier: Notify,
 }
 
@@ -39,7 +46,7 @@ struct Watchdog {
 struct Watched {
     alarms: BTreeMap<WatchKey, Alarm>,
     count: u64,
-    /// Until when the thread sleeps, at most.
+    /// When the alarm is due that the thread waits for. `None` if it waits for the first alarm.
     sleeps_until: Option<Instant>,
 }
 
@@ -56,20 +63,21 @@ static WATCHDOG: LazyLock<&'static Watchdog> = LazyLock::new(|| {
     watchdog
 });
 
-/// Ends the watch when it is dropped.
+/// Removes an alarm when it is dropped.
 pub(super) struct Watch(Option<WatchKey>);
 
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(key) = self.0 {
+            // The alarm owns the sink. It is dropped after the lock is released.
             let alarm = WATCHDOG.watched.lock().alarms.remove(&key);
             drop(alarm);
         }
     }
 }
 
-/// Has the sink send an error, if the invocation has no answer shortly after its deadline: by then it
-/// would have ended itself if its thread could.
+/// Sets an alarm for an invocation, which sends an error through the sink if no outcome is claimed
+/// [`GAP`] after the deadline. A driver whose thread is not blocked claims one by then.
 pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
     let Some(allowed) = invocation.time.allowed().filter(|_| S::WATCHED) else {
         return Watch(None);
@@ -79,11 +87,12 @@ pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
     };
     let (invocation, sink) = (Arc::clone(invocation), sink.clone());
     let alarm = move || {
-        invocation.claim_answer(AnsweredBy::Watchdog)?;
+        invocation.claim_outcome(ClaimedBy::Watchdog)?;
         let error = timed_out(invocation.request_id(), allowed);
         invocation.record(|recorder| recorder.responded(RespondedBy::Watchdog, Err(&error)));
         let span = invocation.span.clone();
-        // From here on nobody else answers, whatever a subscriber does.
+        // The outcome is claimed, so this has to send one even if the user's `tracing` subscriber
+        // panics.
         let _ = guarded(|| {
             span.in_scope(|| {
                 tracing::warn!("aborted at the deadline: the handler, which blocks its thread");
@@ -93,7 +102,7 @@ pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
             return Some(sink.send_for_blocked(error).instrument(span).boxed());
         };
         let stream = Arc::clone(stream);
-        // Nobody reads it if the client is gone.
+        // `finish` gives the error back if the client is gone. Nothing is left to send then.
         drop(stream.finish(Err(timed_out(invocation.request_id(), allowed))));
         let late = async move { sink.ended_for_blocked(error, stream.closed()).await };
         Some(late.instrument(span).boxed())
@@ -102,12 +111,13 @@ pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
 }
 
 impl Watchdog {
+    /// Sets an alarm.
     fn watch(&self, end: Instant, alarm: Alarm) -> WatchKey {
         let mut watched = self.watched.lock();
         watched.count += 1;
         let key = (end, watched.count);
         watched.alarms.insert(key, alarm);
-        // Most end later than the thread wakes anyhow.
+        // Usually the thread already waits for an earlier alarm, and need not be woken.
         let earlier = watched.sleeps_until.is_none_or(|until| end < until);
         drop(watched);
         if earlier {
@@ -116,8 +126,11 @@ impl Watchdog {
         key
     }
 
+    /// Runs the thread of the watchdog.
     async fn run(&self) -> ! {
         loop {
+            // The first alarm is looked up anew each time, since alarms may have been added or removed
+            // during the wait.
             let first = {
                 let mut watched = self.watched.lock();
                 let first = watched.alarms.first_key_value().map(|((end, _), _)| *end);
@@ -138,7 +151,7 @@ impl Watchdog {
     fn raise_first(&self) {
         let first = self.watched.lock().alarms.pop_first();
         let Some((_, alarm)) = first else { return };
-        // A subscriber that panics takes nobody else's watch away.
+        // The thread must not end with a panic of one alarm, since it also serves the others.
         if let Ok(Some(late)) = guarded(alarm) {
             tokio::spawn(Guarded::new(late).map(discard));
         }

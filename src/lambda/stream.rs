@@ -1,4 +1,4 @@
-//! Streams responses to the Runtime API, in the form of Node's runtime.
+//! Streams responses to the Runtime API, in the same format as Node's runtime.
 
 use super::{
     backoff::Backoff,
@@ -41,18 +41,19 @@ const TRAILERS: [&str; 2] = [
     "Lambda-Runtime-Function-Error-Body",
 ];
 
-/// How long the Runtime API may take for what is left of a stream that is over, and for its reply.
+/// How long the Runtime API may take after the end of a stream to read the rest and to reply.
 const REST: Duration = Duration::from_secs(10);
 
-/// The JSON of an error in a trailer is this long, at most.
+/// The maximum length of the JSON of an error in a trailer.
 const TRAILER_LIMIT: usize = 32 * 1024;
 
 impl PostAddress {
-    /// Posts a stream as it is written. What keeps it from being taken is logged, and told to whoever writes.
+    /// Posts a stream as it is written. A failure of the post is logged, and further writes fail
+    /// with its reason.
     ///
     /// # Errors
     ///
-    /// What the Runtime API says when it wants the process to exit.
+    /// If the Runtime API responds with status 500, after which the process has to exit.
     pub(super) async fn stream(
         &self,
         client: &Client,
@@ -73,7 +74,7 @@ impl PostAddress {
             };
             let request = match self.request(client, &head, body) {
                 Ok(request) => request,
-                Err(error) => return not_taken(&stream, &describe(&*error), false),
+                Err(error) => return post_failed(&stream, &describe(&*error), false),
             };
             let posted = {
                 let call = pin!(post(client, request));
@@ -81,15 +82,17 @@ impl PostAddress {
                     Either::Left((posted, _)) => posted,
                     Either::Right(_) => {
                         let seconds = REST.as_secs();
-                        let why = format!("the rest was not taken within {seconds} s of its end");
-                        return not_taken(&stream, &why, false);
+                        let why = format!(
+                            "the rest of the stream was not read within {seconds} s of its end"
+                        );
+                        return post_failed(&stream, &why, false);
                     }
                 }
             };
             match posted {
                 Ok((status, _)) if status.is_success() && progress.has_ended() => return Ok(()),
                 Ok((status, _)) if status.is_success() => {
-                    return not_taken(
+                    return post_failed(
                         &stream,
                         "the Runtime API replied before the end of the stream",
                         false,
@@ -97,11 +100,12 @@ impl PostAddress {
                 }
                 Ok((status, body)) => {
                     let fatal = status == StatusCode::INTERNAL_SERVER_ERROR;
-                    return not_taken(&stream, &rejection(status, &body), fatal);
+                    return post_failed(&stream, &rejection(status, &body), fatal);
                 }
-                // What was taken from the stream cannot be posted again.
+                // A chunk that was read from the stream is gone, so the post can be repeated only
+                // if none was read.
                 Err(error) if progress.has_begun() || !backoff.pause(ATTEMPTS).await => {
-                    return not_taken(&stream, &describe(&*error), false);
+                    return post_failed(&stream, &describe(&*error), false);
                 }
                 Err(_) => {}
             }
@@ -133,18 +137,19 @@ impl PostAddress {
     }
 }
 
-/// Posts it, and reads the reply.
+/// Posts the request, and reads the reply.
 async fn post(client: &Client, request: Request<Body>) -> Result<(StatusCode, Bytes), BoxError> {
     read_reply(client.call(request).await?).await
 }
 
-/// Waits until the stream is over, and then as long as its rest may take.
+/// Waits until the outcome of the stream is known, and then for the time that its rest may take.
 async fn rest_of(stream: &StreamReader) {
     stream.finished().await;
     time::sleep(REST).await;
 }
 
-fn not_taken(stream: &StreamReader, why: &str, fatal: bool) -> Result<()> {
+/// Logs that the post failed, and closes the stream. `fatal` is whether the process has to exit.
+fn post_failed(stream: &StreamReader, why: &str, fatal: bool) -> Result<()> {
     tracing::error!("posting the outcome failed: {why}");
     if let Some(error) = stream.close(why) {
         error.log();
@@ -163,7 +168,8 @@ struct Progress {
     ended: AtomicBool,
 }
 
-// ORDERING: SeqCst, since this is read a few times for each stream, and nothing depends on its speed.
+// ORDERING: SeqCst, whose cost does not matter here: the flags are accessed a few times for each
+// chunk, next to a system call.
 impl Progress {
     fn has_begun(&self) -> bool {
         self.begun.load(Ordering::SeqCst)
@@ -174,7 +180,7 @@ impl Progress {
     }
 }
 
-/// A stream as the body of a request. An error becomes trailers.
+/// A stream as the body of a request. An error is sent as trailers.
 struct StreamBody {
     stream: Arc<StreamReader>,
     prelude: Option<Bytes>,
@@ -194,18 +200,21 @@ impl HttpBody for StreamBody {
         if self.ended {
             return Poll::Ready(None);
         }
-        // The metadata is held back until there is something to follow it: a failure before the first byte has none.
+        // The metadata is sent with the first chunk or with the end, since a failure before the
+        // first byte is sent without metadata.
         let read = ready!(self.stream.poll_chunk(cx));
         self.progress.begun.store(true, Ordering::SeqCst);
         Poll::Ready(Some(Ok(match read {
             Some(Ok(chunk)) => Frame::data(self.after_prelude(chunk)),
-            // Breaks the connection off, whose other end has replied to a part of the stream.
+            // The stream was closed after the Runtime API had replied early. An error from here
+            // closes the connection.
             Some(Err(error)) if self.stream.is_gone() => {
                 return Poll::Ready(Some(Err(error.message().to_owned().into())));
             }
             Some(Err(error)) => {
                 self.end();
-                // A subscriber that panics takes nobody's connection along.
+                // A panic of the user's `tracing` subscriber must not break the connection, which
+                // sends the trailers next.
                 let _ = guarded(|| self.span.in_scope(|| error.log()));
                 Frame::trailers(trailers(&error))
             }

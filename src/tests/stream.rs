@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     completion::DuplicateSignal,
-    invocation::{Context, Function, state::AnsweredBy, streamify_response},
+    invocation::{Context, Function, state::ClaimedBy, streamify_response},
     stream::{ResponseStream, StreamReader},
 };
 use bytes::Bytes;
@@ -392,11 +392,11 @@ fn a_stream_of_a_claimed_invocation_is_not_sent() {
         let stream = context.open_stream(1);
         context
             .invocation
-            .claim_answer(AnsweredBy::Watchdog)
+            .claim_outcome(ClaimedBy::Watchdog)
             .unwrap();
         sending.start(&Client::default());
         assert!(!stream.has_reader());
-        // Its outcome is for whoever has claimed the invocation.
+        // Its outcome is sent by what has claimed the invocation.
         assert!(sending.finish(Ok(())).is_err());
     });
 }

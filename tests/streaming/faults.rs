@@ -239,7 +239,7 @@ async fn a_fault_in_the_middle_of_a_stream_ends_it_and_not_the_process() {
         (Fault::ReplyAndClose(202), "posting the outcome failed: "),
         (
             Fault::Stall,
-            "posting the outcome failed: the rest was not taken within 10 s of its end",
+            "posting the outcome failed: the rest of the stream was not read within 10 s of its end",
         ),
     ];
     let runs = cases.map(async |(fault, expected)| {
@@ -336,6 +336,6 @@ async fn a_layer_ends_the_stream_of_a_handler_that_it_gives_up() {
     }
     let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fault-layered.log");
     let log = fs::read_to_string(log).unwrap();
-    let after = "a layer failed after the answer: request timed out";
+    let after = "a layer failed after the outcome had been sent: request timed out";
     assert_eq!(log.matches(after).count(), 1, "{log}");
 }

@@ -91,9 +91,9 @@ or `streamify_response` of `async fn(E, ResponseStream, Context) -> Result<(), E
     note = "an `async move |..|` closure that uses what it captured is no `Fn`: write `move |..| {{ let state = state.clone(); async move {{ .. }} }}`"
 )]
 pub trait Handler<M>: Send + Sync + 'static {
-    /// What the handler takes for an event.
+    /// The type of the event.
     type Event: DeserializeOwned + Send + 'static;
-    /// What it answers with.
+    /// The type of the result.
     type Response: Serialize + Send + 'static;
 
     /// Enters the handler.
@@ -106,20 +106,20 @@ pub trait Handler<M>: Send + Sync + 'static {
     ) -> Work;
 }
 
-/// What a handler has still to do once it was entered.
+/// The work that is left once a handler was entered.
 #[doc(hidden)]
 pub enum Work {
     /// Nothing.
     Done,
     /// A future.
     Future(TaskFuture),
-    /// A function that may block, and what it returned, to be signalled in the event loop.
+    /// A function that may block. It returns a function that signals its result in the event loop.
     Blocking(Box<dyn FnOnce() -> Returned + Send>),
 }
 
 pub(super) type Returned = Box<dyn FnOnce() + Send>;
 
-/// Enters a handler with the event, if that can be had.
+/// Enters a handler, unless `event` fails.
 pub(super) fn enter<M, H: Handler<M>>(
     handler: &Arc<H>,
     event: impl FnOnce() -> Result<H::Event, Error>,

@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{future::Future, sync::Arc};
 
-/// One for each shape.
+/// The type parameter `M` of each shape.
 mod marker {
     #[derive(Debug)]
     pub enum Callback {}
@@ -69,7 +69,7 @@ where
     }
 }
 
-/// `async fn(E, Context, Callback<R>)`: that it returns does not settle
+/// `async fn(E, Context, Callback<R>)`, whose return is not a signal
 #[diagnostic::do_not_recommend]
 impl<F, E, R, Fut> Handler<(marker::AsyncCallback, E, R, Fut)> for F
 where
@@ -177,7 +177,8 @@ macro_rules! returning {
 returning!(|event, context| (event: E, context: Context));
 returning!(|event, _context| (event: E));
 
-/// What takes the arguments of a handler and never returns: `|..| todo!()`, `async |..| loop { .. }`.
+/// Functions with the parameters of a handler that never return: `|..| todo!()`, `async |..| loop {
+/// .. }`.
 macro_rules! never_returning {
     (|$event:ident, $context:ident, $callback:ident|
         ($($argument:ident: $type:ty),+), [$($R:ident)?] $response:ty) => {

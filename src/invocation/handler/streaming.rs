@@ -14,9 +14,10 @@ use std::{fmt, future::Future, sync::Arc};
 /// Node's `awslambda.streamifyResponse(handler)`: makes a handler of an async function that writes its response to a
 /// [`ResponseStream`], instead of returning it.
 ///
-/// The function is `async fn(E, ResponseStream, Context) -> Result<(), Err>`, and may leave the context out. The response is
-/// sent as it is written, up to Lambda's 200 MB. It is over when the stream is ended, or with an error that the function
-/// returns; what the function does after that is waited for before the next event.
+/// The function is `async fn(E, ResponseStream, Context) -> Result<(), Err>`. It can omit the
+/// context. The response is sent as it is written, up to Lambda's limit of 200 MB. It ends when the
+/// stream is ended or when the function returns an error. The next event waits until the function
+/// has returned.
 ///
 /// ```no_run
 /// use nodeback::{Context, HttpResponseStream, ResponseStream, Value, json, streamify_response};
@@ -39,7 +40,8 @@ use std::{fmt, future::Future, sync::Arc};
 /// # fn main() {}
 /// ```
 ///
-/// Whoever calls such a function without a stream, by `Invoke`, gets all that was written as one response.
+/// A client that calls such a function by `Invoke`, without streaming, receives everything that was
+/// written as one response.
 pub fn streamify_response<F>(handler: F) -> StreamingHandler<F> {
     StreamingHandler {
         handler,
@@ -55,10 +57,11 @@ pub struct StreamingHandler<F> {
 }
 
 impl<F> StreamingHandler<F> {
-    /// Sets how many bytes may be written and not read yet: Node's `highWaterMark`. It is 64 KiB otherwise.
+    /// Sets how many bytes can be buffered between the handler and the client: Node's
+    /// `highWaterMark`. The default is 64 KiB.
     ///
-    /// More is sent at a time with a higher mark, for which the stream takes more memory. In `benches/streaming.rs`, 1 MB in
-    /// chunks of 16 KiB takes half the time with a mark of 1 MiB.
+    /// With a higher mark, more bytes are sent at a time, but the stream takes more memory. In
+    /// `benches/streaming.rs`, 1 MB in chunks of 16 KiB takes half the time with a mark of 1 MiB.
     ///
     /// ```
     /// use nodeback::{ResponseStream, Result, Value, streamify_response};
@@ -97,10 +100,11 @@ impl<F> StreamingHandler<F> {
     }
 }
 
-/// Node's rejection of a streaming handler, which alters nothing behind the end.
+/// Signals the error that a streaming handler returned. After the end of the stream, it is logged
+/// and has no effect, as in Node.
 fn throw(thrown: Callback<()>, error: Error) {
     if thrown.is_signalled() {
-        tracing::error!("the invocation failed after it was answered: {error:#}");
+        tracing::error!("the invocation failed after its outcome had been sent: {error:#}");
     }
     thrown.returned(Err(error));
 }
@@ -113,7 +117,7 @@ impl<F> fmt::Debug for StreamingHandler<F> {
     }
 }
 
-/// One for each shape.
+/// The type parameter `M` of each shape.
 mod marker {
     #[derive(Debug)]
     pub enum Streaming {}

@@ -1,4 +1,4 @@
-//! The entries of a timeline as text.
+//! Describes the entries of a timeline.
 
 use super::{
     AbortCause, RespondedBy, TaskEnd, Timeline, TimelineEvent, in_millis, record::LONG_RUN,
@@ -24,7 +24,7 @@ pub(crate) enum Tone {
 const CHARACTERS: usize = 2_000;
 
 impl Timeline {
-    /// The name of the handler or of a task.
+    /// Returns the name of the handler or of a task.
     pub(crate) fn label(&self, id: u64) -> String {
         let kind = self.task(id).map(|task| task.kind);
         match kind {
@@ -83,7 +83,7 @@ impl Timeline {
             }
             TimelineEvent::StreamOpened { high_water_mark } => {
                 let mark = counted(*high_water_mark, "byte");
-                format!("stream opened, which holds up to {mark}")
+                format!("stream opened, which buffers up to {mark}")
             }
             TimelineEvent::ChunkWritten { bytes } => {
                 format!("chunk written: {}", counted(*bytes, "byte"))
@@ -125,7 +125,7 @@ impl Timeline {
                 let running = counted(*running, "task");
                 format!("polls for the next event, with {running} still running")
             }
-            TimelineEvent::GivenUp => "the invocation was given up".into(),
+            TimelineEvent::GivenUp => "the invocation was dropped before its outcome".into(),
         }
     }
 
@@ -137,7 +137,7 @@ impl Timeline {
         }
     }
 
-    /// One sentence for each kind of entry that was left out.
+    /// Returns one sentence for each kind of entry that was omitted.
     pub(crate) fn omissions(&self) -> Vec<String> {
         let omitted = [
             (self.omitted_tasks, "task"),
@@ -160,7 +160,7 @@ impl Timeline {
             .collect()
     }
 
-    /// The first line of the text, and the heading of the page.
+    /// Returns the first line of the text, which is also the heading of the page.
     pub(crate) fn title(&self) -> String {
         let name = match shown(&self.function_name) {
             name if name.is_empty() => "an invocation".into(),
@@ -232,7 +232,7 @@ pub(super) fn spawned(kind: UnfinishedTask) -> String {
     }
 }
 
-/// A text from user code, on one line.
+/// Returns a text of user code on one line.
 fn shown(text: &str) -> String {
     excerpt(text, CHARACTERS)
 }

@@ -10,9 +10,9 @@ use super::{
 use maud::{Markup, html};
 use std::{collections::BTreeSet, time::Duration};
 
-/// The height of a lane: its label, and its bar.
+/// The height of a lane, which consists of a label and a bar.
 const LANE: usize = 44;
-/// From the top of a lane to the center of its bar.
+/// The distance from the top of a lane to the center of its bar.
 const CENTER: usize = 30;
 /// The height of the axis.
 const AXIS: usize = 22;
@@ -85,7 +85,7 @@ fn drawn(timeline: &Timeline, lane: &Lane<'_>, top: usize) -> Markup {
     }
 }
 
-/// The lifetime of a task, and its long runs.
+/// Draws the lifetime of a task, and its long runs.
 fn bar(task: &TimelineTask, end: Duration, center: usize) -> Markup {
     let (from, to) = (
         percent(task.spawned, end),
@@ -108,14 +108,14 @@ fn bar(task: &TimelineTask, end: Duration, center: usize) -> Markup {
 /// not hide another: to the right in the left half, and to the left in the right half.
 fn placed(marks: &[PlacedMark], end: Duration) -> Vec<(f64, f64, PlacedMark)> {
     let left = |mark: &&PlacedMark| percent(mark.0, end) <= 50.0;
-    let mut placed = beside(marks.iter().filter(left), end, APART);
+    let mut placed = side_by_side(marks.iter().filter(left), end, APART);
     let right = marks.iter().filter(|mark| !left(mark)).rev();
-    placed.extend(beside(right, end, -APART));
+    placed.extend(side_by_side(right, end, -APART));
     placed
 }
 
-/// Moves marks away from the first of their group, which they would hide otherwise.
-fn beside<'a>(
+/// Moves marks away from the first of their group, which they would otherwise hide.
+fn side_by_side<'a>(
     marks: impl Iterator<Item = &'a PlacedMark>,
     end: Duration,
     apart: f64,
@@ -138,7 +138,7 @@ fn beside<'a>(
     placed
 }
 
-/// Round times for the axis, from zero.
+/// Returns round times for the axis, starting at zero.
 fn ticks(end: Duration) -> Vec<(Duration, String)> {
     let end_millis = in_millis(end);
     if end_millis <= 0.0 {
@@ -164,7 +164,7 @@ fn ticks(end: Duration) -> Vec<(Duration, String)> {
         .collect()
 }
 
-/// The position from the left in percent, rounded to three decimal places.
+/// Returns the position from the left in percent, rounded to three decimal places.
 fn percent(at: Duration, end: Duration) -> f64 {
     let end = end.as_secs_f64();
     if end <= 0.0 {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_of_one_time_stand_side_by_side_within_the_drawing() {
+    fn marks_of_the_same_time_are_placed_side_by_side_within_the_drawing() {
         let marks = [0, 1, 50, 90, 100, 100].map(|at| (ms(at), Mark::Signal, Tone::Plain));
         let placed = placed(&marks, ms(100));
         let places: Vec<_> = placed.iter().map(|(x, shift, ..)| (*x, *shift)).collect();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_within_the_drawing() {
+    fn positions_are_within_the_drawing() {
         assert_eq!(percent(ms(1), ms(3)), 33.333);
         assert_eq!(percent(ms(9), ms(3)), 100.0);
         assert_eq!(percent(ms(0), Duration::ZERO), 0.0);

@@ -1,4 +1,4 @@
-//! A timeline as an HTML page: a drawing, and tables with the same content.
+//! A timeline as an HTML page, with a drawing and with tables that have the same content.
 
 use super::{
     TaskEnd, Timeline, TimelineTask,
@@ -14,8 +14,9 @@ use std::time::Duration;
 const TIMELINES: usize = 100;
 
 /// Explains the drawing and the tables.
-const EXPLANATION: &str = "The drawing has a lane for the handler and for each task. A bar is as long as the task lives, and its \
-     dark parts are where the task keeps the event loop busy. The tables have all that is drawn.";
+const EXPLANATION: &str = "The drawing has a lane for the handler and for each task. Each bar \
+     spans the lifetime of a task, and its dark parts show when the task kept the event loop busy. \
+     The tables have the same content.";
 
 impl Timeline {
     /// Returns the timeline as an HTML page, with a drawing and with tables that have the same content.
@@ -42,7 +43,7 @@ impl Timeline {
         )
     }
 
-    /// The drawing and the tables, without a heading.
+    /// Returns the drawing and the tables, without a heading.
     pub(crate) fn content(&self) -> Markup {
         html! {
             @if !self.request_id.is_empty() {
@@ -52,7 +53,7 @@ impl Timeline {
         }
     }
 
-    /// The drawing, and the tables with the same content, as a part of a page.
+    /// Returns the drawing and the tables, without the request id.
     pub(crate) fn figure_and_tables(&self) -> Markup {
         html! {
             (drawing(self))
@@ -115,7 +116,7 @@ impl Timeline {
     }
 }
 
-/// One page with several timelines.
+/// Returns one page with several timelines.
 pub(crate) fn page_of(timelines: &[Timeline]) -> String {
     if let [timeline] = timelines {
         return timeline.to_html();
@@ -150,7 +151,7 @@ impl Tone {
 }
 
 impl TaskEnd {
-    /// The class of a bar.
+    /// Returns the class of a bar.
     pub(super) fn class(&self) -> &'static str {
         self.tone().class()
     }
@@ -171,7 +172,7 @@ mod tests {
         },
     };
 
-    /// A timeline with hostile text in each place for text from user code.
+    /// Returns a timeline with hostile text wherever it contains text of user code.
     fn hostile() -> Timeline {
         let text =
             "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u{202e}\u{1b}\"'&";
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_what_is_drawn_and_what_is_not() {
+    fn the_page_states_entries_tasks_and_omissions() {
         let page = hostile().to_html();
         for part in [
             "success signalled at the handler&#39;s return",

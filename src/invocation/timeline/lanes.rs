@@ -1,4 +1,4 @@
-//! A timeline as a drawing: a lane for the handler and for each task, and one for the response.
+//! The lanes of a drawing: one for the handler, one for each task, and one for the response.
 
 use super::{TaskEnd, Timeline, TimelineEntry, TimelineEvent, TimelineTask, describe::Tone};
 use crate::invocation::queue::HANDLER_SERIAL;

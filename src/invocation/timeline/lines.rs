@@ -1,4 +1,4 @@
-//! The lines of the log in a timeline.
+//! The log lines in a timeline.
 
 use super::{TimelineEvent, record::bounded, recorder::Recorder};
 use crate::log;

@@ -1,4 +1,4 @@
-//! The timeline of an invocation: what happened when, as data and as text.
+//! The timeline of an invocation: its events with their times, as data and as text.
 //!
 //! A [`Recorder`] records it while the invocation runs. Without a recorder, each place that would
 //! record something costs one comparison.
@@ -30,8 +30,8 @@ use std::{fmt, time::Duration};
 
 /// What happened in an invocation, in order: see [`ContextBuilder::record_timeline`](crate::ContextBuilder::record_timeline).
 ///
-/// As text, it is a drawing of the handler and its tasks, and a line for each entry. Serialized, it is
-/// an object whose times are in milliseconds.
+/// Its text is a drawing of the handler and its tasks, and a line for each entry. It is serialized
+/// as an object whose times are in milliseconds.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -140,7 +140,7 @@ pub enum TimelineEvent {
     /// The first signal: the callback was called, or the handler returned a result.
     #[non_exhaustive]
     Signalled {
-        /// Where it came from.
+        /// The call site.
         #[serde(serialize_with = "display")]
         call_site: CallSite,
         /// Whether it signalled a success.
@@ -149,10 +149,10 @@ pub enum TimelineEvent {
     /// A signal after the first one, which changed nothing.
     #[non_exhaustive]
     DuplicateSignal {
-        /// Where the first signal came from.
+        /// The call site of the first signal.
         #[serde(serialize_with = "display")]
         first: CallSite,
-        /// Where this one came from.
+        /// The call site of this signal.
         #[serde(serialize_with = "display")]
         duplicate: CallSite,
     },
@@ -162,7 +162,7 @@ pub enum TimelineEvent {
         /// The message of the error `Runtime.CallbackNotCalled`.
         message: String,
     },
-    /// A success was signalled, and the response waits for the tasks.
+    /// A success was signalled, and the response is deferred until the tasks finish.
     #[non_exhaustive]
     Deferred {
         /// How many tasks it waits for.
@@ -191,8 +191,8 @@ pub enum TimelineEvent {
     /// The stream was ended.
     #[non_exhaustive]
     StreamEnded {
-        /// Where it was ended from. `None` if it ended with its invocation: an error of the handler or of a task, the
-        /// deadline, or the last handle that was dropped.
+        /// The call site that ended it. `None` if it ended with its invocation: by an error of the
+        /// handler or of a task, by the deadline, or because the last handle was dropped.
         #[serde(serialize_with = "optional_display")]
         call_site: Option<CallSite>,
         /// How many chunks were written.
@@ -218,8 +218,8 @@ pub enum TimelineEvent {
     },
     /// The outcome was sent.
     ResponseSent,
-    /// The poll for the next event waits for work of [`wait_until`](crate::Context::wait_until), or after
-    /// a stream for tasks.
+    /// The next poll waits for work of [`wait_until`](crate::Context::wait_until) or, after a
+    /// stream, for tasks.
     WaitingForWork,
     /// A line was logged by code of the invocation.
     #[non_exhaustive]
@@ -326,7 +326,7 @@ pub enum RespondedBy {
 }
 
 impl Timeline {
-    /// When the last entry happened.
+    /// Returns the time of the last entry.
     pub(crate) fn end(&self) -> Duration {
         self.entries.last().map_or(Duration::ZERO, |entry| entry.at)
     }
@@ -343,7 +343,7 @@ impl Timeline {
     }
 }
 
-/// Milliseconds, as JavaScript's `performance.now()` counts them.
+/// Returns a time in milliseconds, with a fraction, like JavaScript's `performance.now()`.
 pub(crate) fn in_millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }

@@ -27,9 +27,12 @@ pub(super) struct Record {
     pub(super) tasks: BTreeMap<u64, TimelineTask>,
     /// The number of moments so far, which is the position of the last one.
     pub(super) moments: u64,
+    /// The time of the last moment.
     pub(super) last: Duration,
+    /// How many lines were logged.
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub(super) lines: u64,
+    /// How many duplicate signals there were.
     pub(super) duplicates: u64,
     /// How many chunks were written to the stream, if there is one, and their size.
     pub(super) stream: Option<(u64, usize)>,
@@ -69,7 +72,7 @@ impl Record {
         }
     }
 
-    /// The next moment, on a thread.
+    /// Returns the next moment, on a thread.
     pub(super) fn moment(&mut self, at: Duration, thread: Option<ThreadId>) -> Moment {
         self.last = at;
         self.moments += 1;
@@ -102,7 +105,7 @@ impl Record {
         self.tasks.insert(id, task);
     }
 
-    /// The id of a task. A blocking handler is a task, but has the id of the handler.
+    /// Returns the id of a task. A blocking handler is a task, but has the id of the handler.
     pub(super) fn id(&self, serial: u64) -> u64 {
         match serial == self.handler {
             true => HANDLER_SERIAL,
@@ -154,7 +157,7 @@ pub(super) fn text_of(error: &Error) -> String {
     bounded(&format!("{}: {}", error.error_type(), error.message()))
 }
 
-/// The start of a text.
+/// Returns a text, shortened if it is too long.
 pub(super) fn bounded(text: &str) -> String {
     if text.len() <= TEXT {
         return text.into();

@@ -19,7 +19,7 @@ use std::{
 };
 use tokio::{runtime::Handle, time::Instant};
 
-/// The maximum number of tasks. Further tasks are only counted.
+/// The maximum number of tasks, in addition to the handler. Further tasks are only counted.
 const TASKS: usize = 500;
 
 /// Records the timeline of one invocation.

@@ -64,7 +64,8 @@ impl SignalObserver for Recorder {
 }
 
 impl Record {
-    /// Resolves a signal. The driver and the signaller both do so, in either order.
+    /// Resolves a signal. The driver and the signaller both call this, in either order, and the
+    /// second call does nothing.
     fn signalled(&mut self, place: u64, accepted: bool) {
         let is_it = |(moment, ..): &(Moment, CallSite, bool)| moment.place == place;
         let Some(at) = self.signals.iter().position(is_it) else {
