@@ -1,13 +1,13 @@
-//! What can be written to a stream.
+//! The types of chunks that can be written to a stream.
 
 use bytes::Bytes;
 use serde_json::Value;
 
-/// What can be written to a [`ResponseStream`](crate::ResponseStream): text, bytes, and a [`Value`], which is written as
-/// JSON, as in Node.
+/// A chunk that can be written to a [`ResponseStream`](crate::ResponseStream): text, bytes, or a
+/// [`Value`], which is written as JSON, as in Node.
 ///
-/// It is implemented for `&str`, `String`, `&[u8]`, `&[u8; N]`, `Vec<u8>`, [`Bytes`], `Value` and `&Value`. Text and bytes
-/// that are passed by reference are copied.
+/// It is implemented for `&str`, `String`, `&String`, `&[u8]`, `&[u8; N]`, `Vec<u8>`, [`Bytes`],
+/// `Value` and `&Value`. Text and bytes that are passed by reference are copied.
 ///
 /// ```
 /// use nodeback::{Context, Result, ResponseStream, Value, json};

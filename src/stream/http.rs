@@ -1,4 +1,4 @@
-//! The metadata of an HTTP response.
+//! The metadata of a streamed HTTP response.
 
 use super::{HTTP_INTEGRATION, response_stream::ResponseStream};
 use crate::{
@@ -15,11 +15,12 @@ use serde::Serialize;
 pub struct HttpResponseStream;
 
 impl HttpResponseStream {
-    /// Gives a stream the status, the headers and the cookies of an HTTP response, for a function URL or API Gateway. They
-    /// are sent with the first byte, or with the end, and the stream is given back.
+    /// Sets the status, the headers and the cookies of the HTTP response that a function URL or API
+    /// Gateway sends, and returns the stream. They are sent with the first byte, or with the end.
     ///
-    /// The metadata is an object with any of `statusCode`, `headers` and `cookies`. After the first byte it is too late, as in
-    /// Node: then the stream fails with `Runtime.InvalidStreamingOperation`.
+    /// The metadata is an object with any of `statusCode`, `headers` and `cookies`. If this
+    /// is called after the first byte, the stream fails with `Runtime.InvalidStreamingOperation`, as
+    /// in Node.
     ///
     /// ```
     /// use nodeback::{Context, HttpResponseStream, ResponseStream, Result, Value, json, streamify_response};

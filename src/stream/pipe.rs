@@ -1,5 +1,5 @@
-//! The chunks of a response between the handler that writes them and whoever sends them, and the outcome behind the
-//! last chunk.
+//! The pipe between the handler that writes the chunks of a response and the sink that sends them.
+//! It also carries the outcome that follows the last chunk.
 
 use super::{DEFAULT_CONTENT_TYPE, observer::StreamObserver};
 use crate::{
@@ -19,18 +19,19 @@ use tokio::sync::{Notify, Semaphore};
 
 /// A bounded queue of chunks with one reader.
 ///
-/// A byte of a chunk takes a permit of `room`, and a chunk that is larger than the whole pipe takes all of them, so that
-/// at most the high-water mark, or one chunk, is held. Writers wait for room first come, first served.
+/// Each byte of a chunk takes a permit of `room`, and a chunk that is larger than the high-water
+/// mark takes all permits. So the pipe holds at most the high-water mark, or one chunk if that is
+/// larger. Waiting writers get room in the order in which they began to wait.
 pub(crate) struct Pipe {
     state: Mutex<State>,
     pub(super) room: Arc<Semaphore>,
     high_water_mark: usize,
-    /// Given notice when the reader is gone.
+    /// Notified when the reader is gone.
     closed: Notify,
-    /// Given notice when the outcome is known.
+    /// Notified when the outcome is known.
     #[cfg(feature = "lambda")]
     finished: Notify,
-    /// Receives what happens to the stream, if a timeline is recorded.
+    /// Receives the events of the stream, if a timeline is recorded.
     observer: Option<Arc<dyn StreamObserver>>,
 }
 
@@ -40,7 +41,7 @@ struct State {
     begun: bool,
     /// Whether a chunk was read.
     read: bool,
-    /// The chunks that were written and not read, with the room that each of them takes.
+    /// The chunks that were written and not read yet, with the room that each of them takes.
     chunks: VecDeque<(Bytes, u32)>,
     /// Where the stream was ended from. Nothing is written after that.
     ended: Option<CallSite>,
@@ -49,22 +50,22 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// What comes after the chunks.
+/// The outcome that follows the chunks.
 enum Outcome {
     Unknown,
     Known(Result<()>),
-    /// The reader has it.
+    /// The reader has taken it.
     Taken,
 }
 
 enum Reader {
     None,
     Reading,
-    /// Nobody reads any more, for this reason.
+    /// The reader has stopped, for this reason.
     Gone(String),
 }
 
-/// What is known of a response when its first byte is written.
+/// The part of a response that is final when the first byte is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     pub(crate) content_type: String,
@@ -74,7 +75,7 @@ pub(crate) struct Head {
 
 #[cfg(any(feature = "lambda", feature = "local"))]
 impl Head {
-    /// The metadata of an HTTP response, as it is sent before the body.
+    /// Returns the bytes that are sent before the body, if this is an HTTP response.
     pub(crate) fn prelude(&self) -> Option<Bytes> {
         Some(super::prelude(self.metadata.as_ref()?))
     }
@@ -109,17 +110,21 @@ impl Pipe {
         })
     }
 
-    /// The room that a chunk takes.
+    /// Returns the room that a chunk takes.
     pub(super) fn room_for(&self, length: usize) -> u32 {
         u32::try_from(length.min(self.high_water_mark)).unwrap_or(u32::MAX)
     }
 
-    /// All the room that there is.
+    /// Returns the total room of the pipe.
     pub(super) fn whole_room(&self) -> u32 {
         self.room_for(usize::MAX)
     }
 
-    /// Changes the head, before the first byte.
+    /// Changes the head.
+    ///
+    /// # Errors
+    ///
+    /// If the first byte was written already.
     pub(super) fn set_head(&self, set: impl FnOnce(&mut Head)) -> Result<()> {
         let mut state = self.state.lock();
         if state.begun {
@@ -132,7 +137,7 @@ impl Pipe {
         Ok(())
     }
 
-    /// Adds a chunk, for which its writer has taken room.
+    /// Adds a chunk, for which the writer has taken room.
     pub(crate) fn push(&self, chunk: Bytes, room: u32) -> Result<()> {
         let mut state = self.state.lock();
         if let Some(error) = state.rejection() {
@@ -147,27 +152,29 @@ impl Pipe {
         Ok(())
     }
 
-    /// Why nothing can be written any more.
+    /// Returns why nothing can be written. It is called after `room` was closed.
     pub(super) fn rejection(&self) -> Error {
         let rejection = self.state.lock().rejection();
-        // The room is closed only where there is a reason.
-        rejection.unwrap_or_else(|| closed("nobody reads it"))
+        // `room` is closed only after the stream was ended or the reader has stopped, so there is
+        // always a reason, and the default is never used.
+        rejection.unwrap_or_else(|| closed("it has no reader"))
     }
 
-    /// Whether nobody reads any more.
+    /// Whether the reader has stopped.
     pub(super) fn is_gone(&self) -> bool {
         matches!(self.state.lock().reader, Reader::Gone(_))
     }
 
-    /// The stream was ended by the handler: nothing is written from here on. What follows the chunks is set by
-    /// [`finish`](Self::finish).
+    /// Ends the stream for its writers, from a call site of the handler. The outcome that follows
+    /// the chunks is set by [`finish`](Self::finish).
     pub(super) fn end(&self, call_site: CallSite, succeeded: bool) {
         let mut state = self.state.lock();
         if state.ended.is_none() {
             state.ended = Some(call_site);
             self.observe(|observer| observer.ended(Some(call_site)));
         }
-        // A failure before the first byte leaves out the metadata, as in Node.
+        // With a success, the head is final even if there are no chunks. With a failure before the
+        // first byte, the head is not sent, as in Node.
         state.begun |= succeeded;
         let waker = state.waker.take();
         drop(state);
@@ -175,7 +182,8 @@ impl Pipe {
         wake(waker);
     }
 
-    /// Sets what follows the chunks, unless that is known already. An error that nobody will read is given back.
+    /// Sets the outcome that follows the chunks, unless one is set already. Returns an error that
+    /// the reader will not receive.
     pub(crate) fn finish(&self, outcome: Result<()>) -> Option<Error> {
         let mut state = self.state.lock();
         if state.ended.is_none() {
@@ -199,16 +207,19 @@ impl Pipe {
         unread
     }
 
-    /// Returns the one reader of the pipe.
+    /// Returns the reader of the pipe.
     #[cfg(test)]
     pub(crate) fn reader(self: &Arc<Self>) -> StreamReader {
         self.state.lock().reader = Reader::Reading;
         StreamReader(Arc::clone(self))
     }
 
-    /// Returns the one reader of the pipe, unless the invocation has been claimed. Whoever claims an
-    /// invocation asks [`has_reader`](Self::has_reader) after that. Both hold the lock, so that either
-    /// the reader is seen there, or the claim is seen here.
+    /// Returns the reader of the pipe, unless the outcome of the invocation is claimed. This is called
+    /// once for each pipe.
+    ///
+    /// The part of the crate that claims the outcome calls [`has_reader`](Self::has_reader) after the
+    /// claim. Both methods hold the lock, so either `has_reader` sees the reader, or this sees the
+    /// claim.
     pub(crate) fn reader_unless(
         self: &Arc<Self>,
         is_claimed: impl FnOnce() -> bool,
@@ -222,14 +233,15 @@ impl Pipe {
         Some(StreamReader(Arc::clone(self)))
     }
 
-    /// Whether somebody reads, or has read.
+    /// Whether the pipe has, or has had, a reader.
     pub(crate) fn has_reader(&self) -> bool {
         !matches!(self.state.lock().reader, Reader::None)
     }
 
-    /// Waits until nobody reads any more.
+    /// Waits until the reader has stopped.
     pub(crate) async fn closed(&self) {
         loop {
+            // Created before the check, since it receives notifications from then on.
             let closed = self.closed.notified();
             if self.is_gone() {
                 return;
@@ -238,7 +250,8 @@ impl Pipe {
         }
     }
 
-    /// Stops reading. The error of an invocation that has failed meanwhile is given back.
+    /// Stops reading. Returns the error of the invocation, if it has failed and the reader has not
+    /// taken the error.
     fn close(&self, why: &str) -> Option<Error> {
         let mut state = self.state.lock();
         if matches!(state.reader, Reader::Gone(_)) {
@@ -270,7 +283,7 @@ impl Pipe {
         }
     }
 
-    /// Polls for the head, which is final with the first byte or the end.
+    /// Polls for the head, which is final after the first byte or the end.
     fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Head> {
         let mut state = self.state.lock();
         if state.begun || !matches!(state.outcome, Outcome::Unknown) {
@@ -282,7 +295,8 @@ impl Pipe {
         Poll::Pending
     }
 
-    /// Polls for the next chunk. The error of a failure comes after the last one, and the reason after a stream was closed.
+    /// Polls for the next chunk. The error of a failure follows the last chunk. After the reader
+    /// has stopped, returns the reason as an error.
     fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         let mut state = self.state.lock();
         if let Reader::Gone(why) = &state.reader {
@@ -310,14 +324,14 @@ impl Pipe {
     }
 }
 
-/// The largest high-water mark, which is more than Lambda lets a function stream.
+/// The largest high-water mark. Lambda's limit for a stream is lower.
 const LARGEST: usize = 256 * 1024 * 1024;
 
 impl State {
     fn rejection(&self) -> Option<Error> {
         if let Some(ended) = self.ended {
             let message = format!("write after end: the stream was ended at {ended}");
-            // Node's.
+            // The message begins as in Node, and the code is Node's.
             return Some(Error::ours("Error", message).with_code("ERR_STREAM_WRITE_AFTER_END"));
         }
         match &self.reader {
@@ -326,7 +340,8 @@ impl State {
         }
     }
 
-    /// Notes who is to be woken, and returns who was, to be dropped outside of the lock.
+    /// Stores the waker of the reader. Returns the previous one, which has to be dropped after the
+    /// lock is released, since it may be user code.
     fn wait(&mut self, cx: &Context<'_>) -> Option<Waker> {
         self.waker.replace(cx.waker().clone())
     }
@@ -345,21 +360,21 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-/// Reads a stream. When it is dropped, nobody reads any more.
+/// The reading end of a stream. Dropping it stops the reading, which fails all further writes.
 pub(crate) struct StreamReader(Arc<Pipe>);
 
 impl StreamReader {
-    /// Waits for the first byte, or for the end.
+    /// Waits for the first byte or the end, and returns the head.
     pub(crate) async fn head(&self) -> Head {
         poll_fn(|cx| self.0.poll_head(cx)).await
     }
 
-    /// Polls for the next chunk. The error of a failure comes after the last one.
+    /// Polls for the next chunk. The error of a failure follows the last one.
     pub(crate) fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         self.0.poll_chunk(cx)
     }
 
-    /// Waits for the next chunk. The error of a failure comes after the last one.
+    /// Waits for the next chunk. The error of a failure follows the last one.
     pub(crate) async fn chunk(&self) -> Option<Result<Bytes>> {
         poll_fn(|cx| self.poll_chunk(cx)).await
     }
@@ -368,6 +383,7 @@ impl StreamReader {
     #[cfg(feature = "lambda")]
     pub(crate) async fn finished(&self) {
         loop {
+            // Created before the check, since it receives notifications from then on.
             let finished = self.0.finished.notified();
             if !matches!(self.0.state.lock().outcome, Outcome::Unknown) {
                 return;
@@ -376,21 +392,22 @@ impl StreamReader {
         }
     }
 
-    /// Whether it was closed.
+    /// Whether reading has stopped.
     #[cfg(feature = "lambda")]
     pub(crate) fn is_gone(&self) -> bool {
         self.0.is_gone()
     }
 
-    /// Waits until this, which is given away, is gone.
+    /// Returns a future that ends when this reader, which may be moved elsewhere, was closed or
+    /// dropped.
     #[cfg(feature = "local")]
     pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
         let pipe = Arc::clone(&self.0);
         async move { pipe.closed().await }
     }
 
-    /// Stops reading, for a reason that whoever writes is told. The error of an invocation that has failed meanwhile is
-    /// given back.
+    /// Stops reading. Writes fail with an error that states the reason. Returns the error of the
+    /// invocation, if it has failed and the reader has not taken the error.
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub(crate) fn close(&self, why: &str) -> Option<Error> {
         self.0.close(why)

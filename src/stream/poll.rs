@@ -1,4 +1,4 @@
-//! A stream as a writer of tokio, and as a sink of chunks.
+//! Implements tokio's `AsyncWrite` and the `Sink` of futures for a response stream.
 
 use super::{pipe::Pipe, response_stream::ResponseStream};
 use crate::{
@@ -21,7 +21,8 @@ use tokio::{
 
 type Permit = std::result::Result<OwnedSemaphorePermit, AcquireError>;
 
-/// Room that a handle waits for, or has. The lock is never waited for: it makes a future one that can be shared.
+/// The room that a handle waits for or has taken. The mutex is never locked, since each access is
+/// through `&mut`. It only makes the type `Sync`, which the boxed future is not.
 #[derive(Default)]
 pub(super) struct Room {
     waiting: Mutex<Option<BoxFuture<'static, Permit>>>,
@@ -29,7 +30,8 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Polls for so much room. What was waited for before may be more, or less.
+    /// Polls for room. If an earlier poll is pending, its future continues, and the permit is for
+    /// the room that was wanted then, which may be more or less than `wanted`.
     fn poll(
         &mut self,
         pipe: &Pipe,
@@ -65,7 +67,8 @@ impl AsyncWrite for ResponseStream {
         let this = &mut *self;
         let wanted = this.pipe.room_for(bytes.len());
         let mut permit = ready!(this.room.poll(&this.pipe, wanted, cx)).map_err(to_io)?;
-        // Of more than what was waited for, the rest comes with the next call.
+        // The permit may be for an earlier, shorter buffer. The caller then writes the rest in
+        // another call.
         let chunk = bytes.get(..permit.num_permits()).unwrap_or(bytes);
         let room = this.pipe.room_for(chunk.len());
         drop(permit.split(permit.num_permits().saturating_sub(room as usize)));
@@ -75,7 +78,7 @@ impl AsyncWrite for ResponseStream {
         Poll::Ready(this.pipe.push(chunk, room).map(|()| length).map_err(to_io))
     }
 
-    /// Waits until all that was written is read.
+    /// Waits until everything that was written is read.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_read(cx).map_err(to_io)
     }
@@ -92,7 +95,7 @@ impl Sink<Bytes> for ResponseStream {
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        // How large the chunk will be is not known.
+        // The size of the chunk is not known yet.
         let permit = ready!(this.room.poll(&this.pipe, 1, cx))?;
         this.room.permit = Some(permit);
         Poll::Ready(Ok(()))
@@ -105,7 +108,8 @@ impl Sink<Bytes> for ResponseStream {
             room = permit.num_permits();
             permit.forget();
         }
-        // It takes what room there is; of one that is larger, the rest is over the mark, as in Node.
+        // `start_send` cannot wait, so the chunk takes the room that is available. If it is larger,
+        // the pipe holds more than the high-water mark, as in Node.
         let rest = (this.pipe.room_for(chunk.len()) as usize).saturating_sub(room);
         let rest = rest.min(this.pipe.room.available_permits());
         let rest = u32::try_from(rest).unwrap_or(u32::MAX);
@@ -128,9 +132,9 @@ impl Sink<Bytes> for ResponseStream {
 }
 
 impl ResponseStream {
-    /// Waits until all that was written is read, when all the room is free.
+    /// Waits until everything that was written is read, which is when the total room is available.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        // What a sink was ready for and did not send.
+        // Releases the room of a `poll_ready` that no `start_send` followed.
         self.room.permit = None;
         let whole = self.pipe.whole_room();
         let permit = ready!(self.room.poll(&self.pipe, whole, cx));
@@ -161,7 +165,7 @@ mod tests {
     use tokio::io::AsyncWriteExt;
     use tracing::Span;
 
-    /// A stream of so many bytes, its reader, and what waits for its end.
+    /// Returns a stream, its reader, and the waiter for its end.
     fn stream(high_water_mark: usize) -> (ResponseStream, StreamReader, InvocationWaiter) {
         let (responder, waiter) = Responder::new(Span::none(), None);
         let callback = into_callback(responder.clone_as(Origin::first(), true), |()| {
@@ -178,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_waits_for_room_and_comes_in_the_order_of_the_writes() {
+    fn writes_wait_for_room_in_the_order_in_which_they_began() {
         let (stream, reader, _waiter) = stream(10);
         let clone = stream.clone();
         for text in ["12345", "6789"] {
@@ -186,7 +190,7 @@ mod tests {
         }
         let (mut large, mut small) = (pin!(stream.write("abc")), pin!(clone.write("d")));
         assert!(large.as_mut().now_or_never().is_none());
-        // There is room for it, and it is not its turn.
+        // There is room for it, but the other write began earlier.
         assert!(small.as_mut().now_or_never().is_none());
         assert_eq!(read(&reader).unwrap(), "12345");
         large.now_or_never().unwrap().unwrap();
@@ -196,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_that_is_larger_than_the_mark_has_the_whole_pipe() {
+    fn a_chunk_that_is_larger_than_the_mark_fills_the_whole_pipe() {
         let (stream, reader, _waiter) = stream(4);
         stream.write("1").now_or_never().unwrap().unwrap();
         let large = "x".repeat(100);
@@ -210,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_is_given_up_has_written_nothing_and_gives_its_room_back() {
+    fn a_write_that_is_dropped_has_written_nothing_and_releases_its_room() {
         let (stream, reader, _waiter) = stream(4);
         stream.write("1234").now_or_never().unwrap().unwrap();
         for _ in 0..100 {
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_takes_what_there_is_room_for_and_flushes_when_all_is_read() {
+    fn a_writer_writes_what_there_is_room_for_and_flushes_when_everything_is_read() {
         let (mut stream, reader, _waiter) = stream(4);
         let write = |stream: &mut ResponseStream, bytes: &'static [u8]| {
             stream.write_all(bytes).now_or_never().map(Result::unwrap)
@@ -237,7 +241,7 @@ mod tests {
             .now_or_never()
             .unwrap()
             .unwrap();
-        // What it waited for as a writer was room, which is not a write.
+        // The pending `write_all` has only waited for room, and has written nothing.
         write(&mut stream, b"56").unwrap();
         assert_eq!(read(&reader).unwrap(), "56");
         stream.shutdown().now_or_never().unwrap().unwrap();
@@ -278,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_goes_ends_each_wait() {
+    fn every_wait_ends_when_the_client_disconnects() {
         let (mut stream, reader, _waiter) = stream(4);
         stream.write("1234").now_or_never().unwrap().unwrap();
         let clone = stream.clone();

@@ -1,4 +1,4 @@
-//! The end of a stream that a handler writes to.
+//! The writing end of a response stream.
 
 use super::{chunk::IntoChunk, pipe::Pipe, poll::Room};
 use crate::{
@@ -8,28 +8,32 @@ use crate::{
 use bytes::Bytes;
 use std::{fmt, future::Future, sync::Arc};
 
-/// Node's `responseStream`: the response of a handler of [`streamify_response`](crate::streamify_response()), which is sent
-/// as it is written.
+/// Node's `responseStream`: the response of a handler of
+/// [`streamify_response`](crate::streamify_response()), which is sent as it is written.
 ///
-/// Clones of it write to the same stream, from any task or thread. [`write`](Self::write) waits while whoever reads is
-/// slower: no more than the high-water mark is held in memory, which is 64 KiB unless
-/// [`high_water_mark`](crate::StreamingHandler::high_water_mark) sets another number, or one chunk that is larger. Where the
-/// client is gone, `write` fails with `Runtime.StreamClosed`.
+/// Clones write to the same stream, from any task or thread. If the client reads more slowly than
+/// the handler writes, [`write`](Self::write) waits: at most the high-water mark is held in memory,
+/// or one chunk if that is larger. The mark is 64 KiB unless
+/// [`high_water_mark`](crate::StreamingHandler::high_water_mark) sets another number. After the
+/// client has disconnected, `write` fails with `Runtime.StreamClosed`.
 ///
-/// # One end
+/// # The end of a stream
 ///
-/// A stream is ended once: by [`end`](Self::end), by an error that the handler returns, by [`fail`](Self::fail), or at the
-/// deadline. A later end changes nothing, and is logged at WARN with both call sites. When the last clone is dropped before,
-/// the invocation fails with `Runtime.StreamNotEnded`, since whoever reads could not tell such a response from a whole one;
-/// with [`NeverCalled::Null`](crate::NeverCalled::Null) that is an end like another.
+/// A stream ends once: by [`end`](Self::end), by an error that the handler returns, by
+/// [`fail`](Self::fail), or at the deadline. A later end changes nothing, and is logged at WARN
+/// with both call sites. If the last clone is dropped before any of these, the invocation fails
+/// with `Runtime.StreamNotEnded`, since a client could not distinguish such a response from a
+/// complete one. With [`NeverCalled::Null`](crate::NeverCalled::Null), dropping the last clone ends
+/// the stream like [`end`](Self::end).
 ///
-/// An error after the first byte cannot take back what was sent. The client is told behind the last byte: of a function URL
-/// the connection breaks off, and `InvokeWithResponseStream` has the error in its last event.
+/// An error after the first byte cannot undo what was sent. The client learns of it after the last
+/// byte: a function URL closes the connection early, and `InvokeWithResponseStream` reports the
+/// error in its last event.
 ///
-/// # As a writer, and as a sink
+/// # `AsyncWrite` and `Sink`
 ///
-/// It implements [`AsyncWrite`](tokio::io::AsyncWrite), for `tokio::io::copy`, and `futures::Sink` of [`Bytes`], for
-/// `forward`. `shutdown` and `close` end the stream.
+/// A stream implements [`AsyncWrite`](tokio::io::AsyncWrite), for `tokio::io::copy`, and
+/// `futures::Sink` of [`Bytes`], for `forward`. `shutdown` and `close` end the stream.
 ///
 /// ```
 /// use nodeback::{Context, ResponseStream, Result, StreamedResponse, Value, json, streamify_response};
@@ -54,14 +58,14 @@ use std::{fmt, future::Future, sync::Arc};
 /// ```
 pub struct ResponseStream {
     pub(super) pipe: Arc<Pipe>,
-    /// `None` where this handle has ended the stream.
+    /// The callback whose signal ends the stream. `None` after this handle has ended it.
     end: Option<Callback<()>>,
-    /// What `AsyncWrite` and `Sink` wait for.
+    /// The room that `AsyncWrite` and `Sink` wait for.
     pub(super) room: Room,
 }
 
 impl ResponseStream {
-    /// The stream of an invocation, which ends with the signal of its callback.
+    /// Returns the stream of an invocation, which ends with the signal of its callback.
     pub(crate) fn new(pipe: Arc<Pipe>, callback: Callback<()>) -> Self {
         ResponseStream {
             pipe,
@@ -70,14 +74,15 @@ impl ResponseStream {
         }
     }
 
-    /// Writes a chunk, after a wait for room. Once this returns, the chunk is sent, unless the client goes.
+    /// Writes a chunk, after waiting for room. A chunk whose write has returned is sent, unless the
+    /// client disconnects.
     ///
-    /// Cancel safety: a future that is dropped before it is ready has written nothing.
+    /// This is cancel safe: a future that is dropped before it is ready has written nothing.
     ///
     /// # Errors
     ///
-    /// Where the stream is ended, an error whose code is Node's `ERR_STREAM_WRITE_AFTER_END`; where nobody reads any more,
-    /// `Runtime.StreamClosed`.
+    /// After the end of the stream, an error with Node's code `ERR_STREAM_WRITE_AFTER_END`. After
+    /// the client has disconnected, `Runtime.StreamClosed`.
     pub async fn write(&self, chunk: impl IntoChunk + Send) -> Result<()> {
         let chunk = chunk.into_chunk();
         self.write_chunk(chunk).await
@@ -98,7 +103,7 @@ impl ResponseStream {
     ///
     /// # Errors
     ///
-    /// None so far. A later end changes nothing, as in Node.
+    /// This always succeeds so far. A later end changes nothing, as in Node.
     #[track_caller]
     pub fn end(mut self) -> impl Future<Output = Result<()>> + Send {
         let call_site = at();
@@ -108,7 +113,7 @@ impl ResponseStream {
         }
     }
 
-    /// Writes a last chunk, and ends the stream: Node's `end(chunk)`.
+    /// Writes a last chunk and ends the stream: Node's `end(chunk)`.
     ///
     /// # Errors
     ///
@@ -141,12 +146,12 @@ impl ResponseStream {
         self.end_here(Err(error.into_error()), at());
     }
 
-    /// Sets the content type, which is `application/octet-stream` otherwise: Node's `setContentType`.
+    /// Sets the content type: Node's `setContentType`. The default is `application/octet-stream`.
     ///
     /// # Errors
     ///
-    /// `Runtime.InvalidStreamingOperation` after the first byte, as in Node, and a `TypeError` where no header can hold the
-    /// text.
+    /// `Runtime.InvalidStreamingOperation` after the first byte, as in Node, and a `TypeError` if
+    /// the text contains characters that are invalid in a header.
     pub fn set_content_type(&self, content_type: impl Into<String>) -> Result<()> {
         let content_type = content_type.into();
         if !content_type
@@ -159,7 +164,7 @@ impl ResponseStream {
         self.pipe.set_head(|head| head.content_type = content_type)
     }
 
-    /// Ends the stream, unless this handle has done so.
+    /// Ends the stream, unless this handle has ended it already.
     pub(super) fn end_here(&mut self, outcome: Result<()>, call_site: CallSite) {
         let Some(callback) = self.end.take() else {
             return;
@@ -171,8 +176,8 @@ impl ResponseStream {
 }
 
 impl Clone for ResponseStream {
-    /// Another handle to the same stream. If it turns out to be the last one, and is dropped before the stream is ended,
-    /// the error names where it was cloned.
+    /// Returns another handle to the same stream. If it is the last handle to be dropped and the
+    /// stream was not ended, the error names where the handle was cloned.
     #[track_caller]
     fn clone(&self) -> Self {
         ResponseStream {

@@ -1,25 +1,26 @@
-//! What a test sees of a stream.
+//! A streamed response, for tests.
 
 use super::pipe::StreamReader;
 use crate::error::Result;
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
-/// The response of a handler that streams, as [`invoke`](crate::invoke()) gives it: see
+/// The response of a streaming handler, as [`invoke`](crate::invoke()) returns it: see
 /// [`Outcome::stream`](crate::Outcome::stream).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StreamedResponse {
-    /// The content type, `application/octet-stream` if the handler set none.
+    /// The content type. The default is `application/octet-stream`.
     pub content_type: String,
-    /// What [`HttpResponseStream::from`](crate::HttpResponseStream::from) was given, where it was.
+    /// The metadata that was passed to
+    /// [`HttpResponseStream::from`](crate::HttpResponseStream::from), if any.
     pub metadata: Option<Value>,
-    /// What was written, in its order: each write is a chunk.
+    /// The chunks in the order in which they were written. Each write is a chunk.
     pub chunks: Vec<Bytes>,
 }
 
 impl StreamedResponse {
-    /// All the chunks as one.
+    /// Returns all chunks as one.
     ///
     /// ```
     /// use nodeback::{Context, ResponseStream, Result, Value, streamify_response};
@@ -43,7 +44,7 @@ impl StreamedResponse {
         body.freeze()
     }
 
-    /// All of it as the bytes that `Invoke` gets, which the metadata comes before.
+    /// Returns the metadata and the chunks as the bytes that a client of `Invoke` receives.
     pub(crate) fn raw(&self) -> Bytes {
         match &self.metadata {
             Some(metadata) => {
@@ -59,7 +60,7 @@ impl StreamedResponse {
         let head = reader.head().await;
         let mut streamed = StreamedResponse {
             content_type: head.content_type,
-            // It was made from JSON.
+            // The metadata is always valid JSON.
             metadata: head
                 .metadata
                 .and_then(|json| serde_json::from_slice(&json).ok()),
