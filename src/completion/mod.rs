@@ -1,10 +1,11 @@
-//! The one-shot pair of a [`Callback`] and the [`Completion`] that waits for it, and the completion tracker,
-//! which counts and reports every signal after the first. Nothing in this folder depends on Lambda, and all that it
-//! knows of JSON is that an invocation's results become text when they are signalled.
+//! The one-shot pair of a [`Callback`] and the [`Completion`] that waits for it, and the completion
+//! tracker, which counts and reports every signal after the first. Nothing in this folder depends
+//! on Lambda. Its only contact with JSON is that the results of an invocation are encoded when they
+//! are signalled.
 //!
-//! From the bottom up: `slot/` is the cell that a signal passes through, `target.rs` is where the signal of a
-//! callback goes (a completion, an invocation or a function), `literal.rs` makes it callable, and `callback.rs` is the
-//! handle that calls it.
+//! From the bottom up: `slot/` is the cell that a signal passes through, `target.rs` is the
+//! destination of a signal (a completion, an invocation or a function), `literal.rs` makes a
+//! callback callable, and `callback.rs` is the public type.
 
 mod call_site;
 mod callback;

@@ -1,4 +1,4 @@
-//! Receives each signal of an invocation, for its timeline.
+//! Receives the signals of an invocation, for its timeline.
 
 use super::call_site::CallSite;
 use std::fmt;

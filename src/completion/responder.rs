@@ -1,4 +1,4 @@
-//! What a callback of an invocation signals.
+//! The signalling end of an invocation, which its callbacks and contexts share.
 
 use super::{
     call_site::{CallSite, Origin},
@@ -20,22 +20,22 @@ use std::sync::{
 };
 use tracing::Span;
 
-/// A signal that was not accepted, and where the first signal came from.
+/// The outcome of a signal that was not accepted, and the call site of the first signal.
 pub(super) type Rejected<R> = (Result<Option<R>>, CallSite);
 
-/// The one signal of an invocation.
+/// The signal of an invocation.
 #[derive(Debug)]
 pub(crate) enum Signal {
     Outcome {
         outcome: Result<Option<Bytes>>,
-        /// Whether a success waits for the invocation's tasks.
+        /// Whether a success is deferred until the tasks of the invocation finish.
         waits: bool,
     },
-    /// Nobody has signalled, and nobody can any more.
+    /// All handles were dropped without a signal.
     NeverCalled(Error),
 }
 
-/// What all the handles of one invocation share beside its slot.
+/// What all handles of an invocation share in addition to its slot.
 #[derive(Debug)]
 pub(crate) struct InvocationShared {
     pub(crate) tracker: CompletionTracker,
@@ -43,7 +43,7 @@ pub(crate) struct InvocationShared {
     waits: AtomicBool,
     /// Whether the response is a stream, which its handles end.
     streams: AtomicBool,
-    /// Of the invocation, for what is logged from any thread.
+    /// The span of the invocation, for lines that are logged from any thread.
     span: Span,
     /// The callback that was dropped last.
     dropped: Mutex<Option<LastDrop>>,
@@ -57,7 +57,9 @@ impl Attached<Signal> for InvocationShared {
         // name is the callback that was dropped before them.
         let dropped = origin.is_context().then(|| self.dropped.lock().take());
         let dropped = dropped.flatten();
-        // ORDERING: Relaxed, since the last drop comes after all that the handles have done.
+        // ORDERING: Relaxed. This runs in the drop of the last handle, which happens after
+        // everything that was done through the other handles, since their drops synchronize through
+        // the reference count of the slot.
         let streams = self.streams.load(Ordering::Relaxed);
         Signal::NeverCalled(match dropped {
             Some(LastDrop::Notice(error)) => error,
@@ -68,18 +70,20 @@ impl Attached<Signal> for InvocationShared {
     }
 }
 
-/// Waits for the signal of an invocation.
+/// The waiter for the signal of an invocation.
 pub(crate) type InvocationWaiter = Waiter<Signal, InvocationShared>;
 
-/// Signals an invocation, with results that are JSON already.
+/// Signals an invocation, with results that are encoded as JSON.
 pub(crate) struct Responder {
     signaller: Signaller<Signal, InvocationShared>,
-    /// Whether its signals never wait for the invocation's tasks, as with Node's `context.done`.
+    /// Whether its signals are never deferred until the tasks finish, as with Node's
+    /// `context.done`.
     pub(super) at_once: bool,
 }
 
 impl Responder {
-    /// A responder, and what waits for its signal. Lines about it are logged in `span`.
+    /// Returns a responder and the waiter for its signal. Lines about the signal are logged in
+    /// `span`.
     pub(crate) fn new(
         span: Span,
         observer: Option<Arc<dyn SignalObserver>>,
@@ -100,12 +104,12 @@ impl Responder {
         (responder, waiter)
     }
 
-    /// One that nobody waits for any more: each of its signals is rejected.
+    /// Returns a responder without a waiter, which rejects each signal.
     pub(crate) fn closed(span: Span) -> Self {
         Responder::new(span, None).0
     }
 
-    /// Another one, for the same invocation.
+    /// Returns another responder for the same invocation.
     pub(crate) fn clone_as(&self, origin: Origin, at_once: bool) -> Self {
         Responder {
             signaller: self.signaller.clone_as(origin),
@@ -113,7 +117,8 @@ impl Responder {
         }
     }
 
-    /// Another one, which is not named when it is the last to go.
+    /// Returns another responder for the same invocation, which the error of a callback that was
+    /// never called does not name if it is the last to be dropped.
     pub(crate) fn to_keep(&self) -> Self {
         self.clone_as(Origin::context(), false)
     }
@@ -126,9 +131,10 @@ impl Responder {
         &mut self.signaller.1
     }
 
-    /// The response is a stream.
+    /// Marks the response as a stream.
     pub(super) fn ends_a_stream(&self) {
-        // ORDERING: as in `never_called`, nothing is published.
+        // ORDERING: Relaxed, since it is read in the drop of the last handle, which happens after
+        // this.
         let flag = &self.signaller.0.attached.streams;
         flag.store(true, Ordering::Relaxed);
     }
@@ -138,7 +144,8 @@ impl Responder {
         outcome: Result<Option<Bytes>>,
         call_site: CallSite,
     ) -> Result<(), Rejected<Bytes>> {
-        // A result was encoded before this. An error and a response of bytes are not encoded, so both points are here.
+        // Encoding a result marks both phases before this. Errors and responses of bytes are not
+        // encoded, so for them both phases are here.
         phases::mark(Phase::Signalled);
         phases::mark(Phase::Encoded);
         match &self.signaller.0.attached.observer {
@@ -176,8 +183,9 @@ impl Responder {
         signalled
     }
 
-    /// Takes the notice of a wrapper, that it was never called, for the drop of this callback that it
-    /// would be without the wrapper.
+    /// Handles the notice of a wrapper that it was never called: if this callback is called with
+    /// that error, this counts as a drop of the callback, as it would be without the wrapper.
+    /// Returns whether it did.
     pub(super) fn passes_on(&self, outcome: &Result<Option<impl Sized>>) -> bool {
         let Err(error) = outcome else { return false };
         if !error.is_never_called() || !notice::is_being_given() {
@@ -188,7 +196,7 @@ impl Responder {
         true
     }
 
-    /// Node's `callbackWaitsForEmptyEventLoop`.
+    /// Returns Node's `callbackWaitsForEmptyEventLoop`.
     pub(crate) fn waits(&self) -> bool {
         self.signaller.0.attached.waits()
     }
@@ -208,10 +216,10 @@ impl Responder {
 }
 
 impl InvocationShared {
-    /// Node's `callbackWaitsForEmptyEventLoop`.
+    /// Returns Node's `callbackWaitsForEmptyEventLoop`.
     pub(crate) fn waits(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release in `set_waits`, so that a signal on one thread follows a
-        // setting that another thread made before it passed the callback on.
+        // ORDERING: Acquire pairs with the Release in `set_waits`, so that a signal on one thread
+        // uses the value that another thread has set before it passed on the callback.
         self.waits.load(Ordering::Acquire)
     }
 

@@ -1,4 +1,4 @@
-//! The lines of an invocation, in the shape that Node's runtime writes them.
+//! Log lines in the format of Node's runtime.
 
 mod json;
 #[cfg(feature = "parity")]
@@ -43,12 +43,12 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Has events written to stderr, unless the program has a subscriber of its own.
+/// Installs a subscriber that writes events to stderr, unless the program has one of its own.
 pub(crate) fn init() {
     if dispatcher::has_been_set() && !STOOD_IN.load(Ordering::Relaxed) {
         return;
     }
-    // Fails if the program has set its own.
+    // Fails if the program has set a subscriber of its own.
     if dispatcher::set_global_default(ours()).is_ok() {
         INSTALLED.store(true, Ordering::Release);
         for mistake in &SETTINGS.mistakes {
@@ -57,21 +57,22 @@ pub(crate) fn init() {
     }
 }
 
-/// Has the events of a future written to stderr while there is no other subscriber. The program may
-/// still install one: this takes the place of none.
+/// Writes the events of a future to stderr while there is no other subscriber. This installs no
+/// global subscriber, so the program can still install one.
 pub(crate) async fn during<F: Future>(future: F) -> F::Output {
     let (mut future, ours) = (pin!(future), ours());
     poll_fn(|cx| {
         if dispatcher::get_default(|current| !current.is::<NoSubscriber>()) {
             return future.as_mut().poll(cx);
         }
-        // ORDERING: Relaxed, since `init` is called by the same program later.
+        // ORDERING: Relaxed, since the flag publishes no other memory.
         STOOD_IN.store(true, Ordering::Relaxed);
         dispatcher::with_default(&ours, || future.as_mut().poll(cx))
     })
     .await
 }
 
+/// Returns the subscriber of this crate.
 fn ours() -> Dispatch {
     let lines = Lines {
         settings: &SETTINGS,
@@ -80,22 +81,24 @@ fn ours() -> Dispatch {
     Dispatch::new(tracing_subscriber::registry().with(lines))
 }
 
-/// Whether lines are written by us, those of the platform too.
+/// Whether this crate writes the log lines, including those of the platform.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
-/// Whether `during` has made `tracing` say that a subscriber has been set.
+/// Whether `during` has set a subscriber for a scope, after which `tracing` reports that one has
+/// been set.
 static STOOD_IN: AtomicBool = AtomicBool::new(false);
 
 static SETTINGS: LazyLock<LogSettings> = LazyLock::new(LogSettings::read);
 
-/// Writes one line as it stands. On a terminal it looks as `painted` has it, which may be several lines.
+/// Writes a line. On a terminal, writes the result of `painted` instead, which may be several
+/// lines.
 fn write(mut line: String, painted: impl FnOnce(&str) -> String) {
     if SETTINGS.terminal {
         line = painted(&line);
     }
     line.push('\n');
-    // At once, so that the line is whole whoever else writes. A log that nobody reads is no reason
-    // to fail.
+    // The line is written in one call, so that the lines of several processes do not mix. A failure
+    // is ignored, since a log that cannot be written must not fail an invocation.
     let write = || {
         let _ = io::stderr().lock().write_all(line.as_bytes());
     };
@@ -106,21 +109,21 @@ fn write(mut line: String, painted: impl FnOnce(&str) -> String) {
     write();
 }
 
-/// Runs what writes a line.
+/// Wraps the write of a line.
 #[cfg(feature = "parity")]
 pub(crate) type Around = Box<dyn Fn(&dyn Fn()) + Send + Sync>;
 
 #[cfg(feature = "parity")]
 static AROUND: RwLock<Option<Around>> = RwLock::new(None);
 
-/// Sets what runs the write of each line from now on: it removes from the terminal what else is drawn there, and draws it
-/// anew.
+/// Sets the function that runs each write from now on, such as one that clears a progress display
+/// from the terminal before the write and draws it again afterwards.
 #[cfg(feature = "parity")]
 pub(crate) fn set_around(around: Option<Around>) {
     *AROUND.write() = around;
 }
 
-/// JSON as it is shown on stderr: indented where a person reads it.
+/// Returns JSON as it is written to stderr: indented if that is a terminal.
 #[cfg(feature = "local")]
 pub(crate) fn shown_json(json: String) -> String {
     match SETTINGS.terminal {
@@ -129,20 +132,20 @@ pub(crate) fn shown_json(json: String) -> String {
     }
 }
 
-/// Whether stderr shows colors.
+/// Whether lines on stderr are colored.
 #[cfg(feature = "local")]
 pub(crate) fn has_color() -> bool {
     SETTINGS.colour
 }
 
-/// Writes an event as a line of the format that is set.
+/// The layer that writes events as lines, in the format of the settings.
 struct Lines {
     settings: &'static LogSettings,
-    /// Whether lines are written, and not only recorded.
+    /// Whether lines are written. If not, they are only recorded.
     writes: bool,
 }
 
-/// What a span says of its invocation.
+/// The fields of the span of an invocation.
 #[derive(Clone, Default)]
 struct SpanFields {
     request_id: Arc<str>,
@@ -153,7 +156,8 @@ struct SpanFields {
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        // Spans are of level INFO, and name the request on a line of any level.
+        // Spans have the level INFO. They are enabled at each level, since they provide the request
+        // id of the lines.
         (metadata.is_span() && *metadata.level() <= LevelFilter::INFO)
             || self
                 .settings
@@ -186,7 +190,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let invocation = invocation.unwrap_or_default();
         let level = level_name(*event.metadata().level());
         if let Some(recorder) = &invocation.recorder {
-            // A line of this crate describes what already has an entry of its own.
+            // Lines of this crate are left out, since the timeline has its own entries for what
+            // they describe.
             if !is_ours(event.metadata().target()) {
                 recorder.logged(level, &text::message(event));
             }
@@ -208,13 +213,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 }
 
-/// Whether a module of this crate logs with that target.
+/// Whether the target is a module of this crate.
 fn is_ours(target: &str) -> bool {
     let rest = target.strip_prefix(env!("CARGO_PKG_NAME"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// As JavaScript's `toISOString` has it.
+/// Returns the current time in the format of JavaScript's `toISOString`.
 fn now() -> String {
     humantime::format_rfc3339_millis(clock::now()).to_string()
 }
@@ -229,7 +234,8 @@ fn level_name(level: Level) -> &'static str {
     }
 }
 
-/// The target of a line at a level that is asked for to see other crates' lines.
+/// Returns the target of a line if its level is DEBUG or TRACE, where lines of other crates are
+/// common.
 fn target<'a>(metadata: &'a Metadata<'_>) -> Option<&'a str> {
     (*metadata.level() >= Level::DEBUG).then(|| metadata.target())
 }

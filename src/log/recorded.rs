@@ -1,4 +1,4 @@
-//! Gives log lines to the timeline of their invocation.
+//! Adds log lines to the timeline of their invocation.
 
 use super::{Lines, SETTINGS, STOOD_IN, SpanFields};
 use std::sync::{Arc, LazyLock, atomic::Ordering};
@@ -14,7 +14,8 @@ pub(crate) trait LineRecorder: Send + Sync {
     fn logged(&self, level: &'static str, message: &str);
 }
 
-/// Gives each line that is logged in a span to a recorder, if its subscriber is one of ours.
+/// Adds a recorder to a span, which then receives each line that is logged in it. This has no
+/// effect if the program uses a subscriber of its own.
 pub(crate) fn record_lines(span: &Span, recorder: Arc<dyn LineRecorder>) {
     span.with_subscriber(|(id, dispatch)| {
         let registry = dispatch.downcast_ref::<Registry>();
@@ -32,7 +33,7 @@ pub(crate) fn has_no_subscriber() -> bool {
     dispatcher::get_default(Dispatch::is::<NoSubscriber>)
 }
 
-/// Runs code whose lines are given to their recorders, and not written.
+/// Runs code whose log lines are recorded, but not written.
 pub(crate) fn capture<T>(f: impl FnOnce() -> T) -> T {
     static SILENT: LazyLock<Dispatch> = LazyLock::new(|| {
         let lines = Lines {

@@ -1,4 +1,4 @@
-//! A line of text: time, request id, level and message, with tabs between.
+//! Log lines as text: the time, the request id, the level and the message, separated by tabs.
 
 use super::{SpanFields, target};
 use crate::error::Logged;
@@ -12,7 +12,7 @@ use tracing::{
     field::{Field, Visit},
 };
 
-/// The message and the fields.
+/// Returns the message and the fields of an event.
 pub(super) fn message(event: &Event<'_>) -> String {
     let mut fields = Fields::default();
     event.record(&mut fields);
@@ -20,6 +20,7 @@ pub(super) fn message(event: &Event<'_>) -> String {
     message + &rest
 }
 
+/// Returns the line of an event.
 pub(super) fn line(time: &str, of: &SpanFields, level: &str, event: &Event<'_>) -> String {
     let mut fields = Fields::default();
     event.record(&mut fields);
@@ -34,7 +35,8 @@ pub(super) fn line(time: &str, of: &SpanFields, level: &str, event: &Event<'_>) 
     ))
 }
 
-/// A message of several lines stays one event, as Node writes it.
+/// Replaces newlines by carriage returns, as Node's runtime does, so that CloudWatch keeps a
+/// message of several lines as one event.
 fn one_line(text: String) -> String {
     if text.contains('\n') {
         text.replace('\n', "\r")
@@ -43,10 +45,11 @@ fn one_line(text: String) -> String {
     }
 }
 
-/// What stands before the JSON of a failure.
+/// The text before the JSON of a failure.
 const FAILURE: &str = "Invoke Error \t";
 
-/// The line as a terminal shows it, where several lines are several, and the JSON of a failure is indented.
+/// Returns a line as it is shown on a terminal, with its newlines restored and the JSON of a
+/// failure indented.
 pub(super) fn painted(line: &str, level: &str, colour: bool) -> String {
     let failure = line.split_once(FAILURE);
     let failure = failure.and_then(|(head, json)| Some((head, indented(json)?)));
@@ -66,7 +69,7 @@ pub(super) fn painted(line: &str, level: &str, colour: bool) -> String {
     )
 }
 
-/// The same JSON on several lines, if it is JSON.
+/// Returns a text on several lines, indented, if it is JSON.
 pub(super) fn indented(json: &str) -> Option<String> {
     let json: Value = serde_json::from_str(json).ok()?;
     serde_json::to_string_pretty(&json).ok()
@@ -95,7 +98,7 @@ impl Visit for Fields {
 
     fn record_error(&mut self, field: &Field, value: &(dyn StdError + 'static)) {
         if value.is::<Logged>() {
-            // Where Node has it: `console.error('Invoke Error', '\t' + ..)`.
+            // Separated as in Node's `console.error('Invoke Error', '\t' + ..)`.
             let _ = write!(self.rest, " \t{value}");
         } else {
             self.record(field, format_args!("{value}"));
@@ -112,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn on_a_terminal_the_level_has_its_colour_and_lines_are_lines() {
+    fn a_terminal_shows_the_level_in_color_and_newlines_as_such() {
         assert_eq!(
             painted("time\tid\tERROR\tone\rtwo\tERROR\t", "ERROR", true),
             "time\tid\t\x1b[31mERROR\x1b[0m\tone\ntwo\tERROR\t"
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_a_failure_is_indented() {
+    fn a_terminal_shows_the_json_of_a_failure_indented() {
         let json =
             r#"{"errorType":"E","errorMessage":"a\nb","size":1.5,"trace":["E: a","    at b"]}"#;
         let shown = "time\tid\tERROR\tInvoke Error\n{\n  \"errorType\": \"E\",\n  \
@@ -137,7 +140,7 @@ mod tests {
                      \"E: a\",\n    \"    at b\"\n  ]\n}";
         let line = format!("time\tid\tERROR\tInvoke Error \t{json}");
         assert_eq!(painted(&line, "ERROR", false), shown);
-        // Somebody else's line that only looks like it.
+        // A line of user code that begins in the same way but has no JSON.
         let line = "time\tid\tERROR\tInvoke Error \tdisk\rfull";
         assert_eq!(painted(line, "ERROR", false), line.replace('\r', "\n"));
     }

@@ -1,4 +1,4 @@
-//! The ends of a stream: every order of them, and each pair of them at the same time.
+//! The ends of a stream, in every order, and each pair of them at the same time.
 
 use super::*;
 use crate::{
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tracing::Span;
 
-/// What is done to a stream that has two handles.
+/// One step of a test of a stream with two handles. The number selects the handle.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
     Write(usize),
@@ -25,7 +25,7 @@ enum Step {
     /// The handler returns an error.
     Throw,
     Deadline,
-    /// The client goes.
+    /// The client disconnects.
     Gone,
 }
 
@@ -45,7 +45,7 @@ const STEPS: [Step; 11] = [
     Gone,
 ];
 
-/// A client that reads all there is at once, until it goes.
+/// A client that reads each chunk at once, until it disconnects.
 #[derive(Clone, Default)]
 struct Client {
     goes: Arc<Notify>,
@@ -82,14 +82,14 @@ impl Sink for Client {
     async fn ended_for_blocked(self, _: Error, _: impl Future<Output = ()> + Send) {}
 }
 
-/// What becomes of an invocation.
+/// What is observed of an invocation.
 #[derive(Debug, PartialEq)]
 struct Seen {
     chunks: Vec<Bytes>,
-    /// The error type at the end of the stream, `ok`, or `None` if the client is gone.
+    /// The error type at the end of the stream, `ok`, or `None` if the client has disconnected.
     end: Option<String>,
     duplicates: usize,
-    /// What each write came to.
+    /// The result of each write.
     writes: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ fn named(result: &Result<()>) -> String {
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// An invocation under way, whose two handles are here.
+/// A running invocation, and the two handles of its stream.
 struct Stage {
     streams: [Option<ResponseStream>; 2],
     throw: Option<oneshot::Sender<()>>,
@@ -152,7 +152,7 @@ impl Stage {
         }
     }
 
-    /// Whether the step can be taken.
+    /// Whether the step is possible.
     fn can(&self, step: Step) -> bool {
         match step {
             Write(at) | End(at) | Fail(at) | Drop(at) => self.streams[at].is_some(),
@@ -178,7 +178,7 @@ impl Stage {
             Deadline => time::sleep(2 * TIMEOUT).await,
             Gone => self.client.goes.notify_one(),
         }
-        // All that follows from it.
+        // Lets the tasks react to the step.
         for _ in 0..16 {
             yield_now().await;
         }
@@ -198,19 +198,19 @@ impl Stage {
     }
 }
 
-/// What has to become of these steps.
+/// Returns what has to be observed after these steps.
 fn expected(steps: &[Step]) -> Seen {
     let (mut end, mut gone, mut duplicates) = (None, false, 0);
     let (mut handles, mut pending) = ([true; 2], true);
     let (mut chunks, mut writes) = (Vec::new(), Vec::new());
     let mut over = false;
     let mut ends = |end: &mut Option<&'static str>, over: bool, with| match end {
-        // What comes after the invocation is over is logged, too.
+        // Duplicate signals after the end of the invocation are logged, but not counted here.
         Some(_) => duplicates += usize::from(!over),
         None => *end = Some(with),
     };
     let mut delivered = None;
-    // In the end all that is left is dropped.
+    // `Stage::end` drops the remaining handles.
     let rest = [Drop(0), Drop(1), Throw];
     for (at, step) in steps.iter().chain(&rest).enumerate() {
         let is_rest = at >= steps.len();
@@ -246,7 +246,7 @@ fn expected(steps: &[Step]) -> Seen {
         if handles == [false; 2] && !pending {
             end.get_or_insert("Runtime.StreamNotEnded");
         }
-        // The client that is still there learns of it at once.
+        // A client that is still connected receives the end at once.
         if !gone {
             delivered = end;
         }
@@ -259,7 +259,7 @@ fn expected(steps: &[Step]) -> Seen {
     }
 }
 
-/// Runs each sequence of so many steps that can be taken one after the other.
+/// Calls `check` with each possible sequence of up to `length` steps.
 fn each(length: usize, check: &mut impl FnMut(&[Step])) {
     fn follow(steps: &mut Vec<Step>, left: usize, check: &mut impl FnMut(&[Step])) {
         check(steps);
@@ -287,7 +287,7 @@ fn each(length: usize, check: &mut impl FnMut(&[Step])) {
 }
 
 #[test]
-fn every_order_of_the_ends_has_one_end_and_loses_nothing_that_was_written() {
+fn every_order_of_steps_ends_the_stream_once_and_loses_no_chunk() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
