@@ -16,7 +16,7 @@ use crate::guard::{Guarded, discard, guarded};
 use futures::future::{BoxFuture, FutureExt, select};
 use parking_lot::Mutex;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::OccupiedEntry},
     pin::pin,
     sync::{Arc, LazyLock},
     thread,
@@ -148,12 +148,36 @@ impl Watchdog {
         }
     }
 
+    /// Raises the first alarm if it is due. The alarm that `run` has found due may have been removed
+    /// since, and the one after it must not be raised early.
     fn raise_first(&self) {
-        let first = self.watched.lock().alarms.pop_first();
-        let Some((_, alarm)) = first else { return };
+        let mut watched = self.watched.lock();
+        let first = watched.alarms.first_entry();
+        let due = first.filter(|first| first.key().0 <= Instant::now());
+        let alarm = due.map(OccupiedEntry::remove);
+        drop(watched);
+        let Some(alarm) = alarm else { return };
         // The thread must not end with a panic of one alarm, since it also serves the others.
         if let Ok(Some(late)) = guarded(alarm) {
             tokio::spawn(Guarded::new(late).map(discard));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn an_alarm_that_is_not_due_is_not_raised_for_one_that_was_removed() {
+        let watchdog = Watchdog::default();
+        let now = Instant::now();
+        let due = watchdog.watch(now, Box::new(|| None));
+        let later = watchdog.watch(now + Duration::from_secs(3600), Box::new(|| None));
+        // The thread has found the first alarm due, and its invocation ends before it is raised.
+        watchdog.watched.lock().alarms.remove(&due);
+        watchdog.raise_first();
+        assert!(watchdog.watched.lock().alarms.contains_key(&later));
     }
 }
