@@ -39,7 +39,9 @@ pub(crate) struct Driven<T> {
     pub(crate) by_watchdog: bool,
     /// Whether a success was deferred until the tasks finished.
     pub(crate) deferred: bool,
+    /// The first of the duplicate signals.
     pub(crate) duplicate_signals: Vec<DuplicateSignal>,
+    /// How many duplicate signals there were in total.
     pub(crate) duplicate_signal_count: usize,
     /// The tasks that keep running during the next invocation.
     pub(crate) unfinished_tasks: Vec<UnfinishedTask>,
@@ -75,6 +77,9 @@ impl Function {
                     drive_on(&mut running, sink, &sending).await
                 }
             };
+            // The layers may drop the future of `run` or fail without calling it. `around`
+            // completes it once the outcome is claimed. Before that, the error of the layers is the
+            // outcome.
             return match layers.around(&invocation, event.clone(), run).await {
                 Ok(driven) => driven,
                 Err(error) => failed_by_a_layer(&invocation, error, sink, &sending).await,
@@ -112,7 +117,8 @@ pub(crate) async fn drive_parsed<S: Sink>(
     drive_on(&mut running, sink, &sending).await
 }
 
-/// Runs an invocation whose handler has been entered to its end.
+/// Waits for the outcome of an invocation whose handler was entered, sends it, and waits for the
+/// work that follows.
 async fn drive_on<S: Sink>(
     running: &mut Running,
     sink: S,

@@ -65,8 +65,8 @@ impl Running {
                 invocation.run_handler(future)
             }
             Work::Blocking(f) => {
-                // The result is signalled in the event loop. A response does not wait for the
-                // function itself, which has ended by then.
+                // The task signals the result in its last poll. The driver takes the signal after
+                // that poll has ended the task, so the task does not defer its own response.
                 let signal = |signal: Box<dyn FnOnce() + Send>| {
                     signal();
                     None
@@ -114,8 +114,8 @@ impl Running {
     /// been deferred: in Node, too, an error of a task replaces such a success without a warning.
     fn close(&mut self) {
         let closed = self.waiter.close();
-        // A signaller sets `first` before it stores its signal, so `first` is set if there is a
-        // signal.
+        // Each call of the callback sets `first` before it stores its signal, so `first` is set if
+        // the signal is an outcome.
         let first = self.waiter.slot.first.get();
         let accepted = match closed {
             Some(Signal::Outcome { outcome, waits }) => !(waits && outcome.is_ok()),
@@ -128,6 +128,11 @@ impl Running {
     }
 
     /// Waits for a signal, a failure, or the deadline.
+    ///
+    /// A success that is deferred before [`Time::end_of_waiting`](super::deadline::Time) waits for
+    /// its tasks. Between that time and the deadline, a success is sent without waiting for tasks.
+    /// If the invocation is set to fail before its deadline, it fails instead of entering this
+    /// second phase.
     async fn signalled(&mut self) -> Result<Bytes> {
         let (settings, time) = (self.settings, self.invocation.time);
         let until = || match time.margin(settings) {
@@ -139,6 +144,7 @@ impl Running {
             Some(None) => return self.after_deferral().await,
             None => {}
         }
+        // The second phase: there is no signal yet, and little time is left.
         let margin = time.margin(settings);
         if margin.is_none() {
             self.invocation
@@ -211,7 +217,7 @@ impl Running {
     }
 
     /// Runs the event loop until there is an outcome. A deferred success becomes the outcome when
-    /// the loop is empty.
+    /// the tasks that it waits for have ended.
     fn poll_outcome(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Bytes>> {
         loop {
             let turned = self.invocation.turn(cx, || self.waiter.try_take());
@@ -225,8 +231,9 @@ impl Running {
                             return Poll::Ready(Ok(body));
                         }
                     }
-                    // The loop is idle. If it is also empty, only other handles of the callback can
-                    // signal from here on, and their drop ends the invocation.
+                    // No task is ready. If the loop is also empty, only handles that other code
+                    // keeps can signal from here on, and dropping the last of them ends the
+                    // invocation.
                     self.invocation.release_callback();
                     match self.waiter.poll(cx) {
                         Poll::Ready(signal) => signal,
@@ -289,6 +296,7 @@ impl Running {
         let mut ours = pin!(ours);
         poll_fn(|cx| {
             let polled = ours.as_mut().poll(cx);
+            // Nothing can end the turn early: the outcome is claimed, so failures are only logged.
             if polled.is_pending() && self.left == Left::Tasks {
                 let _: Turn<Infallible> = self.invocation.turn(cx, || None);
             }
@@ -318,6 +326,8 @@ impl Running {
             self.invocation.record(Recorder::waits_for_work);
         }
         let ended = poll_fn(|cx| {
+            // A turn may end the last task that this waits for, so the condition is checked again
+            // after it. Otherwise the turn has stored or called the waker.
             if is_busy() {
                 let _: Turn<Infallible> = self.invocation.turn(cx, || None);
             }
