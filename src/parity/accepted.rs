@@ -1,4 +1,4 @@
-//! The differences that the user accepts, in a file beside the events.
+//! The differences that the user accepts, in `parity.json` in the folder of the events.
 
 use super::{compare::Difference, events::ACCEPTED};
 use crate::error::{Error, Result};
@@ -24,9 +24,10 @@ struct Settings {
 struct Entry {
     /// The end of the event's name, such as `missing.json`.
     event: String,
-    /// Where the difference is, as the report says it; `*` is any segment.
+    /// The path of the difference, as the report shows it. `*` matches any segment.
     path: String,
-    /// How the value of the port begins, as the report says it. Any other value is not accepted.
+    /// The beginning of the port's value, as the report shows it. Other values are not accepted. If
+    /// this is left out, any value is.
     port: Option<String>,
     reason: String,
 }
@@ -40,20 +41,21 @@ impl Entry {
     }
 }
 
-/// What is accepted, and which of it was needed.
+/// The accepted differences, and which of them occurred.
 #[derive(Debug, Default)]
 pub(super) struct Accepted {
     ignore: Vec<String>,
     entries: Vec<Used>,
 }
 
-/// An entry, and what came of it.
+/// An entry, and whether it was needed.
 #[derive(Debug)]
 struct Used {
     entry: Entry,
-    /// Whether a difference was accepted by it.
+    /// Whether it accepted a difference.
     is_needed: bool,
-    /// Whether there has to be one: its event was compared, or the whole folder is.
+    /// Whether a difference has to occur: the event of the entry is compared, or the whole folder
+    /// is.
     is_expected: bool,
 }
 
@@ -68,7 +70,7 @@ impl Accepted {
                 false => (path.parent().unwrap_or(Path::new("")), false),
             })
             .collect();
-        // The folder itself before the same folder of a file.
+        // A folder that is compared as a whole comes before the same folder of a single file.
         folders.sort_by_key(|(_, is_whole)| !is_whole);
         let mut read: Vec<&Path> = Vec::new();
         for (folder, is_whole) in folders {
@@ -91,20 +93,20 @@ impl Accepted {
             }));
     }
 
-    /// Takes notice that an event is compared.
+    /// Notes that an event is compared.
     pub(super) fn begin(&mut self, event: &str) {
         for used in &mut self.entries {
             used.is_expected |= is_named(event, &used.entry.event);
         }
     }
 
-    /// Whether what is at a path is not compared at all.
+    /// Returns whether a path is ignored.
     pub(super) fn ignores(&self, path: &str) -> bool {
         let mut patterns = self.ignore.iter();
         patterns.any(|pattern| is_within(path, pattern))
     }
 
-    /// The reason for which a difference of an event is accepted.
+    /// Returns why a difference of an event is accepted, if it is.
     pub(super) fn reason(&mut self, event: &str, difference: &Difference) -> Option<String> {
         let mut entries = self.entries.iter_mut();
         let used = entries.find(|used| used.entry.covers(event, difference))?;
@@ -112,7 +114,7 @@ impl Accepted {
         Some(used.entry.reason.clone())
     }
 
-    /// The entries that no difference needed.
+    /// Returns the entries that no difference needed.
     pub(super) fn unneeded(&self) -> Vec<String> {
         let unneeded = self
             .entries
@@ -146,15 +148,15 @@ impl Accepted {
     }
 }
 
-/// Whether an event has this name, or is in a folder and has it.
+/// Returns whether an event has this name, with or without its folder.
 fn is_named(event: &str, name: &str) -> bool {
     let folder = event.strip_suffix(name);
     folder.is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
 }
 
-/// Whether a JSON pointer is the one of a pattern, or below it. `*` stands for any segment.
+/// Returns whether a JSON pointer matches a pattern, or is below a match. `*` matches any segment.
 pub(super) fn is_within(path: &str, pattern: &str) -> bool {
-    // The report shows the root so.
+    // The report shows the root as `/`.
     let pattern = if pattern == "/" { "" } else { pattern };
     let mut segments = path.split('/');
     pattern.split('/').all(|wanted| {
@@ -223,9 +225,9 @@ mod tests {
         }
     }
 
-    /// One event of a folder is compared alone while its difference is looked for.
+    /// A user compares a single event of a folder while looking for the cause of its difference.
     #[test]
-    fn the_file_of_a_folder_is_that_of_each_event_in_it() {
+    fn the_file_of_a_folder_applies_to_each_event_in_it() {
         let folder = std::env::temp_dir().join(format!("nodeback-accepted-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let text = r#"{"ignore": ["/date"], "accepted": [

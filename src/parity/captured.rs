@@ -1,8 +1,8 @@
 //! Invocations of the deployed original, as `examples/capture/capture.mjs` writes them.
 
 use super::{
-    outcome::{Answer, Seen},
-    recording::Told,
+    outcome::{Seen, SentOutcome},
+    recording::OriginalContext,
 };
 use crate::invocation::ContextBuilder;
 use bytes::Bytes;
@@ -13,11 +13,11 @@ use std::time::Duration;
 /// The member that such a line begins with.
 const MARK: &[u8] = br#"{"nodebackCapture":"#;
 
-/// What a line says of an invocation, its event aside.
+/// What a line records of an invocation, apart from the event.
 #[derive(Clone, Debug)]
 pub(super) struct Captured {
-    told: Told,
-    answer: Answer,
+    context: OriginalContext,
+    outcome: SentOutcome,
     /// The paths in the response or the error that were redacted.
     redacted: Vec<String>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Captured {
 struct Line<'a> {
     #[serde(borrow)]
     event: &'a RawValue,
-    context: Told,
+    context: OriginalContext,
     #[serde(borrow)]
     outcome: Outcome<'a>,
     #[serde(default)]
@@ -43,7 +43,8 @@ enum Outcome<'a> {
 }
 
 impl Captured {
-    /// Reads a line, if it is one of an invocation. Returns the event with it.
+    /// Parses a line that records an invocation, and returns its event too. Returns `None` for any
+    /// other line.
     pub(super) fn parse(line: &Bytes) -> Option<Result<(Bytes, Self), String>> {
         line.starts_with(MARK).then(|| {
             let Line {
@@ -56,11 +57,11 @@ impl Captured {
             })?;
             let bytes = |value: &RawValue| line.slice_ref(value.get().as_bytes());
             let captured = Captured {
-                told: context,
-                answer: match outcome {
-                    Outcome::Response(body) => Answer::Response(bytes(body)),
-                    Outcome::Error(error) => Answer::Error(error),
-                    Outcome::Nothing => Answer::Nothing,
+                context,
+                outcome: match outcome {
+                    Outcome::Response(body) => SentOutcome::Response(bytes(body)),
+                    Outcome::Error(error) => SentOutcome::Error(error),
+                    Outcome::Nothing => SentOutcome::Nothing,
                 },
                 redacted,
             };
@@ -68,11 +69,12 @@ impl Captured {
         })
     }
 
-    /// What the original was told, and what it did. Whether its response waited is not known.
+    /// Returns the context and the outcome of the original. Whether its response was deferred is
+    /// unknown.
     pub(super) fn seen(&self, context: ContextBuilder) -> (ContextBuilder, Seen) {
         let unknown = self.redacted.iter().cloned();
         let seen = Seen {
-            answer: self.answer.clone(),
+            outcome: self.outcome.clone(),
             deferred: false,
             pending: vec![],
             ended: None,
@@ -80,6 +82,6 @@ impl Captured {
             unknown: unknown.chain(["deferred".into()]).collect(),
             log: None,
         };
-        (self.told.tell(context), seen)
+        (self.context.apply_to(context), seen)
     }
 }

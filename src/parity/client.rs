@@ -11,10 +11,10 @@ use tokio::{process::Command, sync::Mutex};
 /// The last version that runs handlers with a callback.
 const VERSION: &str = "3.3.0";
 
-/// The variable that names a folder in which the client is installed already.
+/// The environment variable that names a folder with an installed client.
 const FOLDER: &str = "NODEBACK_NODE_CLIENT";
 
-/// The program that runs a function on the client, and the client's entry.
+/// The script that runs a function on the client, and the client's entry point.
 #[derive(Clone, Debug)]
 pub(super) struct NodeClient {
     pub(super) runner: PathBuf,
@@ -22,15 +22,15 @@ pub(super) struct NodeClient {
 }
 
 impl NodeClient {
-    /// Finds the client. Where it is not installed, npm installs it, without running its scripts: they would
-    /// compile the HTTP module that `original.mjs` replaces.
+    /// Finds the client, or has npm install it. The install scripts do not run: they would compile
+    /// the HTTP module that `original.mjs` replaces.
     pub(super) async fn find_or_install() -> Result<Self> {
-        // The tests of one program run side by side.
+        // Tests of one program run concurrently.
         static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
         let _one = ONE_AT_A_TIME.lock().await;
         version("node", "Node.js 20 or 22 from https://nodejs.org").await?;
         let folder = match env::var_os(FOLDER) {
-            // It is used in the folder of the original.
+            // Node runs in the folder of the original, so the path must be absolute.
             Some(folder) => {
                 path::absolute(folder).map_err(|error| unusable(Path::new(FOLDER), &error))?
             }
@@ -56,7 +56,8 @@ impl NodeClient {
 
 async fn install(folder: &Path) -> Result<()> {
     version("npm", "npm, which comes with Node.js").await?;
-    // Another run may install at the same time: the folder is complete when it has its name.
+    // Another run may install it at the same time. The folder gets its final name only once it is
+    // complete.
     let unfinished = folder.with_extension(process::id().to_string());
     fs::create_dir_all(&unfinished).map_err(|error| unusable(&unfinished, &error))?;
     fs::write(unfinished.join("package.json"), r#"{ "private": true }"#)
@@ -87,13 +88,13 @@ async fn install(folder: &Path) -> Result<()> {
         )));
     }
     if fs::rename(&unfinished, folder).is_err() {
-        // Another run was faster.
+        // Another run has installed it in the meantime.
         let _ = fs::remove_dir_all(&unfinished);
     }
     Ok(())
 }
 
-/// Fails with what to install unless a program can be run.
+/// Checks that a program can be run. The error says what to install.
 async fn version(program: &str, install: &str) -> Result<()> {
     let ran = Command::new(program)
         .arg("--version")
@@ -108,7 +109,7 @@ async fn version(program: &str, install: &str) -> Result<()> {
     }
 }
 
-/// A folder for what can be made anew.
+/// Returns a folder for files that can be recreated.
 fn cache() -> Result<PathBuf> {
     let from = |name: &str| {
         env::var_os(name)

@@ -11,18 +11,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What a command line asks for.
+/// The options and arguments of a comparison.
 #[derive(Debug)]
 pub(crate) struct Against {
     comparison: Comparison,
     handler: Option<String>,
     requests: bool,
-    /// The file for the page.
+    /// The file for the HTML report.
     report: Option<PathBuf>,
 }
 
 impl Against {
-    /// Reads the arguments behind the program's name, if they ask for a comparison.
+    /// Parses the arguments that follow the program's name. Returns `None` if they do not request a
+    /// comparison.
     pub(crate) fn parse(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Option<Result<Self, String>> {
@@ -34,8 +35,9 @@ impl Against {
         arguments.iter().any(asks).then(|| parse(arguments))
     }
 
-    /// Compares, prints a line for each event as soon as it is compared, and returns the exit code: 0 if all of them are
-    /// the same or accepted, 1 if not, 2 if it cannot be compared.
+    /// Runs the comparison, prints a line for each event as soon as it is compared, and returns the
+    /// exit code: 0 if every event is the same or accepted, 1 if not, 2 if the comparison cannot
+    /// run.
     pub(crate) async fn run(
         mut self,
         functions: &Functions,
@@ -84,7 +86,8 @@ impl Against {
     }
 }
 
-/// Returns what keeps the file of an option from being written, which is better found before a long run.
+/// Returns why the file of an option cannot be written, if it cannot. Checking this before a long
+/// run saves the run.
 pub(crate) fn unwritable(option: &str, file: &Path) -> Option<String> {
     let folder = file
         .parent()

@@ -1,10 +1,10 @@
-//! What differs between the original and the port.
+//! The differences between the original and the port.
 
 use super::{
     compare_stream::ended,
     excerpt::{Excerpt, shown, shown_pair},
     log,
-    outcome::{Answer, Seen},
+    outcome::{Seen, SentOutcome},
     report::plural,
     stream,
 };
@@ -18,20 +18,22 @@ use std::{cmp::Ordering, collections::HashMap, fmt, mem};
 /// A difference: where it is, and what each side has there.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Difference {
-    /// A JSON pointer into the response or the error, or `outcome`, `mode`, `deferred` or `log/2`, or the place in a stream,
-    /// such as `metadata/headers` and `body/7`, or in a request, such as `requests/2/body`.
+    /// A JSON pointer into the response or the error, or `outcome`, `mode`, `deferred` or `log/2`,
+    /// or the place in a stream, such as `metadata/headers` and `body/7`, or in a request, such as
+    /// `requests/2/body`.
     pub(super) path: String,
     pub(super) original: Excerpt,
     pub(super) port: Excerpt,
 }
 
-/// How many differences of one invocation are listed. One more says that there are others.
+/// The maximum number of listed differences of an invocation. One more entry says that there are
+/// others.
 const DIFFERENCES: usize = 1000;
 
-/// How deep a body is looked into. What is deeper is compared as text.
+/// The depth down to which a body is compared member by member. Deeper values are compared as text.
 const DEPTH: usize = 100;
 
-/// Compares what was seen of an invocation. `ignores` is asked about each path at which there is a difference.
+/// Compares both sides of an invocation. `ignores` is called with the path of each difference.
 pub(super) fn differences(
     original: &Seen,
     port: &Seen,
@@ -41,24 +43,27 @@ pub(super) fn differences(
     if stream::modes_differ(original, port) {
         differences.add("mode", mode(original), mode(port));
     }
-    let (answer, port_answer) = stream::alike(original, port);
-    match (&*answer, &*port_answer) {
+    let (original_outcome, port_outcome) = stream::alike(original, port);
+    match (&*original_outcome, &*port_outcome) {
         (original, port) if original == port => {}
-        (Answer::Response(original), Answer::Response(port)) => {
+        (SentOutcome::Response(original), SentOutcome::Response(port)) => {
             differences.bodies("", original, port);
         }
-        (Answer::Error(original), Answer::Error(port)) => {
+        (SentOutcome::Error(original), SentOutcome::Error(port)) => {
             let (original, port) = (original.to_string(), port.to_string());
             differences.bodies("", original.as_bytes(), port.as_bytes());
         }
-        (Answer::Stream(original), Answer::Stream(port)) => differences.streams(original, port),
-        (original, port) => differences.add("outcome", outcome(original), outcome(port)),
+        (SentOutcome::Stream(original), SentOutcome::Stream(port)) => {
+            differences.streams(original, port)
+        }
+        (original, port) => differences.add("outcome", described(original), described(port)),
     }
     let both_respond = matches!(
-        (&original.answer, &port.answer),
-        (Answer::Response(_), Answer::Response(_))
+        (&original.outcome, &port.outcome),
+        (SentOutcome::Response(_), SentOutcome::Response(_))
     );
-    // What differs in the responses may be accepted, and must not hide this.
+    // Differences between the responses may be accepted, and must not hide a difference in
+    // deferral.
     if both_respond && original.deferred != port.deferred {
         differences.add("deferred", deferral(original), deferral(port));
     }
@@ -70,22 +75,24 @@ pub(super) fn differences(
     differences.list
 }
 
-fn outcome(answer: &Answer) -> String {
-    match answer {
-        Answer::Response(body) => format!("response {}", shown(&String::from_utf8_lossy(body))),
-        Answer::Stream(stream) => {
+fn described(outcome: &SentOutcome) -> String {
+    match outcome {
+        SentOutcome::Response(body) => {
+            format!("response {}", shown(&String::from_utf8_lossy(body)))
+        }
+        SentOutcome::Stream(stream) => {
             let bytes = stream.body.len();
             let plural = plural(bytes);
             format!("{} after {bytes} byte{plural}", ended(&stream.end))
         }
-        Answer::Error(error) => format!("error {}", shown(&error.to_string())),
-        Answer::Nothing => "no response before the deadline or the end of the process".into(),
+        SentOutcome::Error(error) => format!("error {}", shown(&error.to_string())),
+        SentOutcome::Nothing => "no response before the deadline or the end of the process".into(),
     }
 }
 
 fn mode(seen: &Seen) -> String {
-    match seen.answer {
-        Answer::Stream(_) => "streamed".into(),
+    match seen.outcome {
+        SentOutcome::Stream(_) => "streamed".into(),
         _ => "not streamed".into(),
     }
 }
@@ -125,7 +132,8 @@ impl<'a> Differences<'a> {
         }
         let (path, original, port) = match self.list.len().cmp(&DIFFERENCES) {
             Ordering::Less => (path.to_owned(), original.into(), port.into()),
-            // Only an entry for the whole response may accept what nobody has looked at.
+            // The differences beyond the limit have no path of their own, so that only an entry for
+            // the whole response can accept them.
             Ordering::Equal => (
                 String::new(),
                 format!("more than {DIFFERENCES} differences").into(),
@@ -150,7 +158,7 @@ impl<'a> Differences<'a> {
         if let (Ok(original), Ok(port)) = &parsed {
             self.values(path, 0, Some(original.get()), Some(port.get()));
         }
-        // They differ only in white space, or are no JSON.
+        // They differ only in white space, or are not JSON.
         if self.list.len() == before && !self.has_ignored {
             self.texts(
                 path,
@@ -217,7 +225,8 @@ impl<'a> Differences<'a> {
             let (original, port) = (value(&of_original), value(&of_port));
             self.values(&path, depth + 1, original.as_deref(), port.as_deref());
         }
-        // A key that only one side has is a difference of its own, which may be ignored or accepted.
+        // A key that only one side has is reported above, where it may be ignored or accepted. It
+        // does not count for the order.
         let keys = |members: &[(String, &RawValue)], others: &HashMap<&str, &str>| {
             let keys = members.iter().map(|(key, _)| key);
             keys.filter(|key| others.contains_key(&***key))
@@ -236,7 +245,8 @@ impl<'a> Differences<'a> {
     }
 }
 
-/// The members of an object by their key, of which the last one counts, as in `JSON.parse`.
+/// Maps the keys of an object to their values. The last of duplicate keys counts, as in
+/// `JSON.parse`.
 fn by_key<'a>(members: &'a [(String, &'a RawValue)]) -> HashMap<&'a str, &'a str> {
     let pair = |(key, value): &'a (String, &'a RawValue)| (&**key, value.get());
     members.iter().map(pair).collect()
@@ -286,14 +296,14 @@ mod tests {
     use serde_json::json;
 
     fn response(text: &'static str) -> Seen {
-        Seen::from(Answer::Response(Bytes::from_static(text.as_bytes())))
+        Seen::from(SentOutcome::Response(Bytes::from_static(text.as_bytes())))
     }
 
-    fn told(original: &Seen, port: &Seen) -> Vec<String> {
-        let told = |one: &Difference| format!("{}: {} | {}", one.path, one.original, one.port);
+    fn listed(original: &Seen, port: &Seen) -> Vec<String> {
+        let listed = |one: &Difference| format!("{}: {} | {}", one.path, one.original, one.port);
         differences(original, port, |_| false)
             .iter()
-            .map(told)
+            .map(listed)
             .collect()
     }
 
@@ -319,7 +329,7 @@ mod tests {
             ("no JSON", "1", vec![": no JSON | 1"]),
         ] {
             assert_eq!(
-                told(&response(original), &response(port)),
+                listed(&response(original), &response(port)),
                 expected,
                 "{original}"
             );
@@ -329,32 +339,38 @@ mod tests {
     #[test]
     fn errors_outcomes_and_deferral_are_compared() {
         let error = |message: &str| {
-            Seen::from(Answer::Error(
+            Seen::from(SentOutcome::Error(
                 json!({ "errorType": "Error", "errorMessage": message }),
             ))
         };
         assert_eq!(
-            told(&error("a"), &error("b")),
+            listed(&error("a"), &error("b")),
             [r#"/errorMessage: "a" | "b""#]
         );
         assert_eq!(
-            told(&error("a"), &response("1")),
+            listed(&error("a"), &response("1")),
             [r#"outcome: error {"errorType":"Error","errorMessage":"a"} | response 1"#]
         );
-        assert!(told(&Seen::from(Answer::Nothing), &Seen::from(Answer::Nothing)).is_empty());
+        assert!(
+            listed(
+                &Seen::from(SentOutcome::Nothing),
+                &Seen::from(SentOutcome::Nothing)
+            )
+            .is_empty()
+        );
         let deferred = Seen {
             deferred: true,
             pending: vec!["Timeout".into()],
             ..response("1")
         };
         assert_eq!(
-            told(&deferred, &response("1")),
+            listed(&deferred, &response("1")),
             ["deferred: waited for Timeout | immediate"]
         );
-        assert!(told(&deferred, &deferred).is_empty());
-        // Another difference may be accepted.
+        assert!(listed(&deferred, &deferred).is_empty());
+        // The other difference may be accepted.
         assert_eq!(
-            told(&deferred, &response("2")),
+            listed(&deferred, &response("2")),
             [": 1 | 2", "deferred: waited for Timeout | immediate"]
         );
     }
@@ -364,7 +380,7 @@ mod tests {
         let long = |end: &str| response(format!("\"{}{end}\"", "x".repeat(1_000_000)).leak());
         let same = "x".repeat(40);
         assert_eq!(
-            told(&long("1"), &long("2")),
+            listed(&long("1"), &long("2")),
             [format!(
                 r#": ..{same}1" (from byte 999961 of 1000003) | ..{same}2" (from byte 999961 of 1000003)"#
             )]
@@ -373,14 +389,14 @@ mod tests {
 
     #[test]
     fn many_differences_are_bounded() {
-        let many = |n: u32| Seen::from(Answer::Error(json!(vec![n; 5000])));
+        let many = |n: u32| Seen::from(SentOutcome::Error(json!(vec![n; 5000])));
         assert_eq!(
             differences(&many(1), &many(2), |_| false).len(),
             DIFFERENCES + 1
         );
     }
 
-    /// Each member is found at once, however many there are.
+    /// The time to find a member does not depend on the number of members.
     #[test]
     fn an_object_of_many_members_is_compared() {
         let object = |last: u32| {
@@ -390,16 +406,17 @@ mod tests {
             response(format!("{{{}}}", members.join(",")).leak())
         };
         assert_eq!(
-            told(&object(99_999), &object(99_998)),
+            listed(&object(99_999), &object(99_998)),
             ["/99999: 99999 | 99998"]
         );
     }
 
-    /// Neither their number, nor deferral, nor a number's text, nor the order of keys is hidden behind them.
+    /// However many differences are ignored, those in deferral, in the text of a number and in the
+    /// order of keys are reported.
     #[test]
     fn what_is_ignored_hides_nothing_else() {
         let ignored = |path: &str| path.starts_with("/ids") || path == "/date";
-        let told = |original: &'static str, port: &'static str| {
+        let listed = |original: &'static str, port: &'static str| {
             let differences = differences(&response(original), &response(port), ignored);
             differences
                 .into_iter()
@@ -408,17 +425,20 @@ mod tests {
         };
         let ids = |n: u32| format!(r#"{{"ids":{:?},"total":{n}}}"#, vec![n; 50]);
         let (one, two) = (ids(1).leak(), ids(2).leak());
-        assert_eq!(told(one, two), ["/total"]);
+        assert_eq!(listed(one, two), ["/total"]);
         assert_eq!(
-            told(
+            listed(
                 r#"{"date":1,"n":1e21}"#,
                 r#"{"date":2,"n":1000000000000000000000.0}"#
             ),
             ["/n"]
         );
-        assert_eq!(told(r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1,"date":1}"#), [""]);
-        assert!(told(r#"{"a":1,"b":2}"#, r#"{"a":1,"date":1,"b":2}"#).is_empty());
-        assert!(told(r#"{"date":1}"#, r#"{"date":2}"#).is_empty());
+        assert_eq!(
+            listed(r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1,"date":1}"#),
+            [""]
+        );
+        assert!(listed(r#"{"a":1,"b":2}"#, r#"{"a":1,"date":1,"b":2}"#).is_empty());
+        assert!(listed(r#"{"date":1}"#, r#"{"date":2}"#).is_empty());
         let deferred = Seen {
             deferred: true,
             ..response(r#"{"date":1}"#)

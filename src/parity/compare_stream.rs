@@ -1,4 +1,4 @@
-//! What differs between two streams.
+//! The differences between two streams.
 
 use super::{
     compare::Differences,
@@ -9,17 +9,18 @@ use bytes::Bytes;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use std::fmt::Write;
 
-/// How many lines of each side are compared, from the first that differs. What is equal at the end is not among them.
+/// The maximum number of lines of each side that are compared, from the first that differs. Equal
+/// lines at the end do not count.
 const LINES: usize = 1000;
 
-/// How many bytes are shown of a body that is not text.
+/// The maximum number of bytes shown of a body that is not text.
 const BYTES: usize = 16;
 
-/// What stands for a line that only the other side has.
+/// The text in place of a line that only the other side has.
 const NONE: &str = "no line";
 
 impl Differences<'_> {
-    /// Compares how the streams ended, and what was sent, chunks aside.
+    /// Compares how the streams ended and what was sent, regardless of chunk boundaries.
     pub(super) fn streams(&mut self, original: &Streamed, port: &Streamed) {
         match (&original.end, &port.end) {
             (original, port) if original == port => {}
@@ -61,10 +62,10 @@ impl Differences<'_> {
         }
     }
 
-    /// Compares texts line by line. The path is that of the original's line, from 0; where it has no such line, it is the
-    /// number of the one that follows.
+    /// Compares texts line by line. The path has the index of the original's line. For a line that
+    /// only the port has, it is the index of the original's next line.
     fn lines(&mut self, original: &str, port: &str) {
-        // Every byte counts, so that the end of a line is a part of it, apart from `\n`.
+        // Every byte counts: a `\r` at the end of a line is part of the line.
         let original: Vec<&str> = original.split('\n').collect();
         let port: Vec<&str> = port.split('\n').collect();
         let same = |(original, port): &(&&str, &&str)| original == port;
@@ -85,7 +86,7 @@ impl Differences<'_> {
         let (original, port) = (part(&original), part(&port));
         let mut operations = capture_diff_slices(Algorithm::Myers, &original, &port);
         if has_more {
-            // What is unequal at the end may be so only because the rest is left out.
+            // Lines at the end may differ only because the rest is left out.
             let is_equal = |operation: &DiffOp| matches!(operation, DiffOp::Equal { .. });
             if let Some(end) = operations.iter().rposition(is_equal) {
                 operations.truncate(end);
@@ -116,7 +117,7 @@ impl Differences<'_> {
     }
 }
 
-/// How a stream ended, as a report has it.
+/// Describes how a stream ended, as a report shows it.
 pub(super) fn ended(end: &StreamEnd) -> Excerpt {
     match end {
         StreamEnd::Ended => "the stream ended".to_owned().into(),
@@ -131,7 +132,8 @@ pub(super) fn ended(end: &StreamEnd) -> Excerpt {
     }
 }
 
-/// What would have arrived of the port's body if its process had ended as the original's did.
+/// Returns what would have arrived of the port's body if its process had ended as the original's
+/// did.
 fn arrived(body: &Bytes, original: &Streamed) -> Bytes {
     match original.is_cut {
         true => body.slice(..body.len().min(original.body.len())),
@@ -139,7 +141,8 @@ fn arrived(body: &Bytes, original: &Streamed) -> Bytes {
     }
 }
 
-/// The text of a body, if it is text. A character that is cut in two at the end is left out.
+/// Returns the text of a body, if it is text. A character that is cut in two at the end is left
+/// out.
 fn part_of_text(body: &[u8], is_cut: bool) -> Option<&str> {
     let end = match std::str::from_utf8(body) {
         Err(error) if is_cut && error.error_len().is_none() => error.valid_up_to(),
@@ -153,14 +156,14 @@ fn is_json(text: &str) -> bool {
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// The number of the first byte that differs.
+/// Returns the index of the first byte that differs.
 pub(super) fn first_difference(original: &[u8], port: &[u8]) -> usize {
     let mut pairs = original.iter().zip(port);
     let differs = pairs.position(|(original, port)| original != port);
     differs.unwrap_or(original.len().min(port.len()))
 }
 
-/// The bytes of a body from a number on.
+/// Returns an excerpt of the bytes of a body, from an index on.
 fn bytes(body: &[u8], from: usize) -> Excerpt {
     let rest = body.get(from..).unwrap_or_default();
     let mut text = hex(rest.get(..BYTES).unwrap_or(rest));
@@ -175,7 +178,7 @@ fn bytes(body: &[u8], from: usize) -> Excerpt {
     }
 }
 
-/// Bytes as hexadecimal numbers.
+/// Formats bytes as hexadecimal numbers.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().saturating_mul(3));
     for (nth, byte) in bytes.iter().enumerate() {
@@ -191,7 +194,7 @@ mod tests {
     use super::*;
     use crate::parity::{
         compare::differences,
-        outcome::{Answer, Seen},
+        outcome::{Seen, SentOutcome},
     };
     use serde_json::{Value, json};
 
@@ -199,20 +202,20 @@ mod tests {
         Streamed::new("text/plain".into(), body.into(), end, false)
     }
 
-    fn told(original: Streamed, port: Streamed) -> Vec<String> {
+    fn listed(original: Streamed, port: Streamed) -> Vec<String> {
         all(
-            &Seen::from(Answer::Stream(original)),
-            &Seen::from(Answer::Stream(port)),
+            &Seen::from(SentOutcome::Stream(original)),
+            &Seen::from(SentOutcome::Stream(port)),
         )
     }
 
     fn all(original: &Seen, port: &Seen) -> Vec<String> {
-        let told = |one: super::super::compare::Difference| {
+        let listed = |one: super::super::compare::Difference| {
             format!("{}: {} | {}", one.path, one.original, one.port)
         };
         differences(original, port, |_| false)
             .into_iter()
-            .map(told)
+            .map(listed)
             .collect()
     }
 
@@ -247,7 +250,7 @@ mod tests {
             ),
         ] {
             let of = |body: &'static [u8]| stream(Bytes::from_static(body), StreamEnd::Ended);
-            assert_eq!(told(of(original), of(port)), expected);
+            assert_eq!(listed(of(original), of(port)), expected);
         }
         let long = |last: u8| {
             stream(
@@ -257,7 +260,7 @@ mod tests {
         };
         let shown = |byte: &str| format!("{}.. (from byte 100000 of 100100)", [byte; 16].join(" "));
         assert_eq!(
-            told(long(1), long(2)),
+            listed(long(1), long(2)),
             [format!("body: {} | {}", shown("01"), shown("02"))]
         );
     }
@@ -274,7 +277,7 @@ mod tests {
             )
         };
         assert_eq!(
-            told(
+            listed(
                 http(r#"{"statusCode":200,"headers":{"a":"b"},"cookies":["c=1"]}"#),
                 http(r#"{"statusCode":201,"headers":{"a":"c"},"cookies":[]}"#),
             ),
@@ -285,7 +288,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            told(http("{}"), stream("a", StreamEnd::Ended)),
+            listed(http("{}"), stream("a", StreamEnd::Ended)),
             [
                 "contentType: application/vnd.awslambda.http-integration-response | text/plain",
                 "metadata: {} | undefined",
@@ -300,20 +303,20 @@ mod tests {
     #[test]
     fn ends_are_compared() {
         let failed = |message| stream("a", StreamEnd::Error(error(message)));
-        assert!(told(failed("a"), failed("a")).is_empty());
+        assert!(listed(failed("a"), failed("a")).is_empty());
         assert_eq!(
-            told(failed("a"), failed("b")),
+            listed(failed("a"), failed("b")),
             [r#"/errorMessage: "a" | "b""#]
         );
         assert_eq!(
-            told(failed("a"), stream("b", StreamEnd::Ended)),
+            listed(failed("a"), stream("b", StreamEnd::Ended)),
             [
                 r#"outcome: the stream ended with the error {"errorType":"Error","errorMessage":"a"} | the stream ended"#,
                 "body/0: a | b",
             ]
         );
         assert_eq!(
-            told(
+            listed(
                 stream("a", StreamEnd::NotEnded),
                 stream("a", StreamEnd::TooLarge)
             ),
@@ -332,31 +335,34 @@ mod tests {
         };
         let whole = stream("ab\nżć", StreamEnd::Error(error("a")));
         for begins in ["", "a", "ab\n", "ab\nż", "ab\nżć"] {
-            assert!(told(cut(begins), whole.clone()).is_empty(), "{begins}");
+            assert!(listed(cut(begins), whole.clone()).is_empty(), "{begins}");
         }
         let half = Streamed {
             body: Bytes::from_static(b"ab\n\xc5"),
             ..cut("")
         };
-        assert!(told(half, whole.clone()).is_empty());
-        assert_eq!(told(cut("x"), whole.clone()), ["body/0: x | a"]);
-        let longer = told(cut("ab\nżć\n"), whole);
+        assert!(listed(half, whole.clone()).is_empty());
+        assert_eq!(listed(cut("x"), whole.clone()), ["body/0: x | a"]);
+        let longer = listed(cut("ab\nżć\n"), whole);
         assert_eq!(longer, ["body/2:  | no line"]);
-        // It had sent nothing yet.
+        // The process had sent nothing yet.
         let ended = Seen {
             ended: Some("exited with 129".into()),
-            ..Seen::from(Answer::Error(error("b")))
+            ..Seen::from(SentOutcome::Error(error("b")))
         };
-        let port = Seen::from(Answer::Stream(stream("a", StreamEnd::Error(error("a")))));
+        let port = Seen::from(SentOutcome::Stream(stream(
+            "a",
+            StreamEnd::Error(error("a")),
+        )));
         assert_eq!(all(&ended, &port), [r#"/errorMessage: "b" | "a""#]);
     }
 
     #[test]
     fn a_stream_is_compared_with_a_response_and_with_an_error() {
-        let of = |answer| Seen::from(answer);
-        let streams = |body: &'static str, end| of(Answer::Stream(stream(body, end)));
+        let of = |outcome| Seen::from(outcome);
+        let streams = |body: &'static str, end| of(SentOutcome::Stream(stream(body, end)));
         let mode = "mode: not streamed | streamed";
-        let response = of(Answer::Response(r#"{"a":1}"#.into()));
+        let response = of(SentOutcome::Response(r#"{"a":1}"#.into()));
         assert_eq!(
             all(&response, &streams(r#"{"a":1}"#, StreamEnd::Ended)),
             [mode]
@@ -365,12 +371,12 @@ mod tests {
             all(&response, &streams(r#"{"a":2}"#, StreamEnd::Ended)),
             [mode, "/a: 1 | 2"]
         );
-        // In white space alone.
+        // They differ in white space alone.
         assert_eq!(
             all(&response, &streams(r#"{"a": 1}"#, StreamEnd::Ended)),
             [mode, r#": {"a":1} | {"a": 1}"#]
         );
-        let failed = of(Answer::Error(error("a")));
+        let failed = of(SentOutcome::Error(error("a")));
         assert_eq!(
             all(&failed, &streams("", StreamEnd::Error(error("a")))),
             [mode]
@@ -386,7 +392,7 @@ mod tests {
             all(&streams("", StreamEnd::Error(error("a"))), &failed),
             ["mode: streamed | not streamed"]
         );
-        let nothing = of(Answer::Nothing);
+        let nothing = of(SentOutcome::Nothing);
         assert!(all(&nothing, &streams("", StreamEnd::NotEnded)).is_empty());
         assert_eq!(
             all(&nothing, &streams("a", StreamEnd::Ended)),
@@ -404,12 +410,12 @@ mod tests {
                 StreamEnd::Ended,
             )
         };
-        let told = told(lines("a", 300_000), lines("b", 300_000));
-        assert_eq!(told.len(), 1001);
-        assert_eq!(told[0], "body/1: a | b");
-        assert!(told[1000].contains("more than 1000"), "{}", told[1000]);
-        // A line that only one side has moves the others.
-        let more = self::told(lines("a", 300_000), lines("a", 300_001));
+        let listed = listed(lines("a", 300_000), lines("b", 300_000));
+        assert_eq!(listed.len(), 1001);
+        assert_eq!(listed[0], "body/1: a | b");
+        assert!(listed[1000].contains("more than 1000"), "{}", listed[1000]);
+        // A line that only one side has shifts those that follow.
+        let more = self::listed(lines("a", 300_000), lines("a", 300_001));
         assert_eq!(more, ["body/300001: no line | a"]);
     }
 }

@@ -11,18 +11,18 @@ use std::path::PathBuf;
 /// How the original is run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mode {
-    /// In one process of Node for all events, as long as that does not end.
+    /// In one Node process for all events, which is replaced only if it ends.
     Live,
-    /// In a process of Node for each event.
+    /// In a new Node process for each event.
     Fresh,
-    /// As `Live`, and what it did is recorded.
+    /// Like `Live`, and records what the original did.
     Record,
-    /// Not at all: what it did was recorded.
+    /// Not at all: a recording takes its place.
     Recorded,
 }
 
 /// A comparison with its settings. [`compare`](super::compare), [`record`](super::record) and
-/// [`compare_recorded`](super::compare_recorded) are the short forms of it.
+/// [`compare_recorded`](super::compare_recorded) are shorthands for it.
 ///
 /// ```no_run
 /// use nodeback::{Callback, Context, Value, parity::Comparison};
@@ -53,7 +53,8 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// A comparison of a port with its original in Node, over a file or a folder of events: see [`compare`](super::compare).
+    /// Creates a comparison of a port with its original in Node, over a file or a folder of events:
+    /// see [`compare`](super::compare).
     ///
     /// ```
     /// use nodeback::parity::Comparison;
@@ -71,8 +72,8 @@ impl Comparison {
         }
     }
 
-    /// Sets the root of the original's package, as it is deployed. Without it, the root is the nearest folder that has a
-    /// `package.json`, or else the folder of the file.
+    /// Sets the root of the original's package, as it is deployed. The default is the nearest
+    /// folder with a `package.json`, or else the folder of the file.
     ///
     /// ```
     /// # use nodeback::parity::Comparison;
@@ -83,7 +84,7 @@ impl Comparison {
         self
     }
 
-    /// Runs each event in a process of Node of its own.
+    /// Runs each event in a new Node process.
     ///
     /// ```
     /// # use nodeback::parity::Comparison;
@@ -94,7 +95,7 @@ impl Comparison {
         self
     }
 
-    /// Records what the original does, as [`record`](super::record).
+    /// Records what the original does, like [`record`](super::record).
     ///
     /// ```
     /// # use nodeback::parity::Comparison;
@@ -105,7 +106,7 @@ impl Comparison {
         self
     }
 
-    /// Compares with what the original did when it was recorded, as
+    /// Compares with a recording of the original, like
     /// [`compare_recorded`](super::compare_recorded).
     ///
     /// ```
@@ -117,8 +118,8 @@ impl Comparison {
         self
     }
 
-    /// Compares what both send to AWS, too: see [the page](super#what-it-sends-to-aws). One comparison at a time can use a
-    /// recorder.
+    /// Also compares the requests that both sides send to AWS: see [the
+    /// page](super#what-it-sends-to-aws). Only one comparison at a time can use a recorder.
     ///
     /// ```
     /// use nodeback::parity::{Comparison, RequestRecorder};
@@ -134,7 +135,7 @@ impl Comparison {
         self
     }
 
-    /// Compares the lines of the log, too: see [the page](super#the-log).
+    /// Also compares the lines of the log: see [the page](super#the-log).
     ///
     /// ```
     /// # use nodeback::parity::Comparison;
@@ -145,7 +146,7 @@ impl Comparison {
         self
     }
 
-    /// Compares.
+    /// Runs the comparison.
     ///
     /// ```no_run
     /// # async fn example(handler: fn(nodeback::Value, nodeback::Context, nodeback::Callback)) -> nodeback::Result<()> {
@@ -158,10 +159,12 @@ impl Comparison {
     ///
     /// # Errors
     ///
-    /// As [`compare`](super::compare), [`record`](super::record) and [`compare_recorded`](super::compare_recorded), and if the
-    /// server that stands in for AWS cannot be reached.
+    /// If [`compare`](super::compare), [`record`](super::record) or
+    /// [`compare_recorded`](super::compare_recorded) would fail, or if the server that stands in
+    /// for AWS cannot be reached.
     ///
-    /// Cancel safety: the process of Node ends when the future is dropped, and nothing is recorded.
+    /// Cancel safety: the Node process is killed when the future is dropped, and nothing is
+    /// recorded.
     pub async fn run<M>(self, handler: impl Handler<M>) -> Result<ParityReport> {
         let configuration = FunctionConfiguration::read(&LocalSettings::default())?;
         let context = || configuration.context_of("handler");

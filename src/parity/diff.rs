@@ -3,7 +3,7 @@
 use super::{
     compare_stream::{first_difference, hex},
     excerpt::{CUT, Excerpt, around, beginning},
-    outcome::{Answer, Seen},
+    outcome::{Seen, SentOutcome},
     pretty::pretty,
     stream::{self, StreamEnd, Streamed, alike},
 };
@@ -11,16 +11,18 @@ use serde_json::value::RawValue;
 use similar::{Algorithm, ChangeTag, DiffOp, TextDiff, capture_diff_slices, group_diff_ops};
 use std::ops::Range;
 
-/// How many lines of each side are compared, from the first that differs. What is equal at the end is not among them.
+/// The maximum number of lines of each side that are compared, from the first that differs. Equal
+/// lines at the end do not count.
 const COMPARED: usize = 1000;
 
-/// How many lines that are equal are around those that differ.
+/// The number of equal lines shown before and after those that differ.
 const CONTEXT: usize = 3;
 
-/// How many rows there are of one event.
+/// The maximum number of rows of an event.
 const ROWS: usize = 200;
 
-/// How many characters of a line are shown, and how many of them precede the first difference.
+/// The maximum number of characters shown of a line, and how many of them precede the first
+/// difference.
 const LINE: usize = 400;
 const BEFORE: usize = 120;
 
@@ -34,14 +36,14 @@ pub(super) struct SideBySide {
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Row {
-    /// Lines that are equal are left out here.
+    /// Equal lines are left out here.
     Gap,
     Equal {
         original: usize,
         port: usize,
         text: String,
     },
-    /// A line of one side, or a line of each where one took the place of the other.
+    /// A line that only one side has, or a line of each side that differs.
     Different {
         original: Option<Line>,
         port: Option<Line>,
@@ -61,7 +63,7 @@ impl SideBySide {
         let of = |original: &str, port: &str| SideBySide::of_texts(original, port);
         let (original, port) = alike(original, port);
         let from = match (&*original, &*port) {
-            (Answer::Stream(original), Answer::Stream(port)) => {
+            (SentOutcome::Stream(original), SentOutcome::Stream(port)) => {
                 first_difference(&original.body, &port.body)
             }
             _ => 0,
@@ -83,7 +85,7 @@ impl SideBySide {
         };
         let is_equal = |operation: &DiffOp| matches!(operation, DiffOp::Equal { .. });
         if sides.has_more {
-            // What is unequal at the end may be so only because the rest is missing.
+            // Lines at the end may differ only because the rest is missing.
             let end = operations.iter().rposition(is_equal).filter(|end| *end > 0);
             operations.truncate(end.map_or(operations.len(), |end| end + 1));
         }
@@ -108,7 +110,7 @@ impl SideBySide {
 
 /// The lines of a text that are compared.
 struct Window<'a> {
-    /// How many lines precede them.
+    /// The number of lines before them.
     skipped: usize,
     lines: Vec<&'a str>,
     /// Whether lines follow that may differ.
@@ -116,7 +118,8 @@ struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// Leaves out what is equal at the beginning and at the end of two texts, a few lines aside.
+    /// Leaves out the equal lines at the beginning and at the end of two texts, except for a few
+    /// lines of context.
     fn of(original: &'a str, port: &'a str) -> (Self, Self) {
         let is_same = |(original, port): &(&str, &str)| original == port;
         let same = original.lines().zip(port.lines());
@@ -147,7 +150,7 @@ impl<'a> Window<'a> {
         (window(original, original_rest), window(port, port_rest))
     }
 
-    /// The nth line of a range, and its number.
+    /// Returns the nth line of a range, and its number.
     fn line(&self, mut range: Range<usize>, nth: usize) -> Option<(usize, &'a str)> {
         let index = range.nth(nth)?;
         Some((self.skipped + index + 1, self.lines.get(index)?))
@@ -155,7 +158,7 @@ impl<'a> Window<'a> {
 }
 
 impl Row {
-    /// The row of the nth lines of an operation.
+    /// Returns the row of the nth lines of an operation.
     fn of(operation: &DiffOp, nth: usize, original: &Window<'_>, port: &Window<'_>) -> Self {
         let original = original.line(operation.old_range(), nth);
         let port = port.line(operation.new_range(), nth);
@@ -180,7 +183,7 @@ impl Row {
         }
     }
 
-    /// Roughly how much of a page it takes.
+    /// Returns the approximate size of the row in a page, in bytes.
     pub(super) fn size(&self) -> usize {
         const MARKUP: usize = 200;
         MARKUP
@@ -196,21 +199,23 @@ impl Row {
     }
 }
 
-fn text(answer: &Answer) -> String {
-    match answer {
-        Answer::Response(body) => String::from_utf8_lossy(body).into_owned(),
-        Answer::Stream(stream) => String::from_utf8_lossy(&stream.body).into_owned(),
-        Answer::Error(error) => error.to_string(),
-        Answer::Nothing => String::new(),
+fn text(outcome: &SentOutcome) -> String {
+    match outcome {
+        SentOutcome::Response(body) => String::from_utf8_lossy(body).into_owned(),
+        SentOutcome::Stream(stream) => String::from_utf8_lossy(&stream.body).into_owned(),
+        SentOutcome::Error(error) => error.to_string(),
+        SentOutcome::Nothing => String::new(),
     }
 }
 
-/// The text of an outcome with JSON on several lines. `from` is the byte of a body of a stream from which on it is shown, if it
-/// is not text.
-fn as_lines(answer: &Answer, from: usize) -> String {
-    match answer {
-        Answer::Stream(stream) => stream_lines(stream, from),
-        Answer::Response(_) | Answer::Error(_) | Answer::Nothing => json_lines(&text(answer)),
+/// Returns the text of an outcome, with JSON on several lines. The body of a stream that is not
+/// text is shown from the byte `from` on.
+fn as_lines(outcome: &SentOutcome, from: usize) -> String {
+    match outcome {
+        SentOutcome::Stream(stream) => stream_lines(stream, from),
+        SentOutcome::Response(_) | SentOutcome::Error(_) | SentOutcome::Nothing => {
+            json_lines(&text(outcome))
+        }
     }
 }
 
@@ -221,7 +226,7 @@ fn json_lines(text: &str) -> String {
     }
 }
 
-/// A stream with what a client gets before the body, as in HTTP.
+/// Formats a stream in the order of an HTTP response: content type, metadata, body, error.
 fn stream_lines(stream: &Streamed, from: usize) -> String {
     let metadata = stream.metadata.as_deref().map(json_lines);
     let body = match stream::text(&stream.body) {
@@ -242,11 +247,11 @@ fn stream_lines(stream: &Streamed, from: usize) -> String {
     lines
 }
 
-/// How many bytes are on a line of a body that is not text, and how many lines there are of it.
+/// The number of bytes per line of a body that is not text, and the maximum number of its lines.
 const HEX: usize = 16;
 const HEX_LINES: usize = 64;
 
-/// The bytes of a body, as `hexdump` shows them, from shortly before one of them.
+/// Formats the bytes of a body like `hexdump`, from shortly before the byte `from` on.
 fn hex_lines(body: &[u8], from: usize) -> String {
     let skipped = (from / HEX).saturating_sub(CONTEXT);
     let lines = body.chunks(HEX).enumerate().skip(skipped).take(HEX_LINES);
@@ -261,7 +266,8 @@ pub(super) struct Part {
     pub(super) is_changed: bool,
 }
 
-/// Splits two excerpts into parts that are equal and words that are not. Their positions in the texts are not compared.
+/// Splits two excerpts into parts that are equal and words that are not. Their positions in the
+/// texts are not compared.
 pub(super) fn changed_words(original: &Excerpt, port: &Excerpt) -> (Vec<Part>, Vec<Part>) {
     let (mut originals, mut ports) = (Vec::new(), Vec::new());
     let diff = TextDiff::from_unicode_words(&original.text, &port.text);
@@ -283,7 +289,8 @@ pub(super) fn changed_words(original: &Excerpt, port: &Excerpt) -> (Vec<Part>, V
     (originals, ports)
 }
 
-/// Where texts are cut, the last words differ only because one text has been moved against the other.
+/// Unmarks the last words of a text that is cut. They differ only because the texts are shifted
+/// against each other.
 fn unmark_end(parts: &mut Vec<Part>) {
     let has_others = parts.iter().filter(|part| part.is_changed).count() > 1;
     let at = parts.iter().rposition(|part| part.is_changed);
@@ -312,7 +319,7 @@ mod tests {
     use serde_json::json;
 
     fn response(text: String) -> Seen {
-        Seen::from(Answer::Response(Bytes::from(text)))
+        Seen::from(SentOutcome::Response(Bytes::from(text)))
     }
 
     /// Each row as text: `3=3 a`, `3-a | 4-b`, `..`.
@@ -339,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_beside_each_other() {
+    fn lines_are_shown_side_by_side() {
         let many = |changed: usize| {
             let items = (0..30).map(|n| {
                 if n == changed {
@@ -382,10 +389,10 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_beside_each_other() {
+    fn streams_are_shown_side_by_side() {
         let stream = |body: &'static [u8], end| {
             let sent = Bytes::from_static(body);
-            Seen::from(Answer::Stream(Streamed::new(
+            Seen::from(SentOutcome::Stream(Streamed::new(
                 "text/plain".into(),
                 sent,
                 end,
@@ -424,7 +431,7 @@ mod tests {
                 "6-000186a0  01 00 | 6-000186a0  02 00".into(),
             ]
         );
-        // One side streams: its stream is compared as what it amounts to.
+        // If only one side streams, its stream is compared as the equivalent response.
         assert_eq!(
             rows(
                 &response("{\"a\":1}".into()),
@@ -435,10 +442,10 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_of_each_kind_are_beside_each_other() {
-        let error = Seen::from(Answer::Error(json!({ "errorMessage": "a" })));
+    fn outcomes_of_each_kind_are_shown_side_by_side() {
+        let error = Seen::from(SentOutcome::Error(json!({ "errorMessage": "a" })));
         assert_eq!(
-            rows(&error, &Seen::from(Answer::Nothing)),
+            rows(&error, &Seen::from(SentOutcome::Nothing)),
             ["1-{ | ", "2-  \"errorMessage\": \"a\" | ", "3-} | "]
         );
         assert_eq!(
@@ -480,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_away_is_no_difference() {
+    fn what_is_cut_off_is_not_a_difference() {
         let long =
             |word: &str| format!("{} {word} {}", "a b c ".repeat(100), "d e f g ".repeat(200));
         let (original, port) = around(&long("originals"), &long("ports"), 10, 60);

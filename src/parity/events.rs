@@ -11,10 +11,10 @@ use std::{
 /// The file of accepted differences, in a folder of events.
 pub(super) const ACCEPTED: &str = "parity.json";
 
-/// The end of the names of files of what the original did.
+/// The suffix of the file names of recordings.
 pub(super) const RECORDING: &str = ".recorded.json";
 
-/// An event, and what it is called in the report.
+/// An event, and its name in the report.
 #[derive(Clone, Debug)]
 pub(super) struct NamedEvent {
     pub(super) name: String,
@@ -52,7 +52,7 @@ fn is_event(file: &Path) -> bool {
     matches!(extension, Some("json" | "jsonl" | "ndjson")) && !is_settings(file)
 }
 
-/// Whether a file beside the events is one that a comparison reads or writes itself.
+/// Returns whether a file in a folder of events is one that a comparison itself reads or writes.
 pub(super) fn is_settings(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     name == ACCEPTED || name.ends_with(RECORDING)

@@ -1,32 +1,33 @@
-//! What a report shows of a text that may be long, or that may control a terminal.
+//! Excerpts of texts that may be long, or that may contain control characters.
 
 use std::fmt::{self, Display, Write};
 
-/// How many characters of a text are shown.
+/// The maximum number of characters shown of a text.
 const SHOWN: usize = 120;
 
 /// How many of them precede the first difference.
 const BEFORE: usize = 40;
 
-/// What stands where a part of a text is left out.
+/// The mark where a part of a text is left out.
 pub(super) const CUT: &str = "..";
 
 /// A part of a text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Excerpt {
     pub(super) text: String,
-    /// Where it is in the whole, if it is not all of it: empty, or in parentheses after a space.
+    /// Where the part is in the whole text, in parentheses after a space. Empty if it is the whole
+    /// text.
     pub(super) note: String,
 }
 
 impl Excerpt {
-    /// Whether the end of the text is left out.
+    /// Returns whether the end of the text is left out.
     pub(super) fn is_cut(&self) -> bool {
         !self.note.is_empty() && self.text.ends_with(CUT)
     }
 }
 
-/// A text of our own, which is short and has no control characters.
+/// For texts of this crate, which are short and have no control characters.
 impl From<String> for Excerpt {
     fn from(text: String) -> Self {
         Excerpt {
@@ -43,7 +44,7 @@ impl Display for Excerpt {
     }
 }
 
-/// Returns a text as a report has it, cut where it is long.
+/// Returns a text as a report shows it, shortened if it is long.
 pub(super) fn shown(text: &str) -> Excerpt {
     window(text, 0, SHOWN)
 }
@@ -53,14 +54,14 @@ pub(super) fn beginning(text: &str, limit: usize) -> String {
     window(text, 0, limit).to_string()
 }
 
-/// Returns two texts as a report has them. Where they are long, what is shown of both begins shortly before they
-/// differ.
+/// Returns two texts as a report shows them. The excerpts of long texts begin shortly before the
+/// first difference.
 pub(super) fn shown_pair(original: &str, port: &str) -> (Excerpt, Excerpt) {
     around(original, port, BEFORE, SHOWN)
 }
 
-/// Returns at most `limit` characters of two texts, from the same place, at most `before` characters before they differ.
-/// Texts that fit are whole.
+/// Returns at most `limit` characters of two texts, both from the same position, at most `before`
+/// characters ahead of the first difference. Texts that fit are not shortened.
 pub(super) fn around(
     original: &str,
     port: &str,
@@ -76,7 +77,7 @@ pub(super) fn around(
     (window(original, start, limit), window(port, start, limit))
 }
 
-/// The place `before` characters before the first difference.
+/// Returns the position `before` characters ahead of the first difference.
 fn start(original: &str, port: &str, before: usize) -> usize {
     let mut pairs = original.char_indices().zip(port.chars());
     let differs = pairs.find(|((_, original), port)| original != port);
@@ -90,8 +91,8 @@ fn start(original: &str, port: &str, before: usize) -> usize {
         .map_or(same, |nth| earlier.nth_back(nth).map_or(0, |(at, _)| at))
 }
 
-/// Returns at most `limit` characters of a text, from the byte `start`. If a part is left out, the note says where the
-/// excerpt begins and how long the text is.
+/// Returns at most `limit` characters of a text, from the byte `start`. If a part is left out, the
+/// note says where the excerpt begins and how long the text is.
 fn window(text: &str, start: usize, limit: usize) -> Excerpt {
     let rest = text.get(start..).unwrap_or_default();
     let end = rest.char_indices().nth(limit).map(|(end, _)| end);
@@ -110,9 +111,9 @@ fn window(text: &str, start: usize, limit: usize) -> Excerpt {
     Excerpt { text, note }
 }
 
-/// Returns a text with its control characters, and what else is invisible or changes the direction of a line, in the form
-/// `\u{1b}`: a response must not control the terminal that shows it, and two texts that look equal are not a difference
-/// that a reader finds.
+/// Escapes control characters, invisible characters and those that change the direction of a line,
+/// as in `\u{1b}`. A response must not control the terminal that shows it, and a reader cannot find
+/// a difference between texts that look equal.
 pub(super) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,11 +1,11 @@
-//! The process group of an original, which ends with everything that the original has started.
+//! The process group of an original. Killing the group also ends what the original has started.
 
 use std::process::ExitStatus;
 use tokio::process::{Child, Command};
 
 /// A process that leads a group of its own. The group is killed when this is dropped.
 ///
-/// A process that has left the group, as `detached` makes it in Node, lives on.
+/// A process that has left the group, such as one started with `detached` in Node, keeps running.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) leader: Child,
@@ -37,14 +37,14 @@ impl Group {
     /// Kills the leader and what it has started, and waits for the leader.
     pub(super) async fn kill(&mut self) {
         self.kill_all();
-        // It fails only where the process has ended already.
+        // This fails only if the process has already ended.
         let _ = self.leader.kill().await;
     }
 
     fn kill_all(&self) {
         #[cfg(unix)]
         if let Some(id) = self.id {
-            // It fails where nothing is left in the group.
+            // This fails if the group is empty.
             let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
         }
     }

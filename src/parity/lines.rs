@@ -19,7 +19,7 @@ impl Lines<'_> {
         style.apply_to(text).force_styling(self.has_color)
     }
 
-    /// A value of one side, in which words that the other has not are in color.
+    /// Writes a value of one side, with the words that the other side does not have in color.
     fn value(&self, f: &mut fmt::Formatter<'_>, parts: &[Part], style: &Style) -> fmt::Result {
         parts.iter().try_for_each(|part| match part.is_changed {
             true => write!(f, "{}", self.painted(style, &part.text)),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_differ_have_a_color_on_a_terminal_alone() {
+    fn words_that_differ_have_a_color_only_on_a_terminal() {
         let differs = compared(
             "a.json",
             r#"{"note":"no order 7"}"#,

@@ -1,14 +1,14 @@
-//! The lines of a log by level and message, as AWS's Node client and our own log write them.
+//! The lines of a log by level and message, as written by AWS's Node client and by this crate.
 
 use crate::log::lines::{Kept, level};
 use serde_json::{Map, Value};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use tracing::level_filters::LevelFilter;
 
-/// So many characters of a line are compared.
+/// The maximum number of characters of a line that are compared.
 const LINE: usize = 16 * 1024;
 
-/// What stands before the JSON of a failure, in Node's client.
+/// The text before the JSON of a failure in the log of Node's client.
 const FAILURES: [&str; 3] = [
     "Invoke Error \t{",
     "Uncaught Exception \t{",
@@ -20,16 +20,18 @@ const FAILURES: [&str; 3] = [
 struct Line {
     level: LevelFilter,
     text: String,
-    /// Whether it may be the one that the client writes of a failed invocation, which is compared as its outcome.
+    /// Whether the client may have written it for a failed invocation, whose error is compared as
+    /// the outcome.
     is_failure: bool,
 }
 
-/// Whether a line of the original is one that its client wrote, of a level that the port's log has, too.
+/// Returns whether a line of the original has the format of its client's log, and a level that the
+/// port also logs.
 pub(super) fn is_compared(line: &str) -> bool {
     parse(line).is_some_and(|line| line.level <= level())
 }
 
-/// The lines of the original, which are all compared.
+/// Returns the lines of the original in the form in which they are compared.
 pub(super) fn of_original(lines: &[String], mut more: usize, is_error: bool) -> Vec<String> {
     let mut lines: Vec<Line> = lines.iter().filter_map(|line| parse(line)).collect();
     if is_error {
@@ -41,10 +43,10 @@ pub(super) fn of_original(lines: &[String], mut more: usize, is_error: bool) -> 
     texts(lines, more)
 }
 
-/// The lines of the port.
+/// Returns the lines of the port in the form in which they are compared.
 pub(super) fn of_port(kept: &Kept) -> Vec<String> {
     let lines = kept.lines.iter().filter_map(|(target, line)| {
-        // It ends a line of text at the levels that have it.
+        // In the text format, lines of some levels end with the target.
         let line = line
             .strip_suffix(&format!(" target={target}"))
             .unwrap_or(line);
@@ -61,8 +63,9 @@ fn texts(lines: Vec<Line>, more: usize) -> Vec<String> {
     texts
 }
 
-/// Calls `add` with the path and both sides of each difference. A path is `log/` and the number of a line of the original,
-/// from 0; where that has no such line, it is the number of the one that follows.
+/// Calls `add` with the path and both sides of each difference. A path is `log/` and the index of
+/// the original's line. For a line that only the port has, it is the index of the original's next
+/// line.
 pub(super) fn differences(
     original: &[String],
     port: &[String],
@@ -84,10 +87,10 @@ pub(super) fn differences(
     }
 }
 
-/// Reads a line of either format. What is written without a level is `None`.
+/// Parses a line of either format. Returns `None` for output without a level.
 fn parse(line: &str) -> Option<Line> {
     let (level, message, is_failure) = json(line).or_else(|| text(line))?;
-    // There is nothing above ERROR in the port's log.
+    // ERROR is the highest level of the port's log.
     let level = if level == "FATAL" {
         "ERROR".into()
     } else {
@@ -107,7 +110,8 @@ fn parse(line: &str) -> Option<Line> {
     })
 }
 
-/// Time, request id, level and message, with tabs between. Several lines are one, with `\r` between.
+/// Parses time, request id, level and message, which are separated by tabs. The lines of a message
+/// are separated by `\r`.
 fn text(line: &str) -> Option<(String, String, bool)> {
     let mut columns = line.splitn(4, '\t');
     let (time, _, level, message) = (
@@ -129,7 +133,8 @@ fn text(line: &str) -> Option<(String, String, bool)> {
     ))
 }
 
-/// A stack has other frames in each language, and none in the message of a port.
+/// Removes stack frames, which differ between languages, and which the messages of a port do not
+/// have.
 fn without_frames<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let is_frame = |line: &str| line.starts_with(' ') && line.trim_start().starts_with("at ");
     let lines = lines.filter(|line| !is_frame(line));
@@ -145,7 +150,7 @@ fn json(line: &str) -> Option<(String, String, bool)> {
     let mut text = match message {
         Value::String(text) => without_frames(text.split('\n')),
         Value::Object(mut error) => match take_error(&mut error) {
-            // `console.error(err)`, which is a text in the other format.
+            // From `console.error(err)`, which is text in the other format.
             Some(text) => {
                 is_failure = level == "ERROR";
                 with_members(text, error)
@@ -164,13 +169,13 @@ fn json(line: &str) -> Option<(String, String, bool)> {
     ] {
         members.shift_remove(own);
     }
-    // `console.error('failed:', err)`, whose message has it already.
+    // From `console.error('failed:', err)`, whose message already contains the error.
     take_error(&mut members);
     text = with_members(text, members);
     Some((level, text, is_failure))
 }
 
-/// Takes the members that Node's client makes of an error, and returns the error as a text.
+/// Removes the members that Node's client writes for an error, and returns the error as text.
 fn take_error(members: &mut Map<String, Value>) -> Option<String> {
     let text = |name: &str| members.get(name)?.as_str().map(str::to_owned);
     let (error_type, message) = (text("errorType")?, text("errorMessage")?);
@@ -199,30 +204,36 @@ mod tests {
     use super::*;
     use crate::log::lines::LINES;
 
-    fn told(original: &[&str], port: &[&str]) -> Vec<String> {
+    fn listed(original: &[&str], port: &[&str]) -> Vec<String> {
         let lines = |lines: &[&str]| {
             lines
                 .iter()
                 .map(|line| (*line).to_owned())
                 .collect::<Vec<_>>()
         };
-        let mut told = Vec::new();
+        let mut listed = Vec::new();
         differences(&lines(original), &lines(port), |path, original, port| {
-            told.push(format!("{path}: {original} | {port}"));
+            listed.push(format!("{path}: {original} | {port}"));
         });
-        told
+        listed
     }
 
     #[test]
-    fn a_line_more_or_less_shifts_no_other() {
-        assert!(told(&["a", "b"], &["a", "b"]).is_empty());
-        assert_eq!(told(&["a", "b", "c"], &["a", "c"]), ["log/1: b | no line"]);
-        assert_eq!(told(&["a", "c"], &["a", "b", "c"]), ["log/1: no line | b"]);
+    fn an_extra_line_does_not_shift_the_others() {
+        assert!(listed(&["a", "b"], &["a", "b"]).is_empty());
         assert_eq!(
-            told(&["a", "b"], &["a", "x", "y"]),
+            listed(&["a", "b", "c"], &["a", "c"]),
+            ["log/1: b | no line"]
+        );
+        assert_eq!(
+            listed(&["a", "c"], &["a", "b", "c"]),
+            ["log/1: no line | b"]
+        );
+        assert_eq!(
+            listed(&["a", "b"], &["a", "x", "y"]),
             ["log/1: b | x", "log/2: no line | y"]
         );
-        assert_eq!(told(&[], &["a"]), ["log/0: no line | a"]);
+        assert_eq!(listed(&[], &["a"]), ["log/0: no line | a"]);
     }
 
     #[test]

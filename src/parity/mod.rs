@@ -53,15 +53,17 @@ use crate::{
 };
 use std::{path::PathBuf, time::Duration};
 
-/// Compares a handler with its original in Node: sends each event to AWS's Node client, which runs the original, and to the
-/// handler, and compares what both did.
+/// Compares a handler with its original in Node. Sends each event both to AWS's Node client, which
+/// runs the original, and to the handler, and compares what they do.
 ///
-/// `original` is the file and the export, such as `legacy/index.handler`; `events` is a file of an event (`.json`), a file of
-/// a line for each (`.jsonl`), or a folder of them, which may also have a file `parity.json` with accepted differences. It
-/// needs Node.js and, once, npm and the network: the client is installed into a cache folder.
+/// `original` names a file and its export, such as `legacy/index.handler`. `events` is a file with
+/// one event (`.json`), a file with one event per line (`.jsonl`), or a folder of such files, which
+/// may also contain `parity.json`, a file of accepted differences. Node.js is required. The first
+/// comparison also needs npm and the network, to install the client into a cache folder.
 ///
-/// Compared are the outcome, response or error; the JSON of a response to the byte; the `errorType` and the
-/// `errorMessage` of an error; whether a response waited for what was still running; and what was sent of a stream.
+/// The comparison covers the outcome (response or error), every byte of a response's JSON, the
+/// `errorType` and the `errorMessage` of an error, whether a response waited for unfinished tasks,
+/// and the content of a stream.
 ///
 /// ```no_run
 /// use nodeback::{Callback, Context, Value};
@@ -79,9 +81,10 @@ use std::{path::PathBuf, time::Duration};
 ///
 /// # Errors
 ///
-/// What keeps it from comparing: Node or npm is missing, the original does not start, an event cannot be read.
+/// If the comparison cannot run: Node or npm is missing, the original does not start, or an event
+/// cannot be read.
 ///
-/// Cancel safety: the process of Node ends when the future is dropped.
+/// Cancel safety: the Node process is killed when the future is dropped.
 pub async fn compare<M>(
     handler: impl Handler<M>,
     original: impl Into<String>,
@@ -90,8 +93,9 @@ pub async fn compare<M>(
     Comparison::new(original, events).run(handler).await
 }
 
-/// Compares as [`compare`], and records what the original did, for [`compare_recorded`]: in the file `parity.recorded.json` of a
-/// folder of events, or in `orders.recorded.json` beside `orders.jsonl`.
+/// Compares like [`compare`], and records what the original did for [`compare_recorded`]. The
+/// recording of a folder of events is the file `parity.recorded.json` in it. The recording of
+/// `orders.jsonl` is `orders.recorded.json` in the same folder.
 ///
 /// ```no_run
 /// # use nodeback::{Callback, Context, Value};
@@ -105,9 +109,9 @@ pub async fn compare<M>(
 ///
 /// # Errors
 ///
-/// As [`compare`], and if the file cannot be written.
+/// If [`compare`] would fail, or if the file cannot be written.
 ///
-/// Cancel safety: the process of Node ends when the future is dropped, and nothing is recorded.
+/// Cancel safety: the Node process is killed when the future is dropped, and nothing is recorded.
 pub async fn record<M>(
     handler: impl Handler<M>,
     original: impl Into<String>,
@@ -119,9 +123,11 @@ pub async fn record<M>(
         .await
 }
 
-/// Compares a handler with what its original did when it was [recorded](record): as [`compare`], without Node.
+/// Compares a handler with the [recording](record) of its original. Works like [`compare`], without
+/// Node.
 ///
-/// If the files of the original are there, and are not those that were recorded, the report says so, and is not the same.
+/// If the files of the original exist and have changed since they were recorded, the report says
+/// so, and [`is_same`](ParityReport::is_same) returns false.
 ///
 /// ```no_run
 /// # use nodeback::{Callback, Context, Value};
@@ -150,8 +156,9 @@ pub async fn compare_recorded<M>(
 }
 
 impl Comparison {
-    /// Sends each event to the original and to the port, one after the other, and compares what they did. `context` makes the
-    /// context of an invocation, and `each` is called with every event as soon as it is compared, and with the number of all.
+    /// Sends each event to the original, then to the port, and compares what they did. `context`
+    /// creates the context of an invocation. `each` is called after each comparison, with its
+    /// result and the total number of events.
     pub(crate) async fn run_each(
         &self,
         function: &Function,
@@ -165,7 +172,7 @@ impl Comparison {
         if let (Some(recorder), Some(_)) = (requests, &original) {
             recorder.reach().await?;
         }
-        // What was captured needs no recording, unless its requests are compared.
+        // Captured events need no recording, unless requests are compared.
         let needs_recording = match self.mode {
             Mode::Live | Mode::Fresh => false,
             Mode::Record => true,
@@ -193,11 +200,11 @@ impl Comparison {
             let mut context = context();
             let node = match &mut original {
                 Some(side) => {
-                    let told = context.members();
-                    let seen = side.invoke(event.body.clone(), told, timeout).await?;
+                    let members = context.members();
+                    let seen = side.invoke(event.body.clone(), members, timeout).await?;
                     match self.mode {
                         Mode::Fresh => side.process = None,
-                        Mode::Record => recording.add(&place, &event, told, &seen),
+                        Mode::Record => recording.add(&place, &event, members, &seen),
                         Mode::Live | Mode::Recorded => {}
                     }
                     seen
@@ -242,13 +249,13 @@ impl Comparison {
     }
 }
 
-/// The longest timeout of a function, which stands for none.
+/// The longest timeout of a Lambda function. Any longer timeout counts as this one.
 const UNLIMITED: Duration = Duration::from_secs(900);
 
-/// The timeout of a context that was made just now.
+/// Returns the timeout of a context that was just created.
 fn timeout(context: &Context) -> Duration {
     let millis = u64::try_from(context.get_remaining_time_in_millis()).unwrap_or(0);
-    // A millisecond may have passed.
+    // A millisecond may have passed since the context was created.
     Duration::from_millis(millis.saturating_add(1)).min(UNLIMITED)
 }
 

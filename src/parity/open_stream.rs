@@ -1,4 +1,4 @@
-//! A stream of the original while it is posted.
+//! A stream of the original that is still being posted.
 
 use super::{
     outcome::without_trace,
@@ -11,13 +11,13 @@ use serde_json::Value;
 
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
-/// A stream that has not come to its end.
+/// A stream that has not ended.
 #[derive(Debug)]
 pub(super) struct Open {
     request_id: String,
     content_type: String,
     sent: BytesMut,
-    /// What its process posted before it ended.
+    /// The error that the process posted before the stream ended.
     error: Option<Value>,
 }
 
@@ -36,7 +36,7 @@ impl Open {
         self.request_id == request_id
     }
 
-    /// Adds what has come. Returns whether it is still within the limit.
+    /// Adds received data. Returns whether the stream is still within the limit.
     pub(super) fn add(&mut self, data: &[u8]) -> bool {
         let room = LIMIT - self.sent.len();
         self.sent
@@ -44,7 +44,8 @@ impl Open {
         data.len() <= room
     }
 
-    /// The process has posted an error, which is its last post. The end of the stream may have been sent before.
+    /// Keeps an error that the process posted, as its last post. It may have sent the end of the
+    /// stream before that.
     pub(super) fn fail(&mut self, error: &[u8]) {
         self.error = Some(without_trace(error));
     }
@@ -57,7 +58,7 @@ impl Open {
         Streamed::new(self.content_type, self.sent.freeze(), end, false)
     }
 
-    /// The stream without an end.
+    /// Returns the stream as one that did not end.
     pub(super) fn broken_off(self, is_cut: bool) -> Streamed {
         let is_cut = is_cut || self.error.is_some();
         let end = self.error.map_or(StreamEnd::NotEnded, StreamEnd::Error);
@@ -65,7 +66,7 @@ impl Open {
     }
 }
 
-/// The error that follows the last chunk, without its trace.
+/// Returns the error in the trailers, without its trace.
 pub(super) fn trailer(trailers: &HeaderMap) -> Option<Value> {
     let error = BASE64.decode(trailers.get(ERROR_BODY)?).ok()?;
     Some(without_trace(&error))

@@ -1,6 +1,7 @@
-// Runs a function on AWS's Node runtime client, whose HTTP module, which needs a C++ compiler, is replaced by the one
-// below. Arguments: the client's dist/index.mjs, the folder of the function, its handler setting, and the line that ends what is
-// printed before each event, if there is one.
+// Runs a function on AWS's Node runtime client. The client's native HTTP module, which needs a C++
+// compiler, is replaced by the one below. Arguments: the client's dist/index.mjs, the folder of the
+// function, its handler setting, and optionally the line that marks the end of the output before
+// each event.
 import http from 'node:http';
 import Module from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -9,15 +10,15 @@ import { Worker } from 'node:worker_threads';
 const [, , client, folder, handler, mark] = process.argv;
 const [hostname, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
 const invocations = '/2018-06-01/runtime/invocation/';
-// The function may replace them.
+// These are kept because the function may replace them.
 const { get, Agent } = http;
 const { exit, nextTick } = process;
 const { setImmediate } = globalThis;
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 const print = mark && process.stdout.write.bind(process.stdout);
 
-// The native module posts synchronously, so that what a function posts is out when it calls `process.exit`. A worker posts
-// while this thread waits for it.
+// The native module posts synchronously, so that a post is complete before the function can call
+// `process.exit`. Here, a worker posts while this thread waits for it.
 const posted = new Int32Array(new SharedArrayBuffer(4));
 const worker = new Worker(`
     const http = require('node:http');
@@ -31,8 +32,8 @@ const worker = new Worker(`
         });
         request.on('error', end).end(body);
     });
-    // The connection ends with the process that compares, however that ends. A function that hangs then does not stay
-    // behind, nor does what it has started: they are a process group.
+    // This connection ends with the comparing process, however that ends. Killing the process group
+    // then leaves neither a hanging function nor its children behind.
     const end = () => process.kill(process.platform === 'win32' ? process.pid : -process.pid, 'SIGKILL');
     net.connect({ host: hostname, port }).unref().on('error', end).on('close', end);
 `, { eval: true, workerData: { hostname, port, posted }, stdout: false });
@@ -45,11 +46,12 @@ const post = (path, body, headers = {}) => {
     Atomics.wait(posted, 0, 0);
 };
 
-// What kept the event loop from being empty when a success was signalled, which therefore waited. The client keeps what is to
-// be done at `beforeExit` in a global member: first what a function without a signal gets, then the success.
+// What kept the event loop from being empty when a success was signaled, so that the success
+// waited. The client keeps its action at `beforeExit` in a global property: first the one for a
+// function without a signal, then the one that sends the success.
 let pending = [];
 const turns = new Set(['Immediate', 'Timeout']);
-// Writing the log is not the function's.
+// Resources that write the log do not belong to the function.
 const log = new Set(['PipeWrap', 'SimpleWriteWrap', 'TTYWrap', 'WriteWrap']);
 let listeners = 0;
 let noListener;
@@ -60,8 +62,8 @@ Object.defineProperty(globalThis, Symbol.for('aws.lambda.beforeExit'), {
         noListener ??= value;
         listener = value;
         if (value === noListener || ++listeners < 2) return;
-        // Timers and immediates are counted as soon as the code that signalled has ended. A request whose callback
-        // signalled is done only after that.
+        // Timers and immediates are counted as soon as the code that signaled has ended. A request
+        // whose callback signaled ends only after that, so that other resources are counted later.
         nextTick(() => {
             pending = process.getActiveResourcesInfo().filter((name) => turns.has(name));
             setImmediate(() => {
@@ -76,9 +78,9 @@ const native = {
     next: () => new Promise((resolve) => {
         pending = [];
         listeners = 0;
-        // What the function printed may not end a line.
+        // The function's output may lack a newline at its end.
         if (mark) print(`\n${mark}\n`);
-        // Whoever compares is gone.
+        // The comparing process has ended.
         const gone = () => exit(0);
         const request = get({ hostname, port, agent, path: `${invocations}next` }, (response) => {
             const chunks = [];

@@ -1,11 +1,11 @@
-//! The original function in a process of Node.
+//! The original function in a Node process.
 
 use super::{
     client::NodeClient,
     excerpt::beginning,
     group::Group,
     log,
-    outcome::{Answer, Seen, without_trace},
+    outcome::{Seen, SentOutcome, without_trace},
     package::Original,
     printed::{self, End, Lines},
     runtime_api::{Event, Posted, RuntimeApi},
@@ -25,16 +25,16 @@ use tokio::{process::Command, sync::mpsc};
 /// The time that the process has to load the function, as on Lambda.
 const START: Duration = Duration::from_secs(10);
 
-/// How a process ended that did not poll again.
+/// The end of a process that did not poll again, as a report shows it.
 pub(super) const HANGS: &str = "was killed, since it did not poll for the next event";
 
-/// The time in which a process that has posted has to poll again, or to end.
+/// The time that a process has to poll again, or to end, after it has posted.
 const NEXT: Duration = Duration::from_secs(2);
 
-/// How many characters are shown of the error of an original that does not start.
+/// The maximum number of characters shown of the error of an original that does not start.
 const REASON: usize = 4096;
 
-/// What both sides are told of an invocation.
+/// The parameters of an invocation.
 #[derive(Clone, Debug)]
 pub(super) struct Invocation {
     pub(super) request_id: String,
@@ -46,17 +46,18 @@ pub(super) struct Invocation {
 #[derive(Clone, Debug)]
 pub(super) struct Environment(pub(super) Vec<(&'static str, String)>);
 
-/// A process that runs the original, and serves one event after the other.
+/// A Node process that runs the original, one event at a time.
 #[derive(Debug)]
 pub(super) struct OriginalProcess {
     api: RuntimeApi,
     process: Group,
-    /// What it prints for each event, if that is asked for.
+    /// The lines that it prints for each event, if `logs` was set.
     lines: Option<mpsc::UnboundedReceiver<Lines>>,
 }
 
 impl OriginalProcess {
-    /// Starts the process, and waits until it polls for its first event. `logs` asks for the lines of each invocation.
+    /// Starts the process, and waits until it polls for its first event. If `logs` is set, the
+    /// lines of each invocation are kept.
     pub(super) async fn start(
         client: &NodeClient,
         original: &Original,
@@ -115,7 +116,7 @@ impl OriginalProcess {
                 end.text()
             )));
         }
-        // What it printed while it was loaded is of no invocation.
+        // What the function printed while it was loaded belongs to no invocation.
         next(&mut lines).await;
         Ok(OriginalProcess {
             api,
@@ -124,8 +125,8 @@ impl OriginalProcess {
         })
     }
 
-    /// Sends an event, and waits for what is seen of its invocation. Where the process has ended since, or did not answer in
-    /// time, it cannot take another event.
+    /// Sends an event, and waits for its outcome. If the process has ended by then, or was killed
+    /// since it did not respond in time, it cannot take another event.
     pub(super) async fn invoke(&mut self, event: Bytes, invocation: &Invocation) -> Seen {
         let deadline = clock::since_1970(clock::now()) + invocation.timeout;
         let begin = Instant::now();
@@ -156,7 +157,7 @@ impl OriginalProcess {
         };
         let duration = begin.elapsed();
         let wait = match &posted {
-            // It may go on after the end of its stream, as on Lambda.
+            // The handler may go on after the end of its stream, as on Lambda.
             Some(Posted::Stream(Streamed {
                 end: StreamEnd::Ended | StreamEnd::Error(_),
                 ..
@@ -165,21 +166,21 @@ impl OriginalProcess {
             Some(Posted::Stream(_)) | None => Duration::ZERO,
         };
         let ended = self.polls_again(polls + 1, wait).await;
-        let (answer, pending) = match posted {
-            Some(Posted::Error(body)) => (Answer::Error(without_trace(&body)), vec![]),
-            Some(Posted::Response { body, pending }) => (Answer::Response(body), pending),
-            Some(Posted::Stream(stream)) => (Answer::Stream(stream), vec![]),
-            None => (Answer::Nothing, vec![]),
+        let (outcome, pending) = match posted {
+            Some(Posted::Error(body)) => (SentOutcome::Error(without_trace(&body)), vec![]),
+            Some(Posted::Response { body, pending }) => (SentOutcome::Response(body), pending),
+            Some(Posted::Stream(stream)) => (SentOutcome::Stream(stream), vec![]),
+            None => (SentOutcome::Nothing, vec![]),
         };
-        let is_error = match &answer {
-            Answer::Error(_) => true,
-            Answer::Stream(stream) => matches!(stream.end, StreamEnd::Error(_)),
-            Answer::Response(_) | Answer::Nothing => false,
+        let is_error = match &outcome {
+            SentOutcome::Error(_) => true,
+            SentOutcome::Stream(stream) => matches!(stream.end, StreamEnd::Error(_)),
+            SentOutcome::Response(_) | SentOutcome::Nothing => false,
         };
         let lines = next(&mut self.lines).await;
         let log = lines.map(|lines| log::of_original(&lines.lines, lines.more, is_error));
         Seen {
-            answer,
+            outcome,
             deferred: !pending.is_empty(),
             pending,
             ended,
@@ -189,14 +190,15 @@ impl OriginalProcess {
         }
     }
 
-    /// Waits until the process has polled so many times, and kills it if that takes longer than `wait`. Returns how it ended, if it did instead.
+    /// Waits until the process has polled `polls` times, and kills it if that takes longer than
+    /// `wait`. Returns how the process ended, if it did.
     async fn polls_again(&mut self, polls: usize, wait: Duration) -> Option<String> {
         let exited = tokio::select! {
             biased;
             () = self.api.polled(polls) => None,
             status = self.process.wait() => Some(status),
             () = tokio::time::sleep(wait) => {
-                // It hangs: nothing else can be done with it.
+                // A process that hangs cannot take another event.
                 self.process.kill().await;
                 return Some(HANGS.into());
             }
@@ -207,13 +209,14 @@ impl OriginalProcess {
 }
 
 async fn ended(process: &mut Group) {
-    // What went wrong is seen by the next wait.
+    // The next wait returns the same result.
     let _ = process.wait().await;
 }
 
-/// The lines up to the next mark, which the process printed before it polled, or up to its end.
+/// Returns the lines up to the next mark, which the process prints before it polls, or up to its
+/// end.
 async fn next(lines: &mut Option<mpsc::UnboundedReceiver<Lines>>) -> Option<Lines> {
-    // A process that it has started may keep the stream open.
+    // A child of the process may keep the stream open after the process has ended.
     let next = tokio::time::timeout(NEXT, lines.as_mut()?.recv()).await;
     Some(next.ok().flatten().unwrap_or_default())
 }

@@ -12,21 +12,21 @@ use super::{
 use crate::{error::Result, invocation::ContextMembers};
 use std::time::Duration;
 
-/// How long a process whose requests are recorded has after it was loaded, before its first event.
+/// The pause between loading a process whose requests are recorded and its first event.
 const LOADED: Duration = Duration::from_millis(100);
 
-/// The original, with the process that runs it, if there is one.
+/// The original, with the process that runs it, if one is running.
 pub(super) struct OriginalSide {
     client: NodeClient,
     original: Original,
     pub(super) process: Option<OriginalProcess>,
     requests: Option<RequestRecorder>,
-    /// Whether the lines of its log are asked for.
+    /// Whether the lines of its log are kept.
     logs: bool,
 }
 
 impl OriginalSide {
-    /// The original, unless it was recorded.
+    /// Returns the original, or `None` if a recording takes its place.
     pub(super) async fn of(comparison: &Comparison) -> Result<Option<Self>> {
         if comparison.mode == Mode::Recorded {
             return Ok(None);
@@ -40,7 +40,7 @@ impl OriginalSide {
         }))
     }
 
-    /// Starts a process, unless the one before still runs, as on Lambda.
+    /// Returns the running process, or starts one, as Lambda does.
     async fn start(&mut self, context: &ContextMembers) -> Result<&mut OriginalProcess> {
         match &mut self.process {
             Some(process) => Ok(process),
@@ -56,7 +56,8 @@ impl OriginalSide {
         }
     }
 
-    /// Runs an invocation. What the process takes to load does not count against the timeout.
+    /// Runs an invocation. The time that the process takes to load does not count against the
+    /// timeout.
     pub(super) async fn invoke(
         &mut self,
         event: bytes::Bytes,
@@ -72,7 +73,8 @@ impl OriginalSide {
         self.start(context).await?;
         if let Some(recorder) = &self.requests {
             if is_new {
-                // What the original sends while it is loaded belongs to no event, even if nothing waits for that.
+                // Requests that the original sends while it is loaded belong to no event, even if
+                // it does not wait for their responses.
                 tokio::time::sleep(LOADED).await;
             }
             recorder.begin(&[]).await?;

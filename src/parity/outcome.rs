@@ -1,44 +1,44 @@
-//! What is seen of an invocation, on either side.
+//! What is observed of an invocation, on either side.
 
 use super::stream::Streamed;
 use bytes::Bytes;
 use serde_json::Value;
 use std::time::Duration;
 
-/// What an invocation responded with.
+/// The outcome that an invocation sent.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Answer {
+pub(super) enum SentOutcome {
     Response(Bytes),
     Stream(Streamed),
     /// The JSON of the error, without its trace.
     Error(Value),
-    /// Nothing until the deadline, or until the process ended.
+    /// Nothing was sent before the deadline, or before the process ended.
     Nothing,
 }
 
-/// What is seen of an invocation.
+/// What is observed of an invocation.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
-    pub(super) answer: Answer,
-    /// Whether the response waited for what was still running.
+    pub(super) outcome: SentOutcome,
+    /// Whether the response waited for unfinished tasks.
     pub(super) deferred: bool,
-    /// What that was.
+    /// What it waited for.
     pub(super) pending: Vec<String>,
     /// How the process ended, if it did.
     pub(super) ended: Option<String>,
     pub(super) duration: Duration,
-    /// The paths at which it is not known what the invocation did.
+    /// The paths at which the outcome is unknown.
     pub(super) unknown: Vec<String>,
     /// The lines of the log, if they are known.
     pub(super) log: Option<Vec<String>>,
 }
 
-/// An outcome at once, of which nothing else is known.
+/// An immediate outcome of which nothing else is known.
 #[cfg(test)]
-impl From<Answer> for Seen {
-    fn from(answer: Answer) -> Self {
+impl From<SentOutcome> for Seen {
+    fn from(outcome: SentOutcome) -> Self {
         Seen {
-            answer,
+            outcome,
             deferred: false,
             pending: vec![],
             ended: None,
@@ -49,7 +49,7 @@ impl From<Answer> for Seen {
     }
 }
 
-/// The members of an error's JSON that are compared.
+/// Returns the JSON of an error without its trace, which is not compared.
 pub(super) fn without_trace(body: &[u8]) -> Value {
     match serde_json::from_slice(body) {
         Ok(Value::Object(mut members)) => {

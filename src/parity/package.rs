@@ -1,9 +1,10 @@
-//! The package that an original is part of, and its handler setting, as Lambda has them.
+//! The package of an original, and its handler setting, as on Lambda.
 
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// The original: `legacy/dist/src/index.handler` is the export `handler` of `dist/src/index.js` in the package `legacy`.
+/// The original: `legacy/dist/src/index.handler` is the export `handler` of `dist/src/index.js` in
+/// the package `legacy`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Original {
     /// The root of the package: Lambda's `LAMBDA_TASK_ROOT`, and the working directory.
@@ -13,7 +14,7 @@ pub(super) struct Original {
 }
 
 impl Original {
-    /// The folder of a file and an export.
+    /// Returns the folder in the name of a file and an export.
     fn folder(text: &str) -> PathBuf {
         match Path::new(text).parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.into(),
@@ -21,7 +22,8 @@ impl Original {
         }
     }
 
-    /// The root of the package of a file and an export, unless that is given. Neither needs to be here.
+    /// Returns `root`, or else the root of the package that contains the original. Neither needs to
+    /// exist.
     pub(super) fn root_of(text: &str, root: Option<&Path>) -> PathBuf {
         match (root, Self::folder(text)) {
             (Some(root), _) => root.into(),
@@ -32,8 +34,9 @@ impl Original {
         }
     }
 
-    /// Finds the file, and the root of its package unless that is given. The text ends as a handler setting does: what
-    /// follows the first dot of the last segment is the export, which may have members, such as `index.orders.create`.
+    /// Finds the file, and the root of its package unless `root` is given. The text ends like a
+    /// handler setting: everything after the first dot of the last segment is the export, which may
+    /// be nested, as in `index.orders.create`.
     pub(super) fn parse(text: &str, root: Option<&Path>) -> Result<Self> {
         let name = Path::new(text).file_name().and_then(|name| name.to_str());
         let name = name.unwrap_or_default();
@@ -69,7 +72,8 @@ impl Original {
     }
 }
 
-/// The closest folder with a `package.json`, as deployed packages have one in their root, but none above a Git repository.
+/// Returns the nearest folder with a `package.json`, which deployed packages have in their root.
+/// Folders above the Git repository do not count.
 fn nearest_package(folder: &Path) -> &Path {
     for above in folder.ancestors() {
         if above.join("package.json").is_file() {

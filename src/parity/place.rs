@@ -1,4 +1,4 @@
-//! Where a recording is kept: beside the events.
+//! The location of a recording, in the folder of its events.
 
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The first folder among the events, or the folder of their only file: `orders.jsonl` has `orders.recorded.json`.
+    /// Returns `orders.recorded.json` if `orders.jsonl` is the only path, or else
+    /// `parity.recorded.json` in the first folder.
     pub(super) fn of(events: &[PathBuf]) -> Result<Self> {
         match events {
             [events] if !events.is_dir() => Ok(Place {
@@ -22,7 +23,7 @@ impl Place {
                 let folder = events.iter().find(|path| path.is_dir());
                 let folder = folder.ok_or_else(|| {
                     let message =
-                        "a recording expects one file of events, or a folder, in which it is kept";
+                        "a recording expects a single file of events, or a folder in which it is kept";
                     Error::ours("Runtime.NoEvents", message)
                 })?;
                 Ok(Place {
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recording_is_beside_its_events() {
+    fn a_recording_is_in_the_folder_of_its_events() {
         let place = Place::of(&["events/orders.jsonl".into()]).unwrap();
         assert_eq!(place.folder, Path::new("events"));
         assert_eq!(place.file, Path::new("events/orders.recorded.json"));

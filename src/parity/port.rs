@@ -2,7 +2,7 @@
 
 use super::{
     log,
-    outcome::{Answer, Seen, without_trace},
+    outcome::{Seen, SentOutcome, without_trace},
     stream::{LIMIT, StreamEnd, Streamed},
 };
 use crate::{
@@ -16,7 +16,8 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 use tracing::Span;
 
-/// Runs one invocation, and returns what is seen of it and its timeline. `logs` asks for its lines.
+/// Runs one invocation, and returns its outcome and its timeline. If `logs` is set, its log lines
+/// are kept.
 pub(super) async fn invoke(
     function: &Function,
     event: Bytes,
@@ -27,7 +28,8 @@ pub(super) async fn invoke(
     let begin = Instant::now();
     let request_id = context.members().aws_request_id.clone();
     let driven = async {
-        // The recorder is created within `lines::kept`, and so finds that its subscriber receives the lines.
+        // The recorder is created inside `lines::kept`, so that it finds the subscriber that
+        // receives the lines.
         let context = context.record_timeline();
         let recorder = context.recorder().cloned();
         let driven = function.drive(Ok(event), context, Keep { begin }).await;
@@ -40,22 +42,22 @@ pub(super) async fn invoke(
     } else {
         (driven.await, None)
     };
-    let (answer, duration) = match driven.sent {
+    let (outcome, duration) = match driven.sent {
         Some(sent) => sent,
-        None => (Answer::Nothing, begin.elapsed()),
+        None => (SentOutcome::Nothing, begin.elapsed()),
     };
-    // A handler that blocks its thread is not stopped at the deadline.
-    let answer = match answer {
-        Answer::Stream(stream) if duration > timeout => Answer::Stream(Streamed {
+    // A handler that blocks its thread cannot be stopped at the deadline, and may respond after it.
+    let outcome = match outcome {
+        SentOutcome::Stream(stream) if duration > timeout => SentOutcome::Stream(Streamed {
             end: StreamEnd::NotEnded,
             ..stream
         }),
-        _ if duration > timeout => Answer::Nothing,
-        answer => answer,
+        _ if duration > timeout => SentOutcome::Nothing,
+        outcome => outcome,
     };
     let seen = Seen {
-        deferred: driven.deferred && matches!(answer, Answer::Response(_)),
-        answer,
+        deferred: driven.deferred && matches!(outcome, SentOutcome::Response(_)),
+        outcome,
         pending: vec![],
         ended: None,
         duration,
@@ -72,23 +74,23 @@ struct Keep {
 }
 
 impl Sink for Keep {
-    type Sent = (Answer, Duration);
+    type Sent = (SentOutcome, Duration);
     const WATCHED: bool = false;
 
     async fn send(self, outcome: Result<Bytes>, span: &Span) -> Self::Sent {
-        let answer = match outcome {
-            Ok(body) => Answer::Response(body),
+        let outcome = match outcome {
+            Ok(body) => SentOutcome::Response(body),
             Err(error) => match failure(&error, span) {
-                Some(error) => Answer::Error(error),
-                None => Answer::Nothing,
+                Some(error) => SentOutcome::Error(error),
+                None => SentOutcome::Nothing,
             },
         };
-        (answer, self.begin.elapsed())
+        (outcome, self.begin.elapsed())
     }
 
     async fn stream(self, stream: StreamReader, span: Span) -> Self::Sent {
         let streamed = read(&stream, &span, LIMIT).await;
-        (Answer::Stream(streamed), self.begin.elapsed())
+        (SentOutcome::Stream(streamed), self.begin.elapsed())
     }
 
     async fn send_for_blocked(self, _: Error) {}
@@ -96,17 +98,19 @@ impl Sink for Keep {
     async fn ended_for_blocked(self, _: Error, _: impl Future<Output = ()> + Send) {}
 }
 
-/// Logs an error, and returns its JSON. At the deadline it is none, since the original's process is killed then.
+/// Logs an error, and returns its JSON. Returns `None` for a timeout, since the original's process
+/// is killed then and posts nothing.
 fn failure(error: &Error, span: &Span) -> Option<Value> {
     span.in_scope(|| error.log());
     let is_timeout = error.error_type() == "Sandbox.Timedout";
     (!is_timeout).then(|| without_trace(error.to_json().as_bytes()))
 }
 
-/// Reads a stream to its end, or up to a number of bytes.
+/// Reads a stream to its end, or up to `limit` bytes.
 async fn read(stream: &StreamReader, span: &Span, limit: usize) -> Streamed {
     let head = stream.head().await;
-    // As on Lambda, it is sent with the first byte or with the end, and not before an error.
+    // As on Lambda, the metadata is sent with the first byte or with the end, and not before an
+    // error.
     let mut prelude = head.prelude();
     let mut sent = BytesMut::new();
     let end = loop {
@@ -142,7 +146,8 @@ mod tests {
     use super::*;
     use crate::stream::Pipe;
 
-    /// A stream that is too large is no longer read, so that its handler does not wait for a reader.
+    /// A stream that is too large is no longer read, so that its handler does not wait for a
+    /// reader.
     #[tokio::test]
     async fn a_stream_is_read_up_to_the_limit() {
         for (limit, expected, end) in [
@@ -155,7 +160,7 @@ mod tests {
             pipe.push("12".into(), 2).unwrap();
             pipe.push("345".into(), 3).unwrap();
             let ended = async {
-                // Only a reader that goes on needs an end.
+                // A reader that stops at the limit does not need an end.
                 if end == StreamEnd::Ended {
                     pipe.finish(Ok(()));
                 }

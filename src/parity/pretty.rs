@@ -1,10 +1,10 @@
 //! JSON on several lines.
 
-/// So deep is a value indented. What is deeper is on lines of its own all the same.
+/// The maximum depth of indentation. Deeper values still get lines of their own.
 const INDENTED: usize = 40;
 
-/// Returns a JSON text with each member and each item on a line of its own. Numbers, the order of the members and
-/// escapes in strings stay as they are, since their text is what is compared.
+/// Returns a JSON text with each member and each item on a line of its own. Numbers, the order of
+/// the members and escapes in strings stay as they are, since their text is what is compared.
 pub(super) fn pretty(json: &str) -> String {
     let mut pretty = String::with_capacity(json.len().saturating_mul(2));
     let (mut depth, mut in_string, mut is_escaped, mut is_open) = (0_usize, false, false, false);
@@ -26,7 +26,7 @@ pub(super) fn pretty(json: &str) -> String {
         if is_close {
             depth = depth.saturating_sub(1);
         }
-        // An object or an array without members stays on its line.
+        // An empty object or array stays on one line.
         if is_open != is_close {
             new_line(&mut pretty, depth);
         }
@@ -70,7 +70,7 @@ mod tests {
         }
     }
 
-    /// Its size would be the square of its depth.
+    /// Otherwise the size of the text would grow with the square of the depth.
     #[test]
     fn a_deep_value_is_not_indented_beyond_a_depth() {
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));

@@ -1,4 +1,5 @@
-//! What a process prints: the end of it, and its lines between the marks that `original.mjs` prints before each event.
+//! The output of a process: its end, and its lines between the marks that `original.mjs` prints
+//! before each event.
 
 use super::excerpt::visible;
 use crate::log::lines::{LINE, LINES};
@@ -9,15 +10,15 @@ use tokio::{
     sync::mpsc,
 };
 
-/// How many bytes are kept: the last ones.
+/// The number of bytes that are kept from the end.
 const END: usize = 16 * 1024;
 
-/// The end of what a process printed, on all of its streams.
+/// The end of the output of a process, from all of its streams.
 #[derive(Clone, Debug, Default)]
 pub(super) struct End(Arc<Mutex<VecDeque<u8>>>);
 
 impl End {
-    /// The text, as it can be shown on a terminal.
+    /// Returns the text in a form that is safe to show on a terminal.
     pub(super) fn text(&self) -> String {
         let end: Vec<u8> = self.0.lock().iter().copied().collect();
         let end = String::from_utf8_lossy(&end);
@@ -44,11 +45,11 @@ impl End {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) lines: Vec<String>,
-    /// How many of them there were besides.
+    /// The number of further lines, which are not kept.
     pub(super) more: usize,
 }
 
-/// Splits what is read into lines, and those at each mark.
+/// Splits output into lines, and groups the lines by the marks.
 struct Splitter {
     mark: String,
     is_compared: fn(&str) -> bool,
@@ -73,7 +74,7 @@ impl Splitter {
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         if line == self.mark.as_bytes() {
-            // Whoever compares may have gone.
+            // The comparison may have ended.
             let _ = self.between.send(std::mem::take(&mut self.lines));
             return;
         }
@@ -94,13 +95,14 @@ impl Splitter {
     }
 }
 
-/// Reads what a process prints, so that it never waits for a reader, and keeps the end of it.
+/// Reads the output of a process, so that the process never waits for a reader, and keeps the end
+/// of the output.
 pub(super) fn read(stream: impl AsyncRead + Send + Unpin + 'static, end: &End) {
     tokio::spawn(read_all(stream, end.clone(), None));
 }
 
-/// Reads as [`read`] does. Returns the lines before each mark, and at last those before the
-/// end, of which `is_compared` chooses.
+/// Reads like [`read`]. The receiver gets the lines before each mark, and finally those before the
+/// end. `is_compared` selects the lines to keep.
 pub(super) fn read_between(
     stream: impl AsyncRead + Send + Unpin + 'static,
     end: &End,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub(super) struct RecordedStream {
     content_type: String,
-    /// The text of the metadata, of which every byte counts.
+    /// The text of the metadata, which is compared byte by byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     metadata: Option<String>,
     body: StreamBody,

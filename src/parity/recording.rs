@@ -1,8 +1,8 @@
-//! What the original did, kept beside the events, so that a comparison needs no Node.
+//! Recordings of what the original did, so that a comparison can run without Node.
 
 use super::{
     events::{NamedEvent, is_settings},
-    outcome::{Answer, Seen},
+    outcome::{Seen, SentOutcome},
     place::Place,
     recorded_stream::RecordedStream,
     requests::{Exchange, Sent},
@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-/// So many files of the original are looked at to tell whether it has changed.
+/// The maximum number of files of the original that are hashed.
 const SOURCES: usize = 10_000;
 
 /// The outcomes of the original, by event.
@@ -38,18 +38,18 @@ struct Recorded {
     event: String,
     /// A hash of the event.
     hash: String,
-    /// What the function was told, of which a response may have parts.
-    context: Told,
+    /// The original's context. A response may contain parts of it.
+    context: OriginalContext,
     outcome: Outcome,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deferred_by: Vec<String>,
     /// How the process ended, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended: Option<String>,
-    /// None if they were not recorded.
+    /// `None` if they were not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requests: Option<Vec<Exchange>>,
-    /// The lines of the log, if they were asked for.
+    /// The lines of the log, if they were recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     log: Option<Vec<String>>,
 }
@@ -57,17 +57,17 @@ struct Recorded {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Outcome {
-    /// The text of the response, of which every byte counts.
+    /// The text of the response, which is compared byte by byte.
     Response(String),
     Stream(RecordedStream),
     Error(Value),
     Nothing,
 }
 
-/// What the original was told in its context.
+/// The context of the original.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Told {
+pub(super) struct OriginalContext {
     function_name: String,
     aws_request_id: String,
     invoked_function_arn: String,
@@ -75,7 +75,7 @@ pub(super) struct Told {
     memory_limit_in_mb: String,
     log_group_name: String,
     log_stream_name: String,
-    /// These are only in what was captured: a recording is made with a context that has no others than the port's.
+    /// Only captured invocations have these. In a recording they are the same as those of the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     function_version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,9 +84,9 @@ pub(super) struct Told {
     identity: Option<Value>,
 }
 
-impl Told {
-    /// Returns the context for the port, with what the original's context had.
-    pub(super) fn tell(&self, context: ContextBuilder) -> ContextBuilder {
+impl OriginalContext {
+    /// Returns the context for the port, with the members of the original's context.
+    pub(super) fn apply_to(&self, context: ContextBuilder) -> ContextBuilder {
         let mut context = context
             .function_name(self.function_name.clone())
             .aws_request_id(self.aws_request_id.clone())
@@ -100,7 +100,7 @@ impl Told {
         if let Some(client_context) = &self.client_context {
             context = context.client_context(client_context.clone());
         }
-        // A redacted one is a text.
+        // A redacted identity is a string.
         if let Some(Ok(identity)) = self.identity.clone().map(serde_json::from_value) {
             context = context.identity(identity);
         }
@@ -109,7 +109,8 @@ impl Told {
 }
 
 impl Recording {
-    /// Begins a recording of an original, in a package with this root, as it is now.
+    /// Creates an empty recording of an original whose package has this root, with a hash of its
+    /// present files.
     pub(super) fn of(root: &Path) -> Self {
         Recording {
             sources: sources(root),
@@ -127,7 +128,7 @@ impl Recording {
         self.events.push(Recorded {
             event: within(&place.folder, &event.name),
             hash: Hash::of(&event.body),
-            context: Told {
+            context: OriginalContext {
                 function_name: context.function_name.clone(),
                 aws_request_id: context.aws_request_id.clone(),
                 invoked_function_arn: context.invoked_function_arn.clone(),
@@ -138,13 +139,13 @@ impl Recording {
                 client_context: None,
                 identity: None,
             },
-            outcome: match &seen.answer {
-                Answer::Response(body) => {
+            outcome: match &seen.outcome {
+                SentOutcome::Response(body) => {
                     Outcome::Response(String::from_utf8_lossy(body).into_owned())
                 }
-                Answer::Stream(streamed) => Outcome::Stream(RecordedStream::of(streamed)),
-                Answer::Error(error) => Outcome::Error(error.clone()),
-                Answer::Nothing => Outcome::Nothing,
+                SentOutcome::Stream(streamed) => Outcome::Stream(RecordedStream::of(streamed)),
+                SentOutcome::Error(error) => Outcome::Error(error.clone()),
+                SentOutcome::Nothing => Outcome::Nothing,
             },
             deferred_by: seen.pending.clone(),
             ended: seen.ended.clone(),
@@ -153,14 +154,14 @@ impl Recording {
         });
     }
 
-    /// Adds what the original sent to the event that was added last.
+    /// Adds the original's requests to the event that was added last.
     pub(super) fn add_requests(&mut self, sent: &Sent) {
         if let Some(event) = self.events.last_mut() {
             event.requests = Some(sent.original.clone());
         }
     }
 
-    /// What the original sent.
+    /// Returns the requests of the original for an event.
     pub(super) fn requests(&self, place: &Place, event: &NamedEvent) -> Result<&[Exchange]> {
         let recorded = self.event(place, event)?;
         recorded
@@ -179,7 +180,7 @@ impl Recording {
         serde_json::from_slice(&text).map_err(|error| unusable(file, &error.to_string()))
     }
 
-    /// Whether the original has changed since, if it is here at all.
+    /// Returns whether the original's files exist and have changed since they were recorded.
     pub(super) fn is_older_than(&self, root: &Path) -> bool {
         root.is_dir() && self.sources != sources(root)
     }
@@ -198,7 +199,7 @@ impl Recording {
         Ok(recorded)
     }
 
-    /// What the original was told of an event, and what it did.
+    /// Returns the original's context and outcome for an event.
     pub(super) fn find(
         &self,
         place: &Place,
@@ -207,16 +208,16 @@ impl Recording {
     ) -> Result<(ContextBuilder, Seen)> {
         let recorded = self.event(place, event)?;
         let seen = Seen {
-            answer: match &recorded.outcome {
-                Outcome::Response(text) => Answer::Response(text.clone().into()),
+            outcome: match &recorded.outcome {
+                Outcome::Response(text) => SentOutcome::Response(text.clone().into()),
                 Outcome::Stream(stream) => {
                     let streamed = stream.streamed();
-                    Answer::Stream(
+                    SentOutcome::Stream(
                         streamed.map_err(|error| unusable(&place.file, &error.to_string()))?,
                     )
                 }
-                Outcome::Error(error) => Answer::Error(error.clone()),
-                Outcome::Nothing => Answer::Nothing,
+                Outcome::Error(error) => SentOutcome::Error(error.clone()),
+                Outcome::Nothing => SentOutcome::Nothing,
             },
             deferred: !recorded.deferred_by.is_empty(),
             pending: recorded.deferred_by.clone(),
@@ -225,11 +226,11 @@ impl Recording {
             unknown: vec![],
             log: recorded.log.clone(),
         };
-        Ok((recorded.context.tell(context), seen))
+        Ok((recorded.context.apply_to(context), seen))
     }
 }
 
-/// The log was not asked for when the original was recorded.
+/// Returns the error for a recording without the lines of the log.
 pub(super) fn without_log(file: &Path) -> Error {
     unusable(file, "it was recorded without `--logs`")
 }
@@ -242,20 +243,21 @@ fn unusable(file: &Path, why: &str) -> Error {
     Error::ours("Runtime.InvalidParityFile", message)
 }
 
-/// The name of an event without its folder, which may be called otherwise from elsewhere.
+/// Returns the name of an event relative to its folder, whose own path depends on the working
+/// directory.
 fn within(folder: &Path, event: &str) -> String {
     let event = Path::new(event);
     let within = event.strip_prefix(folder).unwrap_or(event);
     within.to_string_lossy().replace('\\', "/")
 }
 
-/// A hash of the files in a folder that Node may load, without what npm has installed.
+/// Hashes the files in a folder that Node may load, except for what npm has installed.
 fn sources(folder: &Path) -> String {
     let mut files = Vec::new();
     collect(folder, &mut files);
     let mut hash = Hash::default();
     for file in files {
-        // One after the other, since all of them may be large.
+        // The files are read one at a time, since all of them together may be large.
         if let Ok(text) = fs::read(&file) {
             hash.add(within(folder, &file.to_string_lossy()).as_bytes());
             hash.add(&text);
@@ -264,7 +266,7 @@ fn sources(folder: &Path) -> String {
     hash.to_string()
 }
 
-/// FNV-1a, which is the same in every release.
+/// FNV-1a, which stays the same in every release, unlike the hash of the standard library.
 struct Hash(u64);
 
 impl Default for Hash {
@@ -311,7 +313,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         {
             continue;
         }
-        // A link to a folder may lead round in circles.
+        // A symbolic link to a folder may form a cycle.
         if path.is_dir() && !is_link {
             collect(&path, files);
         } else if path.is_file() && ["js", "mjs", "cjs", "ts", "json"].contains(&&*extension) {

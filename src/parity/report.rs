@@ -6,7 +6,7 @@ use super::{
     compare::Difference,
     diff::{Row, SideBySide},
     excerpt::beginning,
-    outcome::{Answer, Seen},
+    outcome::{Seen, SentOutcome},
     requests::{self, Sent},
     times::Times,
 };
@@ -16,65 +16,66 @@ use std::{
     time::Duration,
 };
 
-/// How many differences of one event are reported.
+/// The maximum number of reported differences of an event.
 const DIFFERENCES: usize = 20;
 
-/// How many characters of a name, a path or a reason are shown.
+/// The maximum number of characters shown of a name, a path or a reason.
 pub(super) const NAME: usize = 300;
 
-/// How many bytes of rows side by side are kept, of all events together.
+/// The maximum size of the side-by-side rows of all events together, in bytes.
 const SIDES: usize = 4 * 1024 * 1024;
 
-/// How many events of a report have the times of both sides.
+/// The maximum number of events in a report that have the times of both sides.
 pub(super) const TIMES: usize = 20;
 
 /// The outcome of a comparison of a port with its original: see [`compare`](super::compare).
 ///
-/// As text it has a line for each event, and a summary. [`to_html`](Self::to_html) makes a page of it.
+/// Its `Display` prints a line for each event, and a summary. [`to_html`](Self::to_html) returns it
+/// as an HTML page.
 #[derive(Debug, Default)]
 pub struct ParityReport {
     /// The file and the export of the original.
     pub(super) original: String,
     pub(super) events: Vec<Compared>,
-    /// Accepted differences that there are no more.
+    /// Entries for accepted differences that no longer occur.
     pub(super) unneeded: Vec<String>,
     /// Whether the original has changed since it was recorded.
     pub(super) is_outdated: bool,
-    /// How many bytes the rows side by side take.
+    /// The size of the side-by-side rows, in bytes.
     sides: usize,
-    /// How many events have their times.
+    /// The number of events that have their times.
     times: usize,
 }
 
-/// An event, and how its invocations compare.
+/// The result of comparing one event.
 #[derive(Debug)]
 pub(crate) struct Compared {
     pub(super) name: String,
     /// The width of the column of names.
     pub(super) width: usize,
     pub(super) differences: Vec<Difference>,
-    /// How many differences there are besides.
+    /// The number of further differences.
     pub(super) more: usize,
     /// Differences that are accepted, and why.
     pub(super) accepted: Vec<(Difference, String)>,
     /// The outcomes line by line, where they differ.
     pub(super) sides: Option<SideBySide>,
-    /// Whether both waited for what was still running.
+    /// Whether both waited for unfinished tasks.
     pub(super) deferred: bool,
     /// Whether both streamed their responses.
     pub(super) streamed: bool,
     /// How the original's process ended, if it did.
     pub(super) ended: Option<String>,
-    /// How long it took, unless it was recorded.
+    /// The time that the original took, unless it was recorded.
     pub(super) original: Option<Duration>,
     pub(super) port: Duration,
-    /// How many requests the original and the port sent, where they are compared.
+    /// The number of requests of the original and of the port, if requests are compared.
     pub(super) requests: Option<(usize, usize)>,
     /// The times of both sides, if these differ.
     pub(super) times: Option<Times>,
 }
 
-/// How an event compares.
+/// The verdict on an event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
     Same,
@@ -147,11 +148,11 @@ impl Compared {
 }
 
 fn is_stream(seen: &Seen) -> bool {
-    matches!(seen.answer, Answer::Stream(_))
+    matches!(seen.outcome, SentOutcome::Stream(_))
 }
 
 impl Difference {
-    /// The path as a report has it.
+    /// Returns the path as a report shows it.
     pub(super) fn shown_path(&self) -> String {
         match &*self.path {
             "" => "/".into(),
@@ -189,8 +190,9 @@ impl ParityReport {
         self.events.push(compared);
     }
 
-    /// Whether the port did the same as the original in every event, accepted differences aside, and every difference that
-    /// is accepted was there.
+    /// Returns whether the port did the same as the original in every event. Accepted differences
+    /// do not count, but each of them must occur. Returns false if the original has changed since
+    /// it was recorded.
     ///
     /// ```no_run
     /// # async fn example(handler: fn(nodeback::Value, nodeback::Context, nodeback::Callback)) -> nodeback::Result<()> {
@@ -205,7 +207,7 @@ impl ParityReport {
             && self.events.iter().all(|event| event.differences.is_empty())
     }
 
-    /// How many events there were, and how many of them differ.
+    /// Counts the events, and those of each verdict.
     pub(super) fn counts(&self) -> String {
         let count = |verdict| {
             let events = self.events.iter();
@@ -227,7 +229,8 @@ impl ParityReport {
         text
     }
 
-    /// The last lines: how many events there were, and what else keeps them from being the same.
+    /// Returns the last lines: the counts, and anything else that keeps the report from being the
+    /// same.
     pub(crate) fn summary(&self) -> String {
         let mut text = self.counts();
         for entry in &self.unneeded {
@@ -242,7 +245,7 @@ impl ParityReport {
         text
     }
 
-    /// What a reader of the counts should know besides.
+    /// Returns what else a reader of the counts should know.
     pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         let mut counts = self
@@ -293,7 +296,7 @@ pub(super) mod tests {
 
     fn seen(text: &str) -> Seen {
         Seen {
-            answer: Answer::Response(text.to_owned().into()),
+            outcome: SentOutcome::Response(text.to_owned().into()),
             deferred: false,
             pending: vec![],
             ended: None,
@@ -329,7 +332,7 @@ pub(super) mod tests {
         assert!(text.len() < 1000 && !text.contains('\u{1b}'), "{text:?}");
     }
 
-    /// However many there are before it.
+    /// It is reported however many accepted differences precede it.
     #[test]
     fn a_difference_that_is_not_accepted_is_reported() {
         let text = r#"{"accepted":[{"event":"a.json","path":"/ids","reason":"random"}]}"#;
@@ -339,7 +342,7 @@ pub(super) mod tests {
         let text = differs.to_string();
         let lines: Vec<&str> = text.lines().skip(1).map(str::trim).collect();
         assert_eq!(lines, ["/total   1 | 2", "accepted: random"]);
-        // Nobody has looked at what is beyond the bound, where something else may differ.
+        // Differences beyond the limit were not examined, and may have other paths.
         let body = |n: u32| seen(&format!(r#"{{"ids":{:?}}}"#, vec![n; 5000]));
         let differs = Compared::new("a.json".into(), 8, &body(1), &body(2), None, accepted);
         assert!(

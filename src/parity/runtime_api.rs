@@ -1,4 +1,4 @@
-//! The Runtime API that the original polls: it hands out events, and takes what is posted.
+//! The Runtime API that the original polls: it hands out events, and receives what is posted.
 
 use super::{
     open_stream::{Open, trailer},
@@ -21,11 +21,11 @@ use tokio::{
     time::timeout,
 };
 
-/// As much of a response as is read: more than Lambda takes, so that a response that is too large can be told from one
-/// that is not.
+/// The maximum size of a response that is read. It exceeds Lambda's limit, so that a response that
+/// is too large for Lambda is still compared.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
-/// How long the rest of what a process sent may take after its end.
+/// The time to read the rest of what a process sent before it ended.
 const REST: Duration = Duration::from_secs(2);
 
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
@@ -43,12 +43,12 @@ pub(super) struct Event {
 pub(super) enum Posted {
     Response {
         body: Bytes,
-        /// Why it waited: what kept the event loop from being empty.
+        /// What kept the event loop from being empty while the response waited.
         pending: Vec<String>,
     },
-    /// A stream that came to its end, or whose process posted an error before that.
+    /// A stream that ended, or whose process posted an error before that.
     Stream(Streamed),
-    /// The JSON of an error, of an invocation or of the start.
+    /// The JSON of an error of an invocation or of initialization.
     Error(Bytes),
 }
 
@@ -95,7 +95,7 @@ impl RuntimeApi {
             .route("/2018-06-01/runtime/init/error", post(take_init_error))
             .with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
-            // It ends when it is aborted.
+            // The server runs until it is aborted.
             let _ = axum::serve(listener, app).await;
         });
         Ok(RuntimeApi {
@@ -109,7 +109,7 @@ impl RuntimeApi {
     }
 
     pub(super) fn send(&self, event: Event) {
-        // The server has the other end as long as this lives.
+        // The server holds the other end as long as this value exists.
         let _ = self.events.send(event);
     }
 
@@ -120,33 +120,33 @@ impl RuntimeApi {
         self.posted.recv().await
     }
 
-    /// Waits for the first poll, or for an error of the start.
+    /// Waits for the first poll, or for an initialization error.
     pub(super) async fn polled_or_posted(&mut self) -> Result<(), Posted> {
         tokio::select! {
-            // The server has the other ends as long as this lives.
+            // The server holds the other ends as long as this value exists.
             _ = self.polls.wait_for(|polls| *polls > 0) => Ok(()),
             Some(posted) = self.posted.recv() => Err(posted),
         }
     }
 
-    /// The outcome of a process that has ended. What it sent before may not have been read yet.
+    /// Returns the outcome of a process that has ended, after reading the rest of what it sent.
     pub(super) async fn posted_at_exit(&mut self) -> Option<Posted> {
         let mut reading = self.shared.reading.subscribe();
-        // Its connections end with it.
+        // The connections of the process end with it.
         let _ = timeout(REST, reading.wait_for(|reading| *reading == 0)).await;
         let posted = self.posted.try_recv().ok();
         posted.or_else(|| self.take_stream(true))
     }
 
-    /// Gives up the stream that has not come to its end, if there is one.
+    /// Takes the stream that has not ended, if there is one.
     pub(super) fn take_stream(&self, is_cut: bool) -> Option<Posted> {
         let open = self.shared.stream.lock().take()?;
         Some(Posted::Stream(open.broken_off(is_cut)))
     }
 
-    /// Waits until there have been so many polls since the start.
+    /// Waits until there have been `times` polls since the start.
     pub(super) async fn polled(&mut self, times: usize) {
-        // The server has the other end as long as this lives.
+        // The server holds the other end as long as this value exists.
         let _ = self.polls.wait_for(|polls| *polls >= times).await;
     }
 
@@ -168,7 +168,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response<Body> {
     };
     shared.current.lock().clone_from(&event.request_id);
     let mut response = Response::new(Body::from(event.body));
-    // The native HTTP module of AWS's client takes no event without it.
+    // The native HTTP module of AWS's client does not accept an event without a content type.
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     for (name, value) in event.headers {
@@ -196,13 +196,13 @@ async fn take(
         let mut current = shared.current.lock();
         let mut stream = shared.stream.lock();
         if *current == request_id {
-            // It takes one outcome of each.
+            // Each event has one outcome.
             current.clear();
             if is_stream {
                 *stream = Some(Open::new(request_id, request.headers()));
             }
         } else if !(is_error && stream.as_ref().is_some_and(|open| open.is_of(&request_id))) {
-            // What an earlier event left running posts too late, which Lambda rejects, too.
+            // An unfinished task of an earlier event posts too late, which Lambda also rejects.
             return empty(StatusCode::BAD_REQUEST);
         }
     }
@@ -235,12 +235,12 @@ async fn taken(shared: &Shared, is_error: bool, request: Request<Body>) -> Respo
         let pending = pending(&parts.headers);
         Posted::Response { body, pending }
     };
-    // Nobody waits for it any more if the receiver is gone.
+    // If the receiver was dropped, the comparison has ended.
     let _ = shared.posted.send(posted);
     empty(StatusCode::ACCEPTED)
 }
 
-/// Takes a stream as it comes.
+/// Receives a stream as it arrives.
 async fn stream(shared: &Shared, body: Body) -> Response<Body> {
     let _reading = Reading::new(shared);
     let mut body = pin!(body);
@@ -268,13 +268,14 @@ async fn stream(shared: &Shared, body: Body) -> Response<Body> {
         _ => StatusCode::ACCEPTED,
     };
     if let Some(open) = shared.stream.lock().take() {
-        // Nobody waits for it any more if the receiver is gone.
+        // If the receiver was dropped, the comparison has ended.
         let _ = shared.posted.send(Posted::Stream(open.end(end)));
     }
     empty(status)
 }
 
-/// Counts a stream that is being read. It is dropped, too, where the connection breaks off.
+/// Counts a stream as being read until this is dropped, which also happens when the connection
+/// breaks.
 struct Reading<'a>(&'a Shared);
 
 impl<'a> Reading<'a> {
@@ -292,18 +293,19 @@ impl Drop for Reading<'_> {
 }
 
 impl Shared {
-    /// Ends the stream whose connection broke off, if its process has posted an error. Otherwise it may still do so.
+    /// Ends the stream whose connection broke, if its process has posted an error. Otherwise the
+    /// process may still post one.
     fn break_off(&self) {
         let mut stream = self.stream.lock();
         if let Some(open) = stream.take_if(|open| open.has_failed()) {
-            // Nobody waits for it any more if the receiver is gone.
+            // If the receiver was dropped, the comparison has ended.
             let _ = self.posted.send(Posted::Stream(open.broken_off(true)));
         }
     }
 
-    /// Adds what has come of the stream. Returns whether it is still within the limit.
+    /// Adds received data to the stream. Returns whether the stream is still within the limit.
     fn add(&self, data: &[u8]) -> bool {
-        // Without a stream, its invocation is over.
+        // If there is no stream, its invocation is over.
         let mut stream = self.stream.lock();
         stream.as_mut().is_some_and(|open| open.add(data))
     }

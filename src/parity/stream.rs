@@ -1,8 +1,8 @@
-//! A response that is sent as it is written, on either side.
+//! A streamed response of either side.
 
 use super::{
     compare::{Members, members},
-    outcome::{Answer, Seen},
+    outcome::{Seen, SentOutcome},
 };
 use crate::stream::{DELIMITER, HTTP_INTEGRATION};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// How many bytes of a stream are read on either side: as many as Lambda streams.
+/// The maximum number of bytes of a stream that are read on either side, which is Lambda's limit.
 pub(super) const LIMIT: usize = 200 * 1024 * 1024;
 
 /// What was sent of a streamed response, and how it ended.
@@ -22,7 +22,8 @@ pub(super) struct Streamed {
     pub(super) metadata: Option<String>,
     pub(super) body: Bytes,
     pub(super) end: StreamEnd,
-    /// Whether the process ended before all that was written had arrived. How much of it arrives differs from run to run.
+    /// Whether the process ended before all that was written had arrived. How much of it arrives
+    /// differs from run to run.
     pub(super) is_cut: bool,
 }
 
@@ -33,9 +34,9 @@ pub(super) enum StreamEnd {
     Ended,
     /// The JSON of the error that follows the last chunk, without its trace.
     Error(Value),
-    /// Not at all before the deadline, or before the process ended.
+    /// It did not end before the deadline, or before the process ended.
     NotEnded,
-    /// There was more than [`LIMIT`].
+    /// It was larger than [`LIMIT`].
     TooLarge,
 }
 
@@ -64,18 +65,18 @@ impl Streamed {
                     self.body = self.body.slice(at + DELIMITER.len()..);
                 }
             }
-            // The beginning of the metadata says nothing.
+            // Incomplete metadata cannot be compared.
             None if self.is_cut => self.body = Bytes::new(),
             None => {}
         }
     }
 
-    /// Whether it is not known what the function would have sent first.
+    /// Returns whether nothing is known of what the function sent.
     pub(super) fn is_unknown(&self) -> bool {
         self.is_cut && self.metadata.is_none() && self.body.is_empty()
     }
 
-    /// A stream of which nothing had arrived when the process ended with an error.
+    /// Returns a stream of which nothing had arrived when the process ended with an error.
     fn cut(error: &Value) -> Self {
         Streamed {
             content_type: String::new(),
@@ -86,8 +87,9 @@ impl Streamed {
         }
     }
 
-    /// The response without streaming that has the same content. For a stream with metadata it is an object with the
-    /// members of the metadata and the body, in the order of `buffered`, since a stream has no order of them.
+    /// Returns the equivalent response without streaming. For a stream with metadata, that is an
+    /// object with the members of the metadata and the body, in the order of `buffered`, since a
+    /// stream does not order them.
     fn as_response(&self, buffered: &[u8]) -> Bytes {
         let metadata = self.metadata.as_deref().map(members);
         let Some(Ok(Members(metadata))) = metadata else {
@@ -128,7 +130,7 @@ impl Streamed {
     }
 }
 
-/// Returns a body as text, unless it has characters that no text has.
+/// Returns a body as text, unless it has control characters that text does not have.
 pub(super) fn text(body: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(body).ok()?;
     // `\x0c` is a page break, and `\x1b` begins a color.
@@ -136,47 +138,53 @@ pub(super) fn text(body: &[u8]) -> Option<&str> {
     text.bytes().all(is_of_text).then_some(text)
 }
 
-/// Whether one side streams and the other does not, as far as that is known.
+/// Returns whether one side streams and the other does not, as far as that is known.
 pub(super) fn modes_differ(original: &Seen, port: &Seen) -> bool {
-    match (&original.answer, &port.answer) {
+    match (&original.outcome, &port.outcome) {
         // A process that ends, or never responds, may have been about to stream.
-        (Answer::Nothing, _) | (_, Answer::Nothing) => false,
-        (Answer::Error(_), Answer::Stream(_)) => original.ended.is_none(),
-        (Answer::Stream(_), other) | (other, Answer::Stream(_)) => {
-            !matches!(other, Answer::Stream(_))
+        (SentOutcome::Nothing, _) | (_, SentOutcome::Nothing) => false,
+        (SentOutcome::Error(_), SentOutcome::Stream(_)) => original.ended.is_none(),
+        (SentOutcome::Stream(_), other) | (other, SentOutcome::Stream(_)) => {
+            !matches!(other, SentOutcome::Stream(_))
         }
         _ => false,
     }
 }
 
-/// Returns what both sides responded with in a form in which it can be compared: where only one side streams, its stream as
-/// the response or the error that it amounts to.
-pub(super) fn alike<'a>(original: &'a Seen, port: &'a Seen) -> (Cow<'a, Answer>, Cow<'a, Answer>) {
-    let (answer, other) = (&original.answer, &port.answer);
-    let (mut one, mut two) = (Cow::Borrowed(answer), Cow::Borrowed(other));
-    match (answer, other) {
-        (Answer::Error(error), Answer::Stream(_)) if original.ended.is_some() => {
-            one = Cow::Owned(Answer::Stream(Streamed::cut(error)));
+/// Returns the outcomes of both sides in a form in which they can be compared. If only one side
+/// streams, its stream is converted to the equivalent response or error.
+pub(super) fn alike<'a>(
+    original: &'a Seen,
+    port: &'a Seen,
+) -> (Cow<'a, SentOutcome>, Cow<'a, SentOutcome>) {
+    let (outcome, other) = (&original.outcome, &port.outcome);
+    let (mut one, mut two) = (Cow::Borrowed(outcome), Cow::Borrowed(other));
+    match (outcome, other) {
+        (SentOutcome::Error(error), SentOutcome::Stream(_)) if original.ended.is_some() => {
+            one = Cow::Owned(SentOutcome::Stream(Streamed::cut(error)));
         }
-        (Answer::Stream(stream), other) => one = Cow::Owned(stream.beside(other)),
-        (answer, Answer::Stream(stream)) => two = Cow::Owned(stream.beside(answer)),
+        (SentOutcome::Stream(stream), other) => one = Cow::Owned(stream.equivalent_to(other)),
+        (outcome, SentOutcome::Stream(stream)) => two = Cow::Owned(stream.equivalent_to(outcome)),
         _ => {}
     }
     (one, two)
 }
 
 impl Streamed {
-    /// What it amounts to beside what the other side responded with.
-    fn beside(&self, other: &Answer) -> Answer {
+    /// Returns the equivalent outcome of the kind that the other side sent, or the stream itself if
+    /// there is none.
+    fn equivalent_to(&self, other: &SentOutcome) -> SentOutcome {
         match (&self.end, other) {
-            (StreamEnd::Ended, Answer::Response(buffered)) => {
-                Answer::Response(self.as_response(buffered))
+            (StreamEnd::Ended, SentOutcome::Response(buffered)) => {
+                SentOutcome::Response(self.as_response(buffered))
             }
-            (StreamEnd::Error(error), Answer::Error(_)) if self.body.is_empty() => {
-                Answer::Error(error.clone())
+            (StreamEnd::Error(error), SentOutcome::Error(_)) if self.body.is_empty() => {
+                SentOutcome::Error(error.clone())
             }
-            (StreamEnd::NotEnded, Answer::Nothing) if self.body.is_empty() => Answer::Nothing,
-            _ => Answer::Stream(self.clone()),
+            (StreamEnd::NotEnded, SentOutcome::Nothing) if self.body.is_empty() => {
+                SentOutcome::Nothing
+            }
+            _ => SentOutcome::Stream(self.clone()),
         }
     }
 }
@@ -223,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_amounts_to_a_response_in_the_order_of_the_other() {
+    fn a_stream_is_converted_to_a_response_in_the_order_of_the_other() {
         let text = http(
             b"{\"statusCode\":200,\"headers\":{}}\0\0\0\0\0\0\0\0\"a\"",
             false,
@@ -262,10 +270,10 @@ mod tests {
 
     #[test]
     fn whether_only_one_side_streams_is_known_unless_a_process_ended() {
-        let stream = || Seen::from(Answer::Stream(http(b"", false)));
-        let response = || Seen::from(Answer::Response("1".into()));
-        let error = || Seen::from(Answer::Error(json!({ "errorType": "Error" })));
-        let nothing = || Seen::from(Answer::Nothing);
+        let stream = || Seen::from(SentOutcome::Stream(http(b"", false)));
+        let response = || Seen::from(SentOutcome::Response("1".into()));
+        let error = || Seen::from(SentOutcome::Error(json!({ "errorType": "Error" })));
+        let nothing = || Seen::from(SentOutcome::Nothing);
         let exited = Seen {
             ended: Some("exited with 129".into()),
             ..error()

@@ -1,4 +1,4 @@
-//! The report of a comparison on a terminal: color, and a bar where it takes long.
+//! The report of a comparison on a terminal: color, and a progress bar if it takes long.
 
 use super::{lines::Lines, report::Compared};
 use crate::log;
@@ -12,19 +12,20 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// A comparison that takes longer than this has a bar.
+/// The time after which a comparison shows a progress bar.
 const LONG: Duration = Duration::from_secs(1);
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Stdout with the lines of a report, and stderr with a bar, which may be one terminal.
+/// Writes the lines of a report to stdout and a progress bar to stderr, which may be the same
+/// terminal.
 pub(super) struct Terminal {
     has_color: bool,
     bar: ProgressBar,
 }
 
 impl Terminal {
-    /// Color is for a terminal alone, and not if `NO_COLOR` is set or `TERM` is `dumb`.
+    /// Uses color only on a terminal, and not if `NO_COLOR` is set or `TERM` is `dumb`.
     pub(super) fn new() -> Self {
         Terminal {
             has_color: console::colors_enabled(),
@@ -44,7 +45,7 @@ impl Terminal {
         });
     }
 
-    /// Prints a line where the bar is, which moves on.
+    /// Prints a line in place of the bar, which moves down.
     pub(super) fn line(&self, line: &dyn Display) {
         self.bar.suspend(|| {
             // The comparison goes on if its output cannot be written, such as to a closed pipe.
@@ -52,7 +53,7 @@ impl Terminal {
         });
     }
 
-    /// Awaits a comparison. If it takes long and stderr is a terminal, that has a bar in the meantime.
+    /// Awaits a comparison, and shows a bar if it takes long and stderr is a terminal.
     pub(super) async fn during<T>(&self, comparison: impl Future<Output = T>) -> T {
         self.during_on(ProgressDrawTarget::stderr, comparison).await
     }
@@ -80,7 +81,7 @@ impl Terminal {
                 .set_style(style("{spinner} waiting for the first event: {elapsed}"));
         }
         self.bar.set_draw_target(target);
-        // It is hidden if stderr is no terminal.
+        // The bar is hidden if stderr is not a terminal.
         if !self.bar.is_hidden() {
             self.bar.tick();
             self.bar.enable_steady_tick(TICK);
@@ -91,7 +92,7 @@ impl Terminal {
     }
 }
 
-/// The bar, as long as it is shown.
+/// Shows the bar until this is dropped.
 struct Shown<'a>(&'a ProgressBar);
 
 impl Drop for Shown<'_> {
@@ -102,7 +103,7 @@ impl Drop for Shown<'_> {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // A template with a mistake would be a bar of indicatif's own.
+    // An invalid template falls back to the default bar of `indicatif`.
     let style = ProgressStyle::with_template(template);
     style.map_or_else(
         |_| ProgressStyle::default_bar(),
@@ -117,7 +118,7 @@ mod tests {
     use parking_lot::Mutex;
     use std::sync::Arc;
 
-    /// The line on which a bar is, and each text that was there.
+    /// The line of the bar, and each text that it has had.
     #[derive(Clone, Debug, Default)]
     struct Drawn(Arc<Mutex<(String, Vec<String>)>>);
 

@@ -1,6 +1,8 @@
-//! The original alone, for its times.
+//! Runs the original alone, to measure its times.
 
-use super::{Comparison, original_side::OriginalSide, outcome::Answer, stream::StreamEnd, timeout};
+use super::{
+    Comparison, original_side::OriginalSide, outcome::SentOutcome, stream::StreamEnd, timeout,
+};
 use crate::{
     error::{Error, Result},
     invocation::ContextBuilder,
@@ -12,7 +14,8 @@ use std::{path::Path, time::Duration};
 /// The original in its process.
 pub(crate) struct TimedOriginal(OriginalSide);
 
-/// Whether an invocation succeeded. `None` if it had no outcome before its deadline, or until its process ended.
+/// Whether an invocation succeeded. `None` if it had no outcome before its deadline, or until its
+/// process ended.
 type Outcome = Option<Result<(), String>>;
 
 impl TimedOriginal {
@@ -35,16 +38,16 @@ impl TimedOriginal {
         let timeout = timeout(&context.clone().build());
         let seen = self.0.invoke(event.clone(), context.members(), timeout);
         let seen = seen.await?;
-        let outcome = match seen.answer {
-            Answer::Response(_) => Some(Ok(())),
-            Answer::Stream(stream) => match stream.end {
+        let outcome = match seen.outcome {
+            SentOutcome::Response(_) => Some(Ok(())),
+            SentOutcome::Stream(stream) => match stream.end {
                 StreamEnd::Ended => Some(Ok(())),
                 StreamEnd::Error(error) => Some(Err(text_of(&error))),
                 StreamEnd::TooLarge => Some(Err("the stream is too large".into())),
                 StreamEnd::NotEnded => None,
             },
-            Answer::Error(error) => Some(Err(text_of(&error))),
-            Answer::Nothing => None,
+            SentOutcome::Error(error) => Some(Err(text_of(&error))),
+            SentOutcome::Nothing => None,
         };
         Ok((outcome, seen.duration))
     }

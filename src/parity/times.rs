@@ -1,10 +1,10 @@
-//! The times of both sides of a comparison, if these are what differs.
+//! The times of both sides of a comparison, for events that differ in their timing.
 
 use super::{
     compare::Difference,
     excerpt::beginning,
     original::HANGS,
-    outcome::{Answer, Seen},
+    outcome::{Seen, SentOutcome},
     report::{NAME, millis, plural},
 };
 use crate::invocation::timeline::{Timeline, TimelineEvent};
@@ -25,8 +25,8 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// Returns the times if one side is deferred, or if one side does not respond before the deadline,
-    /// and the other is not.
+    /// Returns the times if only one side is deferred, or if only one side does not respond before
+    /// the deadline.
     pub(super) fn of(
         original: &Seen,
         differences: &[Difference],
@@ -43,7 +43,7 @@ impl Times {
         })
     }
 
-    /// Writes both sides, each line behind `indent`.
+    /// Writes both sides, each line after `indent`.
     pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
         write!(f, "{indent}Node, as far as it is known:")?;
         for (at, what) in &self.original {
@@ -63,7 +63,7 @@ impl Times {
     }
 }
 
-/// Whether an invocation had no response in time.
+/// Returns whether an invocation timed out.
 fn is_late(timeline: &Timeline) -> bool {
     timeline.entries.iter().any(|entry| match &entry.event {
         TimelineEvent::Responded { error, .. } => error
@@ -73,7 +73,7 @@ fn is_late(timeline: &Timeline) -> bool {
     })
 }
 
-/// What a comparison knows of the original: what it waited for, and when its outcome came.
+/// Returns what is known of the original: what it waited for, and when its outcome came.
 fn known(original: &Seen) -> Vec<(Option<Duration>, String)> {
     let mut known = vec![(Some(Duration::ZERO), "event sent".into())];
     if original.deferred {
@@ -88,11 +88,11 @@ fn known(original: &Seen) -> Vec<(Option<Duration>, String)> {
     // A recorded original has no times.
     let at = (original.duration > Duration::ZERO).then_some(original.duration);
     let size = |bytes: usize| format!("response: {bytes} byte{}", plural(bytes));
-    let outcome = match &original.answer {
-        Answer::Response(body) => size(body.len()),
-        Answer::Stream(stream) => format!("streamed {}", size(stream.body.len())),
-        Answer::Error(_) => "error response".into(),
-        Answer::Nothing => "no response".into(),
+    let outcome = match &original.outcome {
+        SentOutcome::Response(body) => size(body.len()),
+        SentOutcome::Stream(stream) => format!("streamed {}", size(stream.body.len())),
+        SentOutcome::Error(_) => "error response".into(),
+        SentOutcome::Nothing => "no response".into(),
     };
     known.push((at, outcome));
     if let Some(ended) = &original.ended {
@@ -101,7 +101,7 @@ fn known(original: &Seen) -> Vec<(Option<Duration>, String)> {
     known
 }
 
-/// A time in its column.
+/// Formats a time for its column.
 pub(super) fn column(at: Option<Duration>) -> String {
     match at {
         Some(at) => format!("{:>11.3} ms", millis(at)),
@@ -119,17 +119,17 @@ mod tests {
         parity::{accepted::Accepted, report::Compared},
     };
 
-    fn seen(answer: Answer, deferred: bool) -> Seen {
+    fn seen(outcome: SentOutcome, deferred: bool) -> Seen {
         Seen {
             deferred,
             pending: vec!["Timeout".into()],
             duration: Duration::from_micros(12_300),
-            ..answer.into()
+            ..outcome.into()
         }
     }
 
-    fn response() -> Answer {
-        Answer::Response("true".into())
+    fn response() -> SentOutcome {
+        SentOutcome::Response("true".into())
     }
 
     fn timeline(error: Option<&str>) -> Timeline {
@@ -181,7 +181,7 @@ mod tests {
         let late = timeline(Some("Sandbox.Timedout: Task timed out after 3.00 seconds"));
         let nothing = Seen {
             ended: Some(HANGS.into()),
-            ..seen(Answer::Nothing, false)
+            ..seen(SentOutcome::Nothing, false)
         };
         let response = seen(response(), false);
         let text = compared(&response, &nothing, &late).to_string();
@@ -190,12 +190,12 @@ mod tests {
         assert!(text.contains("12.300 ms  no response\n"), "{text}");
         let exited = Seen {
             ended: Some("exited with 3".into()),
-            ..seen(Answer::Nothing, false)
+            ..seen(SentOutcome::Nothing, false)
         };
         let text = compared(&exited, &response, &timeline(None)).to_string();
         assert!(!text.contains("Port:"), "{text}");
         // An error instead of a response is not a difference in time.
-        let error = seen(Answer::Error("it failed".into()), false);
+        let error = seen(SentOutcome::Error("it failed".into()), false);
         let text = compared(&error, &response, &timeline(None)).to_string();
         assert!(!text.contains("Port:"), "{text}");
     }

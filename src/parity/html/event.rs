@@ -72,7 +72,7 @@ fn both_times(times: &Times) -> Markup {
     }
 }
 
-/// What each side has.
+/// The values of both sides.
 pub(super) fn values(difference: &Difference) -> Markup {
     let (original, port) = changed_words(&difference.original, &difference.port);
     html! {
@@ -126,7 +126,7 @@ fn lines(row: &Row) -> Markup {
         Row::Different { original, port } => {
             let (original_parts, port_parts) = match (original, port) {
                 (Some(original), Some(port)) => changed_words(&original.text, &port.text),
-                // The whole line is marked already.
+                // The whole line is already marked.
                 _ => (whole(original.as_ref()), whole(port.as_ref())),
             };
             html! {

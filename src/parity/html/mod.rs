@@ -14,22 +14,24 @@ use crate::{
 use maud::{Markup, html};
 use std::{fs, path::Path};
 
-/// How many events have a row, an article with their differences, and a row with an accepted difference.
+/// The maximum numbers of events with a row, of events with an article on their differences, and of
+/// accepted differences.
 const EVENTS: usize = 10_000;
 const ARTICLES: usize = 500;
 const ACCEPTED: usize = 1000;
 
-/// How many articles show the outcomes side by side without a click.
+/// The number of articles whose side-by-side outcomes are open from the start.
 const OPEN: usize = 5;
 
 const TITLE: &str = "Parity report";
 
 impl ParityReport {
-    /// Returns the report as an HTML page: the differences of each event side by side, accepted differences with their
-    /// reasons, and how long both sides took. The page stands alone and requests nothing.
+    /// Returns the report as an HTML page: the differences of each event side by side, accepted
+    /// differences with their reasons, and how long both sides took. The page is a single file that
+    /// requests nothing.
     ///
-    /// It is bounded: at most 10,000 events have a row, and 500 have their differences. An event has at most 20 differences,
-    /// and 200 lines of its outcomes.
+    /// It is bounded: at most 10,000 events have a row, and 500 have their differences. An event
+    /// has at most 20 differences, and 200 lines of its outcomes.
     ///
     /// ```no_run
     /// # async fn example(handler: fn(nodeback::Value, nodeback::Context, nodeback::Callback)) -> nodeback::Result<()> {
@@ -74,7 +76,7 @@ impl ParityReport {
             p class={ "result " (if self.is_same() { "good" } else { "bad" }) } { (self.counts()) }
             @for remark in self.remarks() { p class="bad" { (remark) } }
             @if !self.unneeded.is_empty() {
-                p class="bad" { a href="#unneeded" { "Entries of parity.json that nothing needs: " (self.unneeded.len()) } }
+                p class="bad" { a href="#unneeded" { "Unneeded entries of parity.json: " (self.unneeded.len()) } }
             }
             (self.differing())
             (self.accepted())
@@ -143,8 +145,8 @@ impl ParityReport {
     fn unneeded(&self) -> Markup {
         html! {
             @if !self.unneeded.is_empty() {
-                h2 id="unneeded" { "Entries of parity.json that nothing needs" }
-                p { "No event differs as these entries accept. Remove them." }
+                h2 id="unneeded" { "Unneeded entries of parity.json" }
+                p { "The differences that these entries accept no longer occur. Remove the entries." }
                 ul class="problems" {
                     @for entry in self.unneeded.iter().take(ACCEPTED) { li { (beginning(entry, NAME)) } }
                 }
@@ -168,7 +170,7 @@ impl ParityReport {
         html! {
             @if !times.is_empty() {
                 h2 { "Time" }
-                p { "The time from the event to the outcome, with a line at the median. That of Node includes two HTTP requests \
+                p { "The time from the event to the outcome, with a line at the median. The time of Node includes two HTTP requests \
                     on this machine, while the port is called within its own process: compare the shapes of the \
                     distributions rather than the figures." }
                 div class="plots" {
@@ -255,7 +257,7 @@ fn row(number: usize, event: &Compared) -> Markup {
                 @if event.streamed { "Both streamed their responses. " }
                 @if event.deferred { "Both waited for unfinished tasks. " }
                 @if let Some((original, port)) = event.requests {
-                    "Requests to AWS: " (original) " of Node, " (port) " of the port. "
+                    "Requests to AWS: " (original) " from Node, " (port) " from the port. "
                 }
                 (process(event))
             }
@@ -281,24 +283,24 @@ mod tests {
         accepted::Accepted,
         compare::Difference,
         excerpt::shown,
-        outcome::{Answer, Seen},
+        outcome::{Seen, SentOutcome},
     };
     use serde_json::json;
     use std::time::Duration;
 
     const HOSTILE: &str = "</script></style><img src=x onerror=alert(1)>\" onload='\u{202e}";
 
-    fn seen(answer: Answer) -> Seen {
+    fn seen(outcome: SentOutcome) -> Seen {
         Seen {
             pending: vec![HOSTILE.into()],
             ended: Some(HOSTILE.into()),
             duration: Duration::from_millis(3),
-            ..answer.into()
+            ..outcome.into()
         }
     }
 
     fn response(text: String) -> Seen {
-        seen(Answer::Response(text.into()))
+        seen(SentOutcome::Response(text.into()))
     }
 
     fn compared(name: &str, original: &Seen, port: &Seen) -> Compared {
@@ -312,7 +314,7 @@ mod tests {
         )
     }
 
-    /// What a page must not have, wherever a text comes from: neither an element nor an attribute of it.
+    /// Returns whether a page has no element and no attribute that a hostile text has added.
     fn is_harmless(html: &str) -> bool {
         let elements = html.to_lowercase();
         let of_ours = elements.matches("</style").count() == 1;
@@ -345,14 +347,14 @@ mod tests {
             HOSTILE.to_owned(),
         );
         let error = |value: &str| {
-            seen(Answer::Error(
+            seen(SentOutcome::Error(
                 json!({ "errorType": HOSTILE, "errorMessage": format!("{HOSTILE}{value}") }),
             ))
         };
         for (original, port) in [
             (member(HOSTILE), member("")),
             (error(""), error("!")),
-            (error(""), seen(Answer::Nothing)),
+            (error(""), seen(SentOutcome::Nothing)),
             (response(HOSTILE.into()), response(format!("{HOSTILE}!"))),
             (response("1".into()), response("1".into())),
         ] {
@@ -364,7 +366,7 @@ mod tests {
         let html = report.to_html();
         assert!(is_harmless(&html), "{html}");
         assert!(!html.contains('\u{202e}'));
-        // The name, the member, the values and the reason are there all the same.
+        // The name, the member, the values and the reason are still shown.
         assert!(html.matches("&lt;img src=x onerror=alert(1)&gt;").count() > 20);
         for bad in [
             "<IMG src=x>",
@@ -414,12 +416,12 @@ mod tests {
             assert!(html.contains(part), "{part} is not in {html}");
         }
         assert_eq!(html.matches("<svg ").count(), 2);
-        for absent in ["Accepted differences", "that nothing needs"] {
+        for absent in ["Accepted differences", "Unneeded entries"] {
             assert!(!html.contains(absent), "{absent}");
         }
     }
 
-    /// As many events, differences and bytes as a comparison may have.
+    /// With more events, differences and bytes than a page shows.
     #[test]
     fn a_page_is_bounded() {
         let mut report = ParityReport::of("index.handler");

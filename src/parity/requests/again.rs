@@ -1,18 +1,20 @@
-//! The program, once more, with a client of AWS that sends to the recorder.
+//! Starts the program again, so that its AWS client sends to the recorder.
 
 use super::{RequestRecorder, failed};
 use crate::error::{Error, Result};
 use std::{env, process::ExitStatus};
 use tokio::process::Command;
 
-/// The variable by which a program knows that it was started for its requests to be recorded, and where: the addresses for
-/// the port and for the original.
+/// The environment variable that passes the recorder's addresses, for the port and for the
+/// original, to the program when it is started again.
 const RECORDER: &str = "NODEBACK_REQUEST_RECORDER";
 
-/// The variable that every AWS SDK but version 2 of the one for JavaScript takes its endpoint from.
+/// The environment variable from which every AWS SDK takes its endpoint, except for version 2 of
+/// the SDK for JavaScript.
 pub(in crate::parity) const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
-/// What an AWS SDK needs, and Lambda sets, where the environment lacks it. A local server takes any.
+/// Returns the variables that an AWS SDK needs and that Lambda sets, if the environment lacks them.
+/// A local server accepts any values.
 pub(in crate::parity) fn defaults() -> Vec<(&'static str, String)> {
     let lacks = |names: [&str; 2]| names.iter().all(|name| env::var_os(name).is_none());
     let mut defaults = Vec::new();
@@ -26,21 +28,22 @@ pub(in crate::parity) fn defaults() -> Vec<(&'static str, String)> {
     defaults
 }
 
-/// A program that was asked on its command line to record requests.
+/// Which of the two processes of a program this is, if its command line has `--requests`.
 #[derive(Debug)]
 pub(in crate::parity) enum Again {
-    /// It was started with a recorder.
+    /// The second one, which has a recorder.
     Recorded(RequestRecorder),
-    /// It was started by the user, and what it started has ended.
+    /// The first one, which the user started. The second one has ended.
     Ended(ExitStatus),
 }
 
 impl Again {
-    /// Starts the program again, unless that was done.
+    /// Starts the program again, unless this is the second process.
     ///
-    /// The client of AWS reads its endpoint in `main`, before the command line is read here, and a process cannot set its own
-    /// variables soundly while it has threads. This process keeps the recorder, so that it serves the other from its first
-    /// instruction on: `main` may send requests, too.
+    /// The AWS client reads its endpoint in `main`, before the command line is parsed here, and a
+    /// process cannot soundly set its own environment variables while it has threads. The first
+    /// process keeps the recorder, so that the second one can use it from the start: its `main` may
+    /// also send requests.
     pub(in crate::parity) async fn run(needs_server: bool) -> Result<Self> {
         if let Ok(addresses) = env::var(RECORDER) {
             let addresses = addresses

@@ -1,4 +1,4 @@
-//! What differs in the requests of both sides.
+//! The differences between the requests of both sides.
 
 use super::{exchanges::Sent, request::Request};
 use crate::parity::{
@@ -6,11 +6,12 @@ use crate::parity::{
     excerpt::{Excerpt, shown, shown_pair},
 };
 
-/// So many requests of the original are looked for among those of the port, member by member.
+/// The maximum number of requests of the original that are compared with those of the port member
+/// by member, to find the pairs.
 const LOOKED_INTO: usize = 100;
 
-/// What differs, each with a path such as `requests/2/body/Item`. `ignores` is asked about each path at which there is a
-/// difference.
+/// Returns the differences, each with a path such as `requests/2/body/Item`. `ignores` is called
+/// with the path of each difference.
 pub(in crate::parity) fn differences(
     sent: &Sent,
     ignores: &dyn Fn(&str) -> bool,
@@ -75,11 +76,11 @@ fn members(differences: &mut Differences<'_>, path: &str, original: &Request, po
     differences.values(path, 0, Some(&original), Some(&port));
 }
 
-/// Whether a request of the port stands for the one of the original at that place.
+/// Returns whether a request of the port is the counterpart of the original's request at an index.
 type Rule<'a> = &'a dyn Fn(usize, &Request, &Request) -> bool;
 
-/// For each request of the original the one of the port that stands for it: the same, or else one that differs only in what
-/// is ignored, or in more, or whichever is left.
+/// Returns the port's counterpart of each request of the original: an equal one, or else one that
+/// differs only in ignored members, or else one of the same operation, or else any that is left.
 fn pairs(
     originals: &[&Request],
     ports: &[Request],
@@ -99,7 +100,7 @@ fn pairs(
     let rules: [Rule<'_>; 4] = [&is_same, &is_ignored, &is_alike, &is_left];
     let mut pairs = vec![None; originals.len()];
     let mut is_taken = vec![false; ports.len()];
-    for (number, stands_for) in rules.into_iter().enumerate() {
+    for (number, is_counterpart) in rules.into_iter().enumerate() {
         let open = pairs.iter().filter(|pair| pair.is_none()).count();
         if number == 1 && open > LOOKED_INTO {
             continue;
@@ -107,7 +108,8 @@ fn pairs(
         let open = originals.iter().zip(&mut pairs).enumerate();
         for (at, (original, pair)) in open.filter(|(_, (_, pair))| pair.is_none()) {
             let mut free = ports.iter().zip(&mut is_taken).enumerate();
-            let found = free.find(|(_, (port, taken))| !**taken && stands_for(at, original, port));
+            let found =
+                free.find(|(_, (port, taken))| !**taken && is_counterpart(at, original, port));
             if let Some((found, (_, taken))) = found {
                 *taken = true;
                 *pair = Some(found);
@@ -117,8 +119,8 @@ fn pairs(
     pairs
 }
 
-/// Whether the port sent two requests in another order than the original, which waited for the response to the first. What
-/// the original sent at once may come in any order.
+/// Returns whether the port sent two requests in another order, although the original waited for
+/// the response to the first. Requests that the original sent concurrently may come in any order.
 fn is_in_another_order(sent: &Sent, pairs: &[Option<usize>]) -> bool {
     let all = sent.original.iter().zip(pairs).enumerate();
     let mut latest = all.flat_map(|(at, (exchange, port))| {
@@ -137,8 +139,9 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    /// What differs between requests, which are an operation and a body; `alongside` is that of the original's.
-    fn told(
+    /// Lists the differences between requests, each of which is an operation and a body. Those of
+    /// the original also have `alongside`.
+    fn listed(
         original: &[(&str, Value, &[usize])],
         port: &[(&str, Value)],
         ignored: &str,
@@ -155,9 +158,12 @@ mod tests {
             .collect();
         let sent = json!({ "original": original, "port": port, "is_cut": false });
         let sent: Sent = serde_json::from_value(sent).unwrap();
-        let told = |one: Difference| format!("{}: {} | {}", one.path, one.original, one.port);
+        let listed = |one: Difference| format!("{}: {} | {}", one.path, one.original, one.port);
         let ignores = |path: &str| !ignored.is_empty() && path.ends_with(ignored);
-        differences(&sent, &ignores).into_iter().map(told).collect()
+        differences(&sent, &ignores)
+            .into_iter()
+            .map(listed)
+            .collect()
     }
 
     const WAITED: &[usize] = &[];
@@ -168,15 +174,15 @@ mod tests {
         let original = [("db Get", get("1"), WAITED), ("db Put", get("2"), WAITED)];
         let none: [&str; 0] = [];
         assert_eq!(
-            told(&original, &[("db Get", get("1")), ("db Put", get("2"))], ""),
+            listed(&original, &[("db Get", get("1")), ("db Put", get("2"))], ""),
             none
         );
         assert_eq!(
-            told(&original, &[("db Get", get("1")), ("db Put", get("3"))], ""),
+            listed(&original, &[("db Get", get("1")), ("db Put", get("3"))], ""),
             [r#"requests/1/body/Key/id/S: "2" | "3""#]
         );
         assert_eq!(
-            told(&original, &[("db Get", get("1"))], ""),
+            listed(&original, &[("db Get", get("1"))], ""),
             [r#"requests/1: db Put {"body":{"Key":{"id":{"S":"2"}}}} | undefined"#]
         );
         let more = [
@@ -185,15 +191,15 @@ mod tests {
             ("db Put", get("2")),
         ];
         assert_eq!(
-            told(&original, &more, ""),
+            listed(&original, &more, ""),
             [r#"requests/2: undefined | db Put {"body":{"Key":{"id":{"S":"2"}}}}"#]
         );
         assert_eq!(
-            told(&original[..1], &[("db Query", json!({}))], ""),
+            listed(&original[..1], &[("db Query", json!({}))], ""),
             [r#"requests/0: db Get {"body":{"Key":{"id":{"S":"1"}}}} | db Query {"body":{}}"#]
         );
         assert_eq!(
-            told(
+            listed(
                 &original,
                 &[("db Get", get("7")), ("db Put", get("7"))],
                 "/S"
@@ -207,7 +213,7 @@ mod tests {
         let put = |key: u32| json!({ "key": key });
         let turned = [("db Put", put(2)), ("db Put", put(1))];
         assert_eq!(
-            told(
+            listed(
                 &[("db Put", put(1), WAITED), ("db Put", put(2), WAITED)],
                 &turned,
                 ""
@@ -215,12 +221,12 @@ mod tests {
             ["requests: in the order 0 db Put, 1 db Put | in the order 1 db Put, 0 db Put"]
         );
         let at_once: [(_, _, &[usize]); 2] = [("db Put", put(1), WAITED), ("db Put", put(2), &[0])];
-        assert!(told(&at_once, &turned, "").is_empty());
-        // What is ignored does not hide which is which.
+        assert!(listed(&at_once, &turned, "").is_empty());
+        // Ignored members do not keep the pairs from being found.
         let put = |key: u32, date: u32| json!({ "key": key, "date": date });
         let at_once: [(_, _, &[usize]); 2] =
             [("db Put", put(1, 5), WAITED), ("db Put", put(2, 6), &[0])];
         let turned = [("db Put", put(2, 7)), ("db Put", put(1, 8))];
-        assert!(told(&at_once, &turned, "/date").is_empty());
+        assert!(listed(&at_once, &turned, "/date").is_empty());
     }
 }

@@ -1,9 +1,9 @@
-//! What both sides have sent since an event began, and which response each request of the port gets.
+//! The requests of both sides since an event began, and the response to each request of the port.
 
 use super::{http::Reply, request::Request};
 use serde::{Deserialize, Serialize};
 
-/// As many requests of one event are kept of each side.
+/// The maximum number of requests of an event that are kept for each side.
 const REQUESTS: usize = 1000;
 
 /// A request of the original, with the response that it got.
@@ -14,11 +14,11 @@ pub(in crate::parity) struct Exchange {
     /// The earlier requests that had no response when this one came: it did not wait for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) alongside: Vec<usize>,
-    /// None until there is one.
+    /// `None` until there is one.
     pub(super) response: Option<Reply>,
 }
 
-/// What both sides have sent during an event.
+/// The requests of both sides during an event.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(in crate::parity) struct Sent {
     pub(in crate::parity) original: Vec<Exchange>,
@@ -28,16 +28,16 @@ pub(in crate::parity) struct Sent {
 }
 
 impl Sent {
-    /// How many requests the original and the port sent.
+    /// Returns how many requests the original and the port sent.
     pub(in crate::parity) fn counts(&self) -> (usize, usize) {
         (self.original.len(), self.port.len())
     }
 }
 
-/// What has been sent, while an event runs.
+/// The requests of the current event.
 #[derive(Debug, Default)]
 pub(super) struct Exchanges {
-    /// None before the first event: what is sent by then is part of no comparison.
+    /// `None` before the first event. Requests that are sent until then are not compared.
     event: Option<Event>,
     number: usize,
 }
@@ -45,13 +45,14 @@ pub(super) struct Exchanges {
 #[derive(Debug, Default)]
 struct Event {
     sent: Sent,
-    /// Which requests of the original have been played to the port.
+    /// Which requests of the original had their response replayed to the port.
     played: Vec<bool>,
-    /// For each request of the port the one of the original that was played for it.
+    /// For each request of the port, the request of the original whose response was replayed.
     matched: Vec<Option<usize>>,
 }
 
-/// Names a request of the original while it waits for its response: the event, and its place in that.
+/// Identifies a request of the original while it waits for its response: the number of the event,
+/// and the index of the request in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket(usize, usize);
 
@@ -66,7 +67,7 @@ pub(super) enum Source {
 }
 
 impl Exchanges {
-    /// Begins an event, for which the original may have sent its requests when it was recorded.
+    /// Begins an event. `recorded` has the requests of the original, if they were recorded.
     pub(super) fn begin(&mut self, recorded: Vec<Exchange>) {
         self.number += 1;
         let event = self.event.insert(Event::default());
@@ -74,7 +75,7 @@ impl Exchanges {
         event.sent.original = recorded;
     }
 
-    /// What has been sent since the event began.
+    /// Returns the requests since the event began.
     pub(super) fn take(&mut self) -> Sent {
         self.event
             .as_mut()
@@ -83,7 +84,7 @@ impl Exchanges {
             .sent
     }
 
-    /// A request of the original has come. None if it is not kept.
+    /// Adds a request of the original. Returns `None` if it is not kept.
     pub(super) fn original(&mut self, request: &Request) -> Option<Ticket> {
         let number = self.number;
         let event = self.event.as_mut()?;
@@ -116,7 +117,7 @@ impl Exchanges {
         Some(Ticket(number, all.len() - 1))
     }
 
-    /// A request of the original has its response.
+    /// Adds the response to a request of the original.
     pub(super) fn responded(&mut self, Ticket(number, at): Ticket, reply: Reply) {
         if number != self.number {
             return;
@@ -127,13 +128,13 @@ impl Exchanges {
         }
     }
 
-    /// The response that the original got, once it has.
+    /// Returns the response that the original got, if it has arrived.
     pub(super) fn response(&self, Ticket(number, at): Ticket) -> Option<&Reply> {
         let event = self.event.as_ref().filter(|_| number == self.number)?;
         event.sent.original.get(at)?.response.as_ref()
     }
 
-    /// A request of the port has come.
+    /// Adds a request of the port.
     pub(super) fn port(&mut self, request: &Request) -> Source {
         let number = self.number;
         let Some(event) = self.event.as_mut() else {
@@ -156,7 +157,8 @@ impl Exchanges {
             let mut all = original.iter().zip(&event.played);
             all.position(|(exchange, played)| !played && matches(&exchange.request))
         };
-        // One of the same operation makes the port go on, so that each difference is found.
+        // The response to another request of the same operation lets the port go on, so that each
+        // difference is found.
         let found = find(&|other| other == request)
             .or_else(|| find(&|other| other.operation == request.operation));
         if let Some(played) = found.and_then(|at| event.played.get_mut(at)) {
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_is_no_further_request() {
+    fn a_retry_is_not_a_further_request() {
         let mut exchanges = Exchanges::default();
         exchanges.begin(vec![]);
         for status in [500, 429, 200, 200] {

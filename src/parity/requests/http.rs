@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 use tokio::{net::TcpStream, task::JoinSet};
 
-/// As much of a body is read. No request of a function that fits into Lambda's memory and time limits comes near.
+/// The maximum size of a body. Requests of a function within Lambda's memory and time limits stay
+/// far below it.
 pub(super) const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Sends a request to a `HOST:PORT`, over a connection of its own.
@@ -28,7 +29,7 @@ pub(super) async fn send(
 ) -> Result<(response::Parts, Bytes), Box<dyn StdError + Send + Sync>> {
     let stream = TcpStream::connect(authority).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // It ends when this future is dropped.
+    // The connection ends when this future is dropped.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
     let (parts, body) = sender.send_request(request).await?.into_parts();
@@ -36,7 +37,7 @@ pub(super) async fn send(
     Ok((parts, body))
 }
 
-/// Removes the headers that concern one connection, and not the message.
+/// Removes the headers that belong to one connection rather than to the message.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named = headers.get_all(CONNECTION).iter();
     let named = named.filter_map(|names| names.to_str().ok());
@@ -60,7 +61,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// A response of AWS, as it is played to the port.
+/// A response of AWS, as it is replayed to the port.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -78,7 +79,7 @@ enum Content {
 impl Reply {
     pub(super) fn new(method: &Method, mut parts: response::Parts, body: &Bytes) -> Self {
         remove_hop_by_hop(&mut parts.headers);
-        // The length of a response to HEAD is that of a body which it does not have.
+        // The `Content-Length` of a response to HEAD is that of a body that is not sent.
         if method != Method::HEAD {
             parts.headers.remove(CONTENT_LENGTH);
         }
@@ -99,7 +100,7 @@ impl Reply {
         }
     }
 
-    /// An error in the form of AWS's services.
+    /// Returns an error in the format of AWS's services.
     pub(super) fn error(status: StatusCode, code: &str, message: &str, as_xml: bool) -> Self {
         let (kind, body) = if as_xml {
             let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
@@ -118,7 +119,7 @@ impl Reply {
         }
     }
 
-    /// Whether an SDK sends the request again.
+    /// Returns whether an SDK retries the request.
     pub(super) fn is_retryable(&self) -> bool {
         let names = [
             "Throttl",
@@ -128,7 +129,7 @@ impl Reply {
             "SlowDown",
         ];
         let is_throttled = || match &self.body {
-            // What a response of success has in it is the user's.
+            // The body of a successful response is the user's data.
             Content::Text(text) => {
                 self.status == 400 && names.iter().any(|name| text.contains(name))
             }

@@ -1,4 +1,4 @@
-//! What the original and the port send to AWS.
+//! The requests that the original and the port send to AWS.
 
 mod again;
 mod compare;
@@ -20,10 +20,10 @@ use axum::{
 use std::{net::SocketAddr, sync::Arc};
 use tokio::net::TcpStream;
 
-/// Records what the original and the port send to AWS during a [`Comparison`](super::Comparison): see
-/// [the page](super#what-it-sends-to-aws).
+/// Records what the original and the port send to AWS during a [`Comparison`](super::Comparison):
+/// see [the page](super#what-it-sends-to-aws).
 ///
-/// What the original sends is forwarded to a server on the user's side that stands in for AWS, such as
+/// The requests of the original are forwarded to a local server that stands in for AWS, such as
 /// [moto](https://docs.getmoto.org). The port gets the responses that the original got.
 ///
 /// ```no_run
@@ -31,7 +31,7 @@ use tokio::net::TcpStream;
 ///
 /// # async fn example() -> nodeback::Result<()> {
 /// let recorder = RequestRecorder::start("http://127.0.0.1:5000")?;
-/// // A client of AWS with `recorder.endpoint()` as its endpoint.
+/// // The handler's AWS client needs `recorder.endpoint()` as its endpoint.
 /// let handler = |event: Value, _: Context, callback: Callback| callback.succeed(event);
 /// let report = Comparison::new("../legacy/index.handler", "events").requests(&recorder).run(handler).await?;
 /// assert!(report.is_same(), "{report}");
@@ -47,18 +47,18 @@ pub struct RequestRecorder {
     endpoint: String,
     /// The server that stands in for AWS, if this recorder forwards to one.
     server: Option<String>,
-    /// None if another process has them.
+    /// `None` if another process has them.
     _servers: Option<Arc<Servers>>,
 }
 
 impl RequestRecorder {
-    /// Starts a recorder on loopback, in a thread of its own, which ends with the last clone. `server` is the URL of a local
-    /// server that stands in for AWS: `http://HOST:PORT`.
+    /// Starts a recorder on loopback, in a thread of its own, which ends when the last clone is
+    /// dropped. `server` is the URL of a local server that stands in for AWS: `http://HOST:PORT`.
     ///
     /// # Errors
     ///
-    /// If `server` is not such a URL, or the recorder cannot listen. A server that cannot be reached is reported when a
-    /// comparison starts.
+    /// If `server` is not such a URL, or the recorder cannot listen. A server that cannot be
+    /// reached is reported when a comparison starts.
     pub fn start(server: &str) -> Result<Self> {
         let wrong = || {
             let message = format!(
@@ -78,7 +78,8 @@ impl RequestRecorder {
         Self::with(Some(authority))
     }
 
-    /// Starts a recorder for a comparison with what was [recorded](super::Comparison::recorded), which needs no server.
+    /// Starts a recorder for a comparison with what was [recorded](super::Comparison::recorded),
+    /// which needs no server.
     ///
     /// # Errors
     ///
@@ -106,7 +107,7 @@ impl RequestRecorder {
         }
     }
 
-    /// The endpoint for the port's client of AWS, such as `http://127.0.0.1:40123`.
+    /// Returns the endpoint for the port's AWS client, such as `http://127.0.0.1:40123`.
     ///
     /// ```no_run
     /// # fn example() -> nodeback::Result<()> {
@@ -119,14 +120,14 @@ impl RequestRecorder {
         &self.endpoint
     }
 
-    /// The environment for the original's client of AWS.
+    /// Returns the environment for the original's AWS client.
     pub(super) fn environment_of_original(&self) -> Vec<(&'static str, String)> {
         let mut environment = again::defaults();
         environment.push((again::ENDPOINT, format!("http://{}", self.original)));
         environment
     }
 
-    /// Fails unless the server can be reached, if there is one.
+    /// Checks that the server, if there is one, can be reached.
     pub(super) async fn reach(&self) -> Result<()> {
         let Some(server) = &self.server else {
             return Ok(());
@@ -142,13 +143,14 @@ impl RequestRecorder {
         }
     }
 
-    /// Begins an event. `recorded` is what the original sent, unless it runs.
+    /// Begins an event. `recorded` has the requests of an original that was recorded, and is empty
+    /// for one that runs.
     pub(super) async fn begin(&self, recorded: &[Exchange]) -> Result<()> {
         self.control("begin", serde_json::to_vec(recorded)?).await?;
         Ok(())
     }
 
-    /// Returns what both sides have sent since the event began.
+    /// Returns the requests of both sides since the event began.
     pub(super) async fn end(&self) -> Result<Sent> {
         let sent = self.control("end", Vec::new()).await?;
         Ok(serde_json::from_slice(&sent)?)

@@ -1,4 +1,5 @@
-//! A request to AWS, without what differs from one request to the next: dates, signatures, checksums, and the SDK's name.
+//! A request to AWS, without what differs from one request to the next: dates, signatures,
+//! checksums, and the SDK's name.
 
 use axum::{
     body::Bytes,
@@ -9,7 +10,8 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The headers of a service with a REST protocol that carry members of its input, beside those that begin with `x-amz-`.
+/// The headers of a service with a REST protocol that carry members of its input, in addition to
+/// those that begin with `x-amz-`.
 const MEMBERS: [&str; 12] = [
     "cache-control",
     "content-disposition",
@@ -25,7 +27,8 @@ const MEMBERS: [&str; 12] = [
     "tagging",
 ];
 
-/// The `x-amz-` headers that carry no member. So do those that begin with `x-amz-checksum-`.
+/// The `x-amz-` headers that carry no member. Those that begin with `x-amz-checksum-` carry none
+/// either.
 const NOISE: [&str; 7] = [
     "x-amz-content-sha256",
     "x-amz-date",
@@ -36,7 +39,7 @@ const NOISE: [&str; 7] = [
     "x-amz-user-agent",
 ];
 
-/// The members for which an SDK makes up a value, another one in each request.
+/// The members for which an SDK generates a new value in each request.
 const TOKENS: [&str; 4] = [
     "clientrequesttoken",
     "clienttoken",
@@ -49,8 +52,8 @@ const TOKENS: [&str; 4] = [
 pub(super) struct Request {
     /// The service and the operation, such as `dynamodb PutItem`, or the method, such as `s3 PUT`.
     pub(super) operation: String,
-    /// The members `path`, `query` and `headers` of a REST protocol, and `body`. Their keys are sorted, since their order
-    /// does not matter to AWS.
+    /// The members `path`, `query` and `headers` of a REST protocol, and `body`. Their keys are
+    /// sorted, since their order does not matter to AWS.
     #[serde(flatten)]
     pub(super) members: Map<String, Value>,
 }
@@ -79,14 +82,15 @@ impl Request {
             }
         }
         let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
-        // The bucket itself, for which some SDKs send `/bucket/`. In the name of an object, a slash counts.
+        // Some SDKs send `/bucket/` for the bucket itself. In the name of an object, a trailing
+        // slash counts.
         let path = match path.strip_suffix('/') {
             Some(bucket) if service == "s3" && bucket.rfind('/') == Some(0) => bucket.into(),
             _ => path,
         };
         members.insert("path".into(), path.into());
         let mut query = pairs(parts.uri.query().unwrap_or_default().as_bytes());
-        // Newer SDKs name the operation in it.
+        // Newer SDKs name the operation in `x-id`.
         query.retain(|name, _| name != "x-id" && !name.starts_with("X-Amz-"));
         if !query.is_empty() {
             members.insert("query".into(), sorted(Value::Object(query)));
@@ -108,14 +112,15 @@ impl Request {
         }
     }
 
-    /// The members as JSON text.
+    /// Returns the members as JSON text.
     pub(super) fn text(&self) -> String {
         serde_json::to_string(&self.members).unwrap_or_default()
     }
 }
 
-/// The name in the scope of the signature, `Credential=KEY/20260101/us-east-1/dynamodb/aws4_request`, which the query of a
-/// presigned request has, too.
+/// Returns the name of the service in the scope of the signature,
+/// `Credential=KEY/20260101/us-east-1/dynamodb/aws4_request`. In a presigned request, the query has
+/// it.
 fn service(parts: &Parts) -> Option<String> {
     let header = parts.headers.get("authorization");
     let header = header.and_then(|value| value.to_str().ok());
@@ -143,7 +148,7 @@ fn rest_headers(headers: &HeaderMap, is_empty: bool) -> Map<String, Value> {
         }
         let mut value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         if name == "content-encoding" {
-            // It is how the SDK sends the body.
+            // `aws-chunked` is only how the SDK sends the body.
             let encodings = value.split(',').map(str::trim);
             let encodings: Vec<_> = encodings.filter(|one| *one != "aws-chunked").collect();
             value = encodings.join(",");
@@ -155,7 +160,7 @@ fn rest_headers(headers: &HeaderMap, is_empty: bool) -> Map<String, Value> {
     members
 }
 
-/// Decoded pairs of a query or a form. A name that is there several times has an array.
+/// Decodes the pairs of a query or a form. A name that occurs several times has an array.
 fn pairs(text: &[u8]) -> Map<String, Value> {
     let mut pairs = Map::new();
     for (name, value) in form_urlencoded::parse(text) {
@@ -171,7 +176,7 @@ fn pairs(text: &[u8]) -> Map<String, Value> {
     pairs
 }
 
-/// A body as JSON: what it is, if it is JSON, or its text, or the base64 of its bytes.
+/// Returns a body as JSON: its value if it is JSON, or else its text, or else its bytes as base64.
 fn value(body: &[u8]) -> Value {
     if let Ok(value) = serde_json::from_slice(body) {
         return sorted(value);
@@ -182,8 +187,8 @@ fn value(body: &[u8]) -> Value {
     }
 }
 
-/// Sorts the keys of each object, and replaces the tokens that an SDK has made up. A value that was read from text is not
-/// deep.
+/// Sorts the keys of each object, and replaces the tokens that an SDK has generated. The recursion
+/// is bounded, since `serde_json` limits the depth of a parsed value.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -208,7 +213,8 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-/// The body of a request whose chunks are signed one by one, or followed by a checksum, as it was before.
+/// Returns the content of a body whose chunks are signed one by one or followed by a checksum.
+/// Other bodies are unchanged.
 fn without_chunks(headers: &HeaderMap, body: &Bytes) -> Bytes {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_chunked = text("content-encoding").is_some_and(|value| value.contains("aws-chunked"))
@@ -220,8 +226,9 @@ fn without_chunks(headers: &HeaderMap, body: &Bytes) -> Bytes {
     }
 }
 
-/// Reads `400;chunk-signature=..\r\n` and so many bytes in hexadecimal, again and again until `0\r\n`. None if it is not
-/// that.
+/// Decodes chunks. Each is a line such as `400;chunk-signature=..\r\n`, which begins with the size
+/// in hexadecimal, and that many bytes. The size of the last one is 0. Returns `None` for any other
+/// format.
 fn chunks(mut body: &[u8]) -> Option<Bytes> {
     let mut whole = Vec::new();
     loop {
@@ -339,19 +346,19 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_an_sdk_made_up_is_no_member() {
+    fn a_token_that_an_sdk_generated_is_not_compared() {
         let target = ("x-amz-target", "DynamoDB_20120810.TransactWriteItems");
         let transact = |token: &str| {
             let body = json!({ "ClientRequestToken": token }).to_string();
             request("POST /", "dynamodb", &[target], body.as_bytes())
         };
-        let made_up = transact("5d5bd0a4-6a6e-4d5b-8a0b-0f5b3a4b8b11");
-        assert_eq!(made_up, transact("a6f2a1c0-0a3c-4d0e-9b8f-6b3b8c6a1d22"));
-        assert_ne!(made_up, transact("order-7"));
+        let generated = transact("5d5bd0a4-6a6e-4d5b-8a0b-0f5b3a4b8b11");
+        assert_eq!(generated, transact("a6f2a1c0-0a3c-4d0e-9b8f-6b3b8c6a1d22"));
+        assert_ne!(generated, transact("order-7"));
     }
 
     #[test]
-    fn a_request_without_a_signature_has_the_service_unknown() {
+    fn a_request_without_a_signature_is_of_an_unknown_service() {
         let (parts, ()) = http::Request::get("/a").body(()).unwrap().into_parts();
         assert_eq!(Request::new(&parts, &Bytes::new()).operation, "unknown GET");
         let presigned =

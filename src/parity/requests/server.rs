@@ -1,5 +1,5 @@
-//! The servers that stand in for AWS: one for the original, which forwards and keeps what it sends, and one for the port,
-//! which plays the responses that the original got.
+//! The servers that stand in for AWS: one for the original, which forwards its requests and keeps
+//! them, and one for the port, which replays the responses that the original got.
 
 use super::{
     exchanges::{Exchange, Exchanges, Source},
@@ -22,22 +22,25 @@ use std::{
 };
 use tokio::{runtime, sync::Notify, sync::oneshot, time};
 
-/// The header of a request of the comparison itself. It goes to the port's server, since that is known to all processes.
+/// The header of a control request, which the comparison itself sends. It goes to the port's
+/// server, whose address all processes know.
 pub(super) const CONTROL: &str = "x-nodeback-comparison";
 
-/// How long the original waits for each response in addition. What it sends at once has come by then, even if the
-/// server responds at once, so that it is not taken for one after the other.
+/// The delay of each response to the original. Requests that it sends concurrently arrive within
+/// this time. Otherwise, if the server responded immediately, they could not be distinguished from
+/// requests that wait for each other.
 const HOLD: Duration = Duration::from_millis(5);
 
 /// How long the port waits for a response that the original does not have yet.
 const LATE: Duration = Duration::from_secs(2);
 
-/// Both servers, in a thread of their own: a port that blocks its thread must not keep them from responding.
+/// Both servers, in a thread of their own: a port that blocks its thread must not keep them from
+/// responding.
 #[derive(Debug)]
 pub(super) struct Servers {
     pub(super) original: SocketAddr,
     pub(super) port: SocketAddr,
-    /// They stop when it is dropped.
+    /// The servers stop when this is dropped.
     _stop: oneshot::Sender<()>,
 }
 
@@ -45,7 +48,7 @@ struct Shared {
     /// `HOST:PORT` of the server that stands in for AWS, if there is one.
     server: Option<String>,
     exchanges: Mutex<Exchanges>,
-    /// The original has got a response.
+    /// Notified when the original has got a response.
     responded: Notify,
 }
 
@@ -171,8 +174,8 @@ async fn of_port(
 }
 
 impl Shared {
-    /// Sends a request to the server, and returns its response. The host that it was sent to is a part of its signature,
-    /// and of the URLs in some responses.
+    /// Sends a request to the server, and returns its response. Its `Host` header stays the same,
+    /// since it is part of the signature, and of the URLs in some responses.
     async fn forward(&self, mut parts: Parts, body: Bytes) -> Reply {
         let as_xml = is_xml(&parts);
         let failed =
@@ -191,7 +194,7 @@ impl Shared {
         }
     }
 
-    /// Does what the comparison asks for.
+    /// Handles a control request of the comparison.
     fn control(&self, control: &[u8], body: &[u8]) -> Response<Body> {
         let json = match control {
             b"begin" => match serde_json::from_slice::<Vec<Exchange>>(body) {
@@ -213,7 +216,7 @@ impl Shared {
     }
 }
 
-/// Whether the service of a request responds in XML.
+/// Returns whether the service of a request responds in XML.
 fn is_xml(parts: &Parts) -> bool {
     let kind = parts
         .headers
