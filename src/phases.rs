@@ -1,4 +1,5 @@
-//! Notes when an invocation reaches each of its phases, for a benchmark. Without the feature `bench`, nothing is noted.
+//! Notes when an invocation reaches each of its phases, for a benchmark. Without the feature
+//! `bench`, nothing is noted.
 
 /// A point that an invocation reaches. Only the first time counts.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +38,8 @@ mod marks {
         time::Instant,
     };
 
-    /// When each point was reached, in the order of [`Phase`]. `None` if it was not reached on a thread that polled the
-    /// invocation.
+    /// When each point was reached, in the order of [`Phase`]. `None` if it was not reached on a
+    /// thread that polled the invocation.
     pub(crate) type Marks = [Option<Instant>; 5];
 
     thread_local! {

@@ -3,8 +3,8 @@
 use super::figures::Allocations;
 use std::future::Future;
 
-/// Awaits a future, and counts what is allocated while it is polled, on the thread that polls it. Without the feature
-/// `bench-allocations` nothing is counted.
+/// Awaits a future, and counts what is allocated while it is polled, on the thread that polls it.
+/// Without the feature `bench-allocations` nothing is counted.
 #[cfg(feature = "bench-allocations")]
 pub(super) async fn counted<F: Future>(future: F) -> (F::Output, Option<Allocations>) {
     use std::{future::poll_fn, pin::pin, task::Poll};
@@ -16,7 +16,7 @@ pub(super) async fn counted<F: Future>(future: F) -> (F::Output, Option<Allocati
         let poll = allocation_counter::measure(|| polled = future.as_mut().poll(cx));
         all.count += poll.count_total;
         all.bytes += poll.bytes_total;
-        // What an earlier poll has left counts, too.
+        // The memory held since earlier polls counts, too.
         let peak = left.saturating_add_unsigned(poll.bytes_max);
         all.peak = all.peak.max(u64::try_from(peak).unwrap_or(0));
         left += poll.bytes_current;

@@ -35,7 +35,8 @@ enum Source {
 }
 
 impl BenchCommand {
-    /// Parses the arguments that follow the program's name. Returns `None` if none of them is an option of a benchmark.
+    /// Parses the arguments that follow the program's name. Returns `None` if none of them is an
+    /// option of a benchmark.
     pub(crate) fn parse(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Option<Result<Self, String>> {
@@ -50,8 +51,9 @@ impl BenchCommand {
         arguments.iter().any(is_ours).then(|| parse(arguments))
     }
 
-    /// Runs the benchmark, prints the figures of each event as soon as it is done, and returns the exit code: 0, or 1 if an
-    /// invocation failed, 2 if the benchmark cannot run, 130 if Ctrl+C stopped it.
+    /// Runs the benchmark, prints the figures of each event as soon as it is done, and returns the
+    /// exit code: 0, or 1 if an invocation failed, 2 if the benchmark cannot run, 130 if Ctrl+C
+    /// stopped it.
     pub(crate) async fn run(
         self,
         functions: &Functions,
@@ -72,7 +74,7 @@ impl BenchCommand {
         context: impl Fn(&str) -> ContextBuilder,
     ) -> Result<i32, String> {
         let message = |error: crate::Error| error.message().to_owned();
-        // A mistake is better found before a long run.
+        // Mistakes are reported before a long run.
         for (option, file) in [
             ("--bench-save", &self.save),
             ("--bench-report", &self.report),
@@ -141,7 +143,8 @@ async fn measured(
     report
 }
 
-/// A handler that panics does so in each of many thousand invocations, which would each print the same message.
+/// Prints only the first panic. A handler that panics would print the same message in each of many
+/// thousands of invocations.
 fn print_first_panic_only() {
     let print = panic::take_hook();
     let is_printed = AtomicBool::new(false);

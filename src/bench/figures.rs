@@ -1,4 +1,4 @@
-//! What was measured with one event.
+//! The measurements with one event.
 
 use super::times::Times;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use std::time::Duration;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Invocations {
     pub(super) times: Times,
-    /// How many of them failed.
+    /// The number of them that failed.
     pub(super) failed: u64,
     /// The error of the first that failed.
     pub(super) first_error: Option<String>,
@@ -45,7 +45,7 @@ pub(super) struct Parts {
     pub(super) encoding: Duration,
     /// From the signal, once its result is encoded, to the outcome.
     pub(super) outcome: Duration,
-    /// What comes before the event is read and after the outcome.
+    /// Everything before the event is parsed and after the outcome is decided.
     pub(super) other: Duration,
 }
 
@@ -67,22 +67,22 @@ impl Parts {
 pub(super) struct Allocations {
     /// The number of allocations.
     pub(super) count: u64,
-    /// The bytes of all of them.
+    /// The total size of the allocations, in bytes.
     pub(super) bytes: u64,
-    /// The most bytes that it held at the same time.
+    /// The maximum number of bytes that it held at the same time.
     pub(super) peak: u64,
 }
 
-/// What was measured with one event.
+/// The measurements with one event.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Figures {
     pub(super) name: String,
     pub(super) port: Invocations,
     pub(super) parts: Parts,
-    /// `None` without the feature that counts them.
+    /// `None` without the feature `bench-allocations`.
     pub(super) allocations: Option<Allocations>,
-    /// The original on Node, if it was measured, too.
+    /// The original on Node, if it was also measured.
     pub(super) original: Option<Invocations>,
 }
 

@@ -21,8 +21,9 @@ const TITLE: &str = "Benchmark";
 const COLUMNS: [&str; 4] = ["Per second", "Median", "p99", "Maximum"];
 
 impl BenchReport {
-    /// Returns the report as an HTML page, with the distribution of the times of each event as a plot. With the report of an
-    /// earlier run as the baseline, it has the plots of both side by side. The page is one file that requests nothing.
+    /// Returns the report as an HTML page, with the distribution of the times of each event as a
+    /// plot. With the report of an earlier run as the baseline, it has the plots of both side by
+    /// side. The page is one file that requests nothing.
     ///
     /// ```no_run
     /// # use nodeback::bench::BenchReport;

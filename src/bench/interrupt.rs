@@ -13,8 +13,9 @@ use std::{
 };
 use tokio::runtime;
 
-/// Sets `stop` at the first Ctrl+C; the second ends the process. A thread of its own waits for them, since a benchmark may
-/// keep all threads of its runtime busy. If that cannot be set up, the first Ctrl+C ends the process, as it does by default.
+/// Sets `stop` at the first Ctrl+C; the second ends the process. A thread of its own waits for
+/// them, since a benchmark may keep all threads of its runtime busy. If that cannot be set up, the
+/// first Ctrl+C ends the process, as it does by default.
 pub(super) fn stop_at_ctrl_c(stop: &'static AtomicBool, bar: ProgressBar) {
     let (is_set_up, set_up) = mpsc::channel::<()>();
     let wait = move || {
@@ -24,7 +25,7 @@ pub(super) fn stop_at_ctrl_c(stop: &'static AtomicBool, bar: ProgressBar) {
         }
     };
     let _ = thread::Builder::new().name("ctrl-c".into()).spawn(wait);
-    // It ends when the other side is dropped.
+    // The thread ends when the other side is dropped.
     let _ = set_up.recv();
 }
 

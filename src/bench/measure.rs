@@ -1,4 +1,4 @@
-//! Measures the invocations with one event after the other.
+//! Measures the invocations of each event, one event at a time.
 
 use super::{
     Bench, Invoker,
@@ -24,14 +24,16 @@ use tokio::{sync::Mutex, task::yield_now};
 /// The measurement of an event ends after this time, however many invocations are left.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Everything beside that measurement ends after this time: warming up, finding the parts, counting allocations.
+/// Each of the other steps ends after this time: warming up, measuring the parts, counting
+/// allocations.
 const SHORT_LIMIT: Duration = Duration::from_secs(6);
 
-/// The number of invocations that are timed before their times are recorded, unless they take longer than `CHUNK_TIME`.
+/// The number of invocations that are timed before their times are recorded, unless they take
+/// longer than `CHUNK_TIME`.
 const CHUNK: usize = 256;
 const CHUNK_TIME: Duration = Duration::from_millis(50);
 
-/// At most so many invocations warm up, and the parts are found in at most as many.
+/// The maximum number of invocations that warm up, and of those whose parts are measured.
 pub(super) const WARM_UP: usize = 1_000;
 
 /// The number of invocations whose allocations are counted.
@@ -40,7 +42,8 @@ const COUNTED: usize = 20;
 /// The progress of a benchmark.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Progress<'a> {
-    /// So many of all invocations with this event are done. `number` is that of the event among all `events`.
+    /// `done` invocations of all with this event are done. `number` is the number of the event
+    /// among all `events`.
     Event {
         name: &'a str,
         number: usize,
@@ -52,7 +55,7 @@ pub(super) enum Progress<'a> {
     Measured(&'a Figures),
 }
 
-/// When to end early.
+/// The conditions to end early.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Until<'a> {
     stop: &'a AtomicBool,
@@ -71,7 +74,8 @@ impl Until<'_> {
 }
 
 impl Bench {
-    /// Measures one event after the other, until all are done or `stop` is set, and calls `each` with the progress.
+    /// Measures one event after the other, until all are done or `stop` is set, and calls `each`
+    /// with the progress.
     pub(super) async fn run_each(
         &self,
         invoker: &Invoker,
@@ -131,7 +135,8 @@ fn not_measured(event: &str, error: &Error) -> Error {
     Error::ours("Runtime.EventNotMeasured", text)
 }
 
-/// Fails if the first invocation does not respond before its deadline, since all of them would take that long.
+/// Fails if the first invocation does not respond before its deadline, since all of them would take
+/// that long.
 async fn measure<'a>(
     invoker: &Invoker,
     event: &Bytes,
@@ -172,8 +177,8 @@ fn is_timeout(error: &Error) -> bool {
     ["Sandbox.Timedout", "Runtime.NoResponseBeforeDeadline"].contains(&error.error_type())
 }
 
-/// Times each invocation. Times are recorded between chunks, so that nothing else is done between the invocations of a
-/// chunk.
+/// Times each invocation. Times are recorded between chunks, so that nothing else is done between
+/// the invocations of a chunk.
 async fn timed(
     invoker: &Invoker,
     event: &Bytes,
@@ -209,7 +214,8 @@ async fn timed(
             recorder.record(time.saturating_sub(clock));
         }
         done(count);
-        // What earlier invocations left running gets its turn, and the next chunk a new budget of tokio.
+        // This lets unfinished tasks of earlier invocations run, and gives the next chunk a new
+        // cooperative budget in tokio.
         yield_now().await;
     }
     timed.times = recorder.times();
@@ -246,8 +252,8 @@ async fn parts(invoker: &Invoker, event: &Bytes, invocations: usize, until: Unti
     }
 }
 
-/// Returns the time of each part, without that of noting the points. A part whose end was not reached lasts until the next
-/// point that was.
+/// Returns the time of each part, without the time of noting the points. A part whose end was not
+/// reached lasts until the next point that was reached.
 fn split(marks: Marks, all: Duration, clock: Duration) -> [Duration; 5] {
     let mut reached = marks;
     for at in (1..reached.len()).rev() {
@@ -273,7 +279,8 @@ fn split(marks: Marks, all: Duration, clock: Duration) -> [Duration; 5] {
     [reading, handler, encoding, outcome, other]
 }
 
-/// Returns what an invocation allocates: the one that allocates least, since others may make room that is kept.
+/// Returns the allocations of the invocation that allocates least. Others may allocate memory that
+/// is then kept for later ones.
 async fn allocations(invoker: &Invoker, event: &Bytes, until: Until<'_>) -> Option<Allocations> {
     let mut least: Option<Allocations> = None;
     for _ in 0..COUNTED {
@@ -399,7 +406,7 @@ mod tests {
                 "{event}"
             );
         }
-        // Nobody looks at this one.
+        // The result of this one is ignored.
         let ((), marks) = marked(async {}).await;
         handler.invoke(&"{}".into()).await.unwrap();
         assert_eq!(marks, [None; 5]);

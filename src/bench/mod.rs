@@ -24,8 +24,8 @@ use std::{
     sync::atomic::AtomicBool,
 };
 
-/// Reads the events of a file or of the files in a folder, each with its name: a `.json` file is one event, and a `.jsonl` or
-/// `.ndjson` file has one in each line.
+/// Reads the events of a file or of the files in a folder, each with its name: a `.json` file is
+/// one event, and a `.jsonl` or `.ndjson` file has one in each line.
 ///
 /// ```
 /// # fn main() -> nodeback::Result<()> {
@@ -43,8 +43,8 @@ pub fn events(path: impl AsRef<Path>) -> Result<Vec<(String, Bytes)>> {
     parity::events_of(&[path.as_ref().to_owned()])
 }
 
-/// Runs single invocations of a handler, for [criterion](crate::bench#in-a-program) and other libraries that measure.
-/// [`Bench`] measures the same.
+/// Runs single invocations of a handler, for [criterion](crate::bench#in-a-program) and other
+/// libraries that measure. [`Bench`] measures the same.
 #[derive(Clone)]
 pub struct Invoker {
     function: Function,
@@ -52,7 +52,7 @@ pub struct Invoker {
 }
 
 impl Invoker {
-    /// Makes an invoker of a handler, with the context of [`Context::default`](crate::Context).
+    /// Creates an invoker of a handler, with the context of [`Context::default`](crate::Context).
     ///
     /// ```
     /// use nodeback::{Error, Value, bench::Invoker};
@@ -114,15 +114,16 @@ impl std::fmt::Debug for Invoker {
 pub struct Bench {
     events: Vec<PathBuf>,
     invocations: usize,
-    /// The original on Node, if it is measured, too.
+    /// The original on Node, if it is also measured.
     original: Option<String>,
-    /// The root of its package, unless it is the nearest folder with a `package.json`.
+    /// The root of the original's package, unless it is the nearest folder with a `package.json`.
     root: Option<PathBuf>,
 }
 
 impl Bench {
-    /// Makes a benchmark over the events of a file or a folder: see [`events`]. Unless
-    /// [`invocations`](Self::invocations) sets another number, there are 10,000 invocations with each event.
+    /// Creates a benchmark over the events of a file or a folder: see [`events`]. Unless
+    /// [`invocations`](Self::invocations) sets another number, there are 10,000 invocations with
+    /// each event.
     ///
     /// ```
     /// let bench = nodeback::bench::Bench::new("events");
@@ -146,7 +147,7 @@ impl Bench {
         self
     }
 
-    /// Measures the original on Node, too: see [`compare`](crate::parity::compare).
+    /// Also measures the original on Node: see [`compare`](crate::parity::compare).
     ///
     /// ```
     /// let bench = nodeback::bench::Bench::new("events").against("../legacy/index.handler");
@@ -156,7 +157,8 @@ impl Bench {
         self
     }
 
-    /// Runs the benchmark. What the handler logs through `tracing` goes to the subscriber of the program, if it has one.
+    /// Runs the benchmark. What the handler logs through `tracing` goes to the subscriber of the
+    /// program, if it has one.
     ///
     /// ```no_run
     /// # async fn example(handler: fn(nodeback::Value, nodeback::Context, nodeback::Callback)) -> nodeback::Result<()> {
@@ -168,8 +170,8 @@ impl Bench {
     ///
     /// # Errors
     ///
-    /// If an event cannot be read, if its first invocation does not respond before its deadline, or if the original does not
-    /// start.
+    /// If an event cannot be read, if its first invocation does not respond before its deadline, or
+    /// if the original does not start.
     pub async fn run<M>(self, handler: impl Handler<M>) -> Result<BenchReport> {
         let configuration = FunctionConfiguration::read(&LocalSettings::default())?;
         let invoker = Invoker {

@@ -20,9 +20,10 @@ impl OriginalOnNode {
         TimedOriginal::new(original, root).await.map(OriginalOnNode)
     }
 
-    /// Times each invocation, from the event to the response, with the HTTP requests between this process and that of Node.
-    /// Those that precede let V8 compile what is called often. Fails if the original does not start, or if the first
-    /// invocation has no outcome before its deadline.
+    /// Times each invocation, from the event to the response, including the HTTP requests between
+    /// this process and the Node process. Invocations that are not timed precede them, so that V8
+    /// compiles the hot functions. Fails if the original does not start, or if the first invocation
+    /// has no outcome before its deadline.
     pub(super) async fn measure<'a>(
         &mut self,
         invoker: &Invoker,

@@ -20,10 +20,10 @@ pub struct BenchReport {
     /// Whether the program was built without optimization.
     #[serde(default)]
     pub(super) is_debug: bool,
-    /// The most memory that the process has had, in MB, if the system provides it.
+    /// The peak memory of the process in MB, if the system provides it.
     #[serde(default)]
     pub(super) peak_memory: Option<u64>,
-    /// Whether it was stopped before the end.
+    /// Whether the benchmark was stopped before the end.
     #[serde(default)]
     pub(super) is_interrupted: bool,
 }
@@ -121,7 +121,7 @@ impl BenchReport {
     }
 }
 
-/// A file of a benchmark that cannot be read or written.
+/// Returns the error for a file of a benchmark that cannot be read or written.
 pub(super) fn unusable(file: &Path, error: &dyn Display) -> Error {
     Error::ours(
         "Runtime.InvalidBenchFile",
@@ -207,7 +207,8 @@ impl BenchedEvent {
         self.0.port.times.max()
     }
 
-    /// Returns how often an invocation allocates memory, if the feature `bench-allocations` counts that.
+    /// Returns how often an invocation allocates memory, if the feature `bench-allocations` counts
+    /// that.
     ///
     /// ```no_run
     /// # fn example(event: &nodeback::bench::BenchedEvent) {

@@ -63,7 +63,7 @@ fn failures(f: &mut fmt::Formatter<'_>, invocations: &Invocations, side: &str) -
     }
 }
 
-/// How many invocations failed, and the first error. `None` if none failed.
+/// Returns how many invocations failed, and the first error. Returns `None` if none failed.
 pub(super) fn failed(invocations: &Invocations) -> Option<String> {
     let (failed, count) = (invocations.failed, invocations.times.count());
     let [failed_of, count] = [failed, count].map(|number| whole(number as f64));
@@ -78,7 +78,7 @@ fn times(times: &Times) -> String {
     format!("{count} invocations   {rate}/s   median {median}   p99 {p99}   max {max}")
 }
 
-/// A time with three digits.
+/// Formats a time with three digits.
 pub(super) fn shown(time: Duration) -> String {
     let nanos = time.as_nanos() as f64;
     let (value, unit) = match nanos {
@@ -95,7 +95,7 @@ pub(super) fn shown(time: Duration) -> String {
     format!("{value:.digits$} {unit}")
 }
 
-/// A whole number with commas.
+/// Formats a whole number with commas.
 pub(super) fn whole(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();

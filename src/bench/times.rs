@@ -7,13 +7,15 @@ use std::time::Duration;
 /// Times are recorded to three significant digits.
 const DIGITS: u8 = 3;
 
-/// The longest time that is recorded as it is, in nanoseconds: an hour. A longer one counts as an hour.
+/// The longest time that is recorded as it is, in nanoseconds: an hour. A longer one counts as an
+/// hour.
 const LONGEST: u64 = 3_600_000_000_000;
 
 /// The approximate number of points that [`Times::spread`] returns at most.
 pub(super) const SPREAD: u64 = 200_000;
 
-/// Records times while they are measured. It has a fixed size of a few hundred kilobytes, however many times there are.
+/// Records times while they are measured. It has a fixed size of a few hundred kilobytes, however
+/// many times there are.
 pub(super) struct Recorder {
     /// In nanoseconds. It is `None` only if its constant bounds were invalid.
     histogram: Option<Histogram<u64>>,
@@ -104,7 +106,8 @@ impl Times {
         }
     }
 
-    /// Returns times in microseconds that have this distribution: all of them, or fewer if there are many.
+    /// Returns times in microseconds that have this distribution: all of them, or fewer if there
+    /// are many.
     pub(super) fn spread(&self) -> Vec<f64> {
         let step = self.count().div_ceil(SPREAD).max(1);
         let each = self.nanos_and_counts.iter();

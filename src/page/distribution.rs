@@ -1,4 +1,4 @@
-//! Measured times, and what is said of them.
+//! Measured times, and their percentiles.
 
 /// Times of one unit, in ascending order. There is at least one.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ impl Distribution {
         self.max
     }
 
-    /// Returns the smallest time that so many percent of all do not exceed.
+    /// Returns the smallest time that `percent` percent of all times do not exceed.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.sorted.len() * percent.min(100)).div_ceil(100);
         let time = self.sorted.get(rank.saturating_sub(1));

@@ -10,7 +10,8 @@ pub(crate) use self::{distribution::Distribution, plot::histograms};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// What a page may load or run: nothing but the styles that it has itself. A text that is not escaped by mistake could not run a script.
+/// The content security policy, which allows only the styles in the page itself. Even a text that
+/// is not escaped by mistake cannot run a script.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 

@@ -1,4 +1,4 @@
-//! Plots, as SVG that stands in a page.
+//! Plots, as SVG inside a page.
 
 use super::Distribution;
 use maud::{Markup, PreEscaped};
@@ -8,7 +8,7 @@ use plotters::{
     prelude::*,
 };
 
-/// The size in pixels of an SVG, which fits a narrow screen as it is.
+/// The size of an SVG in pixels, which fits a narrow screen without scaling.
 const SIZE: (u32, u32) = (440, 240);
 
 const BINS: usize = 30;
@@ -16,14 +16,14 @@ const BINS: usize = 30;
 /// Times below this many milliseconds count as this many, since a logarithmic axis has no zero.
 const SHORTEST: f64 = 0.001;
 
-/// `style.css` has what these stand for, in the light and in the dark form of a page.
+/// `style.css` replaces these colors by those of the light or the dark form of a page.
 const INK: RGBColor = RGBColor(0x11, 0x11, 0x11);
 const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 const SERIES: [RGBColor; 2] = [RGBColor(0x1f, 0x77, 0xb4), RGBColor(0xd9, 0x5f, 0x02)];
 
-/// Returns a histogram of each distribution, with a line at its median. All of them have the same axes, so that they can be
-/// compared; the one of time is logarithmic. `counted` names what is
-/// counted, and `unit` the unit of the times.
+/// Returns a histogram of each distribution, with a line at its median. All of them have the same
+/// axes, so that they can be compared. The time axis is logarithmic. `counted` names what is
+/// counted, and `unit` is the unit of the times.
 pub(crate) fn histograms(
     distributions: &[&Distribution],
     counted: &str,
@@ -48,7 +48,8 @@ pub(crate) fn histograms(
                 color,
             };
             if plot.draw(SVGBackend::with_string(&mut svg, SIZE)).is_err() {
-                // Drawing into a text does not fail. If it did, the page would have the figures all the same.
+                // Drawing into a text does not fail. If it did, the page would still have the
+                // figures.
                 svg.clear();
             }
             PreEscaped(svg)
@@ -56,7 +57,7 @@ pub(crate) fn histograms(
         .collect()
 }
 
-/// A logarithmic axis, from one of 1, 2 and 5 times a power of ten to another.
+/// A logarithmic axis, whose ends are 1, 2 or 5 times a power of ten.
 #[derive(Debug, PartialEq)]
 struct Axis {
     low: f64,
@@ -64,7 +65,7 @@ struct Axis {
     ticks: Vec<f64>,
 }
 
-/// At most six counts from zero up to the highest, at equal distances.
+/// Returns at most six counts from zero up to the highest, at equal distances.
 fn counts(highest: u64) -> Vec<u64> {
     let mut steps =
         (0..19).flat_map(|exponent| [1, 2, 5].map(|digit| digit * 10_u64.pow(exponent)));
@@ -109,7 +110,7 @@ impl Axis {
         counts.map(|count| count as u64).collect()
     }
 
-    /// Where a bin begins.
+    /// Returns where a bin begins.
     fn start(&self, bin: usize) -> f64 {
         self.low * (self.high / self.low).powf(bin as f64 / BINS as f64)
     }
