@@ -1,5 +1,5 @@
-//! Specifies the comparison of a port with its original, which AWS's Node client runs. The originals are in
-//! `tests/parity/`.
+//! Specifies the comparison of a port with its original, which AWS's Node client runs. The
+//! originals are in `tests/parity/`.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -75,7 +75,7 @@ fn named(event: Value, context: Context, callback: Callback) {
 
 #[tokio::test]
 #[ignore = "needs node and npm"]
-async fn what_differs_is_told_and_what_does_not_is_the_same() {
+async fn differences_are_reported_and_equal_responses_are_the_same() {
     let events = Events::new(
         "named",
         &[
@@ -119,7 +119,7 @@ async fn what_differs_is_told_and_what_does_not_is_the_same() {
 
 #[tokio::test]
 #[ignore = "needs node and npm"]
-async fn a_response_that_waits_is_told_from_one_that_does_not() {
+async fn a_response_that_waits_differs_from_one_that_does_not() {
     let events = Events::new("deferred", &[("a.json", "{}")]);
     let waits = |_: Value, _: Context, callback: Callback| {
         set_timeout(Duration::from_millis(30), || ());
@@ -226,7 +226,7 @@ async fn one_process_serves_all_events_until_it_ends() {
 
 #[tokio::test]
 #[ignore = "needs node and npm"]
-async fn an_original_that_throws_hangs_or_floods_holds_nothing_up() {
+async fn an_original_that_throws_hangs_or_floods_does_not_block_the_comparison() {
     let events = Events::new("hostile", &[("a.json", "{}")]);
     let throws = |_: Value, _: Context, _: Callback| -> Result<()> {
         Err(Error::new("TypeError", "in a later turn"))
@@ -361,14 +361,20 @@ async fn what_was_recorded_is_compared_without_node_until_the_original_changes()
         .await
         .unwrap();
     assert!(!recorded.is_same() && !report.is_same());
-    let told = lines(&report, &events);
-    assert!(told[0].starts_with("a.json same recorded"), "{report}");
-    assert!(told[1].starts_with("b.json differs recorded"), "{report}");
+    let lines_of_report = lines(&report, &events);
+    assert!(
+        lines_of_report[0].starts_with("a.json same recorded"),
+        "{report}"
+    );
+    assert!(
+        lines_of_report[1].starts_with("b.json differs recorded"),
+        "{report}"
+    );
     assert_eq!(
-        told[2],
+        lines_of_report[2],
         r#"/errorMessage "name is missing" | "name is missing!""#
     );
-    assert_eq!(lines(&recorded, &events)[2], told[2]);
+    assert_eq!(lines(&recorded, &events)[2], lines_of_report[2]);
     fs::write(legacy.join("index.js"), "exports.handler = () => {};").unwrap();
     let report = compare_recorded(port, original.as_str(), &events.0)
         .await
@@ -415,7 +421,7 @@ async fn what_has_ended_when_its_callback_signals_is_not_waited_for() {
         .await
         .unwrap();
     assert!(report.is_same(), "{report}");
-    // The error of the timer is the outcome, and no success that waited.
+    // The outcome is the error of the timer rather than the success that waited.
     let thrower = |_: Value, _: Context, callback: Callback| {
         set_timeout(Duration::from_millis(5), || {
             Err::<(), _>(Error::new("TypeError", "in a timer"))
@@ -455,9 +461,9 @@ async fn a_callback_that_is_never_called_is_null_in_node() {
     let events = Events::new("silent", &[("a.json", "{}")]);
     let silent = |_: Value, _: Context, callback: Callback| drop(callback);
     let report = compared(silent, "originals.silent", &events).await.unwrap();
-    let told = lines(&report, &events);
+    let lines_of_report = lines(&report, &events);
     assert!(
-        told[1].starts_with(
+        lines_of_report[1].starts_with(
             "outcome response null | error {\"errorType\":\"Runtime.CallbackNotCalled\""
         ),
         "{report}"

@@ -1,4 +1,4 @@
-//! Originals that hang, flood, kill their process or leave others behind.
+//! Originals that hang, print without end, kill their process or leave other processes behind.
 
 use super::{Events, compared, lines};
 use nodeback::{Callback, Context, Error, Result, Value, json};
@@ -81,14 +81,15 @@ async fn an_event_of_six_megabytes_reaches_both() {
     assert!(report.is_same(), "{report}");
 }
 
-/// What connects to a test: a process of Node, and one that it has started.
+/// The processes that connect to a test: a Node process, and one that it has started.
 struct Family {
     listener: TcpListener,
     members: Vec<TcpStream>,
 }
 
 impl Family {
-    /// Returns an event, too, by which `originals.family` finds the test, and is told what to do then.
+    /// Also returns an event, which tells `originals.family` where to find the test and what to do
+    /// then.
     async fn expected(test: &str, then: &str, detached: bool) -> (Self, Events) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let line = listener.local_addr().unwrap().to_string();
@@ -148,10 +149,10 @@ async fn a_comparison_that_is_dropped_leaves_nothing_behind() {
     family.gone().await;
 }
 
-/// It has left the process group, and ends when this test ends its connection.
+/// The detached process has left the process group, and ends when this test ends its connection.
 #[tokio::test]
 #[ignore = "needs node and npm"]
-async fn a_detached_process_holds_nothing_up() {
+async fn a_detached_process_does_not_block_the_comparison() {
     let (mut family, events) = Family::expected("family-detached", "respond", true).await;
     let (report, ()) = tokio::join!(
         compared(started, "originals.family", &events),
@@ -167,7 +168,8 @@ async fn a_comparison_that_is_interrupted_or_killed_leaves_nothing_behind() {
     for signal in ["INT", "TERM", "KILL"] {
         let test = format!("family-{signal}");
         let (mut family, events) = Family::expected(&test, "hang", false).await;
-        // What runs in the background of a shell ignores SIGINT, and would hand that down.
+        // A test that runs in the background of a shell ignores SIGINT, which its children would
+        // inherit.
         let mut comparison = Command::new("env")
             .arg("--default-signal=INT")
             .arg(std::env::current_exe().unwrap())

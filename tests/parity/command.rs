@@ -1,5 +1,6 @@
-//! Specifies `--requests` on the command line. It has no test harness, since the program is started again with its own
-//! arguments: with `--against` it is the port, and otherwise the test of it. With `--include-ignored` it needs node and npm.
+//! Specifies `--requests` on the command line. It has no test harness, since the program is started
+//! again with its own arguments: with `--against` it is the port, and otherwise the test of it.
+//! With `--include-ignored` it needs node and npm.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -19,7 +20,7 @@ async fn main() -> Result<()> {
     if arguments.any(|argument| argument == "--against") {
         return program().await;
     }
-    mistakes_are_told().await;
+    mistakes_are_reported().await;
     if env::args().any(|argument| argument.ends_with("ignored")) {
         requests_are_compared().await;
         println!("requests_are_compared ok");
@@ -27,7 +28,8 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// The port. Like a client of AWS, it reads its endpoint before the command line is read, and it sends a request then.
+/// The port. Like an AWS client, it reads its endpoint before the command line is parsed, and then
+/// sends a request.
 async fn program() -> Result<()> {
     let endpoint = env::var("AWS_ENDPOINT_URL").unwrap_or_default();
     let first = json!({ "steps": [[{ "operation": "GetItem", "body": { "Key": "main" } }]] });
@@ -65,7 +67,7 @@ async fn ran(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, St
     )
 }
 
-async fn mistakes_are_told() {
+async fn mistakes_are_reported() {
     let (code, printed) = ran(&["events"], &[]).await;
     assert_eq!(code, Some(2), "{printed}");
     assert!(

@@ -46,7 +46,8 @@ fn differences(report: &ParityReport) -> Vec<String> {
     differences.map(String::from).collect()
 }
 
-/// Under each format and level that a function may have. `nodeback` reads them once.
+/// Runs under each log format and level. Each needs a process of its own, since `nodeback` reads
+/// them only once.
 #[test]
 #[ignore = "needs node and npm"]
 fn lines_are_compared_in_each_format_and_at_each_level() {

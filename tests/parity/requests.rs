@@ -1,4 +1,4 @@
-//! Specifies the comparison of what both sides send to AWS.
+//! Specifies the comparison of the requests that both sides send to AWS.
 
 #[path = "requests/port.rs"]
 mod port;
@@ -12,7 +12,7 @@ use port::{Aws, port};
 
 const ORIGINAL: &str = "parity/requests/legacy/index.handler";
 
-/// Compares the original with a port that sends what `change` makes of an event.
+/// Compares the original with a port whose event `change` has modified.
 async fn compared(
     comparison: Comparison,
     recorder: &RequestRecorder,
@@ -39,7 +39,7 @@ fn step(event: &mut Value, at: usize) -> &mut Vec<Value> {
     event["steps"][at].as_array_mut().unwrap()
 }
 
-/// Two requests one after the other, then two at once.
+/// Returns an event of two sequential requests, then two concurrent ones.
 fn event() -> String {
     let item = json!({ "name": "Ada", "tags": ["a", "b"] });
     json!({ "steps": [[put(1, &item)], [get(1)], [put(2, &item), put(3, &item)]] }).to_string()
@@ -57,7 +57,7 @@ async fn each_break_of_a_request_is_found() {
     type Case<'a> = (fn(&mut Value), &'a [&'a str]);
     let cases: [Case<'_>; 9] = [
         (|_| (), &[]),
-        // The order of keys, and of what is sent at once, does not matter to AWS.
+        // The order of keys and of concurrent requests does not matter to AWS.
         (
             |event| {
                 let body = event["steps"][0][0]["body"].as_object_mut().unwrap();
@@ -115,7 +115,7 @@ async fn each_break_of_a_request_is_found() {
     }
 }
 
-/// The item that the original has created is not there for the port.
+/// The server accepts each item only once, so that requests of the port must not reach it.
 #[tokio::test]
 #[ignore = "needs node and npm"]
 async fn the_port_gets_the_responses_that_the_original_got() {
@@ -218,7 +218,8 @@ async fn a_server_that_cannot_be_reached_is_named() {
     assert!(error.message().contains(&address.to_string()), "{error}");
 }
 
-/// The recorder has a thread of its own, so that it responds to a port that blocks the only one of this test.
+/// The recorder has a thread of its own, so that it responds to a port that blocks the only one of
+/// this test.
 #[tokio::test]
 #[ignore = "needs node and npm"]
 async fn a_port_may_block_its_thread_and_one_that_sends_nothing_is_named() {

@@ -1,8 +1,8 @@
-//! Originals that stream, and their ports: those of `tests/streaming`, with what Node did and the differences that are
-//! accepted, and those of `streams.js`.
+//! Originals that stream, and their ports: those of `tests/streaming`, with a recording of Node and
+//! the accepted differences, and those of `streams.js`.
 //!
-//! Of `tests/streaming`, three cases that write after the end are left out, since it differs from run to run whether Node's
-//! process sends the end before it exits.
+//! Three cases of `tests/streaming` that write after the end are left out, since whether Node's
+//! process sends the end before it exits differs from run to run.
 
 use super::{Events, compared, lines};
 #[allow(dead_code, reason = "the other tests of it use all of it")]
@@ -29,7 +29,7 @@ async fn each_stream_is_the_same_as_recorded() {
     assert!(report.is_same(), "{report}");
 }
 
-/// With `RECORD` in the environment, what Node does is recorded.
+/// Records what Node does if `RECORD` is in the environment.
 #[tokio::test]
 #[ignore = "needs node and npm"]
 async fn each_stream_is_the_same_on_node() {
@@ -52,7 +52,7 @@ fn page(stream: ResponseStream, status: u16) -> ResponseStream {
 #[ignore = "needs node and npm"]
 async fn what_differs_in_a_stream_has_its_place() {
     let events = Events::new("streamed-page", &[("a.json", "{}")]);
-    // The chunks are others.
+    // The chunk boundaries differ.
     let same = async |_: Value, stream: ResponseStream| {
         let stream = page(stream, 200);
         stream.write("<h1>Orders</h1>\n<p>7").await?;
@@ -225,7 +225,7 @@ async fn a_stream_is_compared_with_a_response_that_is_not_streamed() {
 
 #[tokio::test]
 #[ignore = "needs node and npm"]
-async fn a_process_that_exits_in_the_middle_of_a_stream_holds_nothing_up() {
+async fn a_process_that_exits_in_the_middle_of_a_stream_does_not_block_the_comparison() {
     let events = Events::new("streamed-exit", &[("a.jsonl", "{}\n{}\n")]);
     let ends = async |_: Value, stream: ResponseStream| stream.end_with("a\nb\n").await;
     let report = compared(streamify_response(ends), "streams.exits", &events);

@@ -1,4 +1,4 @@
-//! The port of `legacy/index.js`, and what stands in for AWS.
+//! The port of `legacy/index.js`, and a server that stands in for AWS.
 
 use axum::{Router, extract::State, http::HeaderMap, response::IntoResponse};
 use futures::future::try_join_all;
