@@ -1,6 +1,6 @@
-//! Specifies `--bench` on the command line. It has no test harness, since the program is started again with its own
-//! arguments: with `--bench` or another option of a benchmark it is the function, and otherwise the test of it. With
-//! `--include-ignored` it needs node and npm.
+//! Specifies `--bench` on the command line. It has no test harness, since the program is started
+//! again with its own arguments: with `--bench` or another option of a benchmark it is the
+//! function, and otherwise the test of it. With `--include-ignored` it needs node and npm.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -230,7 +230,8 @@ fn a_saved_run_is_the_baseline_of_another() {
     ];
     let (code, stdout, _) = ran(&folder, &[&bench[..], &arguments].concat());
     assert_eq!(code, Some(0));
-    // The file was written before this run, so its figures are in this one's output as they are in the file.
+    // The file was written before this run, so its figures are in this one's output as they are in
+    // the file.
     let (_, before, _) = ran(&folder, &["--bench-saved", "before.json"]);
     let times = before.lines().nth(1).unwrap().trim();
     assert!(

@@ -1,5 +1,5 @@
-//! Responses that are streamed by the local server: function URLs, `InvokeWithResponseStream`, and those who call without a
-//! stream.
+//! Responses that the local server streams: through function URLs, through
+//! `InvokeWithResponseStream`, and to clients that do not read a stream.
 
 mod common;
 
@@ -21,9 +21,9 @@ use tokio::{
 /// A served handler, for as long as the test runs.
 struct LocalServer {
     address: SocketAddr,
-    /// Lets the handler go on by a step.
+    /// Each permit lets the handler go on by one step.
     go_on: Arc<Semaphore>,
-    /// What its handler could not write.
+    /// The errors of the writes that failed.
     failures: mpsc::UnboundedReceiver<Error>,
 }
 
@@ -35,8 +35,8 @@ async fn handler(
     go_on: Arc<Semaphore>,
     failures: mpsc::UnboundedSender<Error>,
 ) -> Result<()> {
-    // By the Invoke API it is the event, and by a function URL the query string.
-    // A REST API and a load balancer take it apart.
+    // The case is the event of the Invoke API, or the query string of a function URL. A REST API
+    // and a load balancer parse the query string.
     let members = event["queryStringParameters"].as_object();
     let case = match (&event["rawQueryString"], members) {
         (Value::String(query), _) => query,
@@ -152,10 +152,10 @@ impl LocalServer {
         }
     }
 
-    /// Waits until its handler cannot write.
+    /// Waits until a write of the handler fails.
     async fn failure(&mut self) -> Error {
         let failure = timeout(Duration::from_secs(30), self.failures.recv());
-        failure.await.expect("it is told within 30 s").unwrap()
+        failure.await.expect("a write fails within 30 s").unwrap()
     }
 
     async fn get(&self, case: &str) -> Response {
@@ -172,7 +172,7 @@ impl LocalServer {
         request.send().await.unwrap()
     }
 
-    /// The messages of `InvokeWithResponseStream`, by their type.
+    /// Returns the messages of `InvokeWithResponseStream` with their types.
     async fn events(&self, function: &str, event: &Value) -> Vec<(String, Bytes)> {
         let operation = format!("2021-11-15/functions/{function}/response-streaming-invocations");
         let response = self
@@ -193,7 +193,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     value.map_or("", |value| value.to_str().unwrap())
 }
 
-/// Takes an event stream apart.
+/// Parses an event stream.
 fn messages(mut bytes: &[u8]) -> Vec<(String, Bytes)> {
     let mut messages = Vec::new();
     while !bytes.is_empty() {
@@ -227,7 +227,7 @@ async fn a_function_url_sends_each_chunk_when_it_is_written() {
     );
     assert_eq!(header(&response, "transfer-encoding"), "chunked");
     for expected in ["one", "two", "three"] {
-        // The handler waits until this chunk has come.
+        // The handler waits until this chunk has arrived.
         assert_eq!(response.chunk().await.unwrap().unwrap(), expected);
         server.go_on.add_permits(1);
     }
@@ -261,7 +261,7 @@ async fn a_function_url_has_the_status_the_headers_and_the_cookies_of_the_metada
 }
 
 #[tokio::test]
-async fn a_function_url_that_fails_before_the_first_byte_answers_502_and_breaks_off_after_it() {
+async fn a_function_url_that_fails_responds_with_502_or_breaks_off_after_the_first_byte() {
     let server = LocalServer::start().await;
     for case in ["at_once", "bad_http"] {
         let response = server.get(case).await;
@@ -275,7 +275,8 @@ async fn a_function_url_that_fails_before_the_first_byte_answers_502_and_breaks_
     assert!(response.chunk().await.is_err());
 }
 
-/// Of a REST API, of an HTTP API, and of a load balancer. On AWS, only the first one streams.
+/// Covers routes of a REST API, of an HTTP API, and of a load balancer. On AWS, only a REST API
+/// streams.
 #[tokio::test]
 async fn a_route_streams_and_has_the_metadata() {
     let routes = LocalRoutes::new;
@@ -292,7 +293,7 @@ async fn a_route_streams_and_has_the_metadata() {
         };
         let mut response = get("steps").await;
         for expected in ["one", "two", "three"] {
-            // The handler waits until this chunk has come.
+            // The handler waits until this chunk has arrived.
             assert_eq!(response.chunk().await.unwrap().unwrap(), expected);
             server.go_on.add_permits(1);
         }
@@ -336,7 +337,7 @@ async fn invoke_with_response_stream_has_the_chunks_and_the_outcome_in_its_event
     assert!(ended.get("ErrorCode").is_none(), "{ended}");
     assert_eq!(messages, ["one", "two", "three"].map(chunk));
 
-    // The metadata of an HTTP response is the first of what is sent.
+    // The metadata of an HTTP response is sent first.
     let mut messages = server.events("streaming", &json!("no_content")).await;
     end(&mut messages);
     assert_eq!(messages, [chunk("{\"statusCode\":204}\0\0\0\0\0\0\0\0")]);
@@ -379,16 +380,16 @@ async fn invoke_gets_all_of_a_stream_as_one_response() {
     assert_eq!(header(&response, "x-amz-function-error"), "Unhandled");
     let error: Value = response.json().await.unwrap();
     assert_eq!(error["errorType"], "TornPage");
-    // Of a larger one than Lambda's limit.
+    // A stream larger than Lambda's limit fails.
     let response = server.post(operation, &json!("on_and_on"), &[]).await;
     let error: Value = response.json().await.unwrap();
     assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
-    let told = server.failure().await;
-    assert_eq!(told.error_type(), "Runtime.StreamClosed");
+    let error = server.failure().await;
+    assert_eq!(error.error_type(), "Runtime.StreamClosed");
 }
 
 #[tokio::test]
-async fn an_event_invocation_of_a_stream_is_for_invoke() {
+async fn an_event_invocation_of_a_stream_is_rejected() {
     let server = LocalServer::start().await;
     let operation = "2021-11-15/functions/streaming/response-streaming-invocations";
     let invocation_type = ("X-Amz-Invocation-Type", "Event");
@@ -422,7 +423,7 @@ async fn a_chunk_is_sent_while_the_handler_keeps_its_thread() {
 }
 
 #[tokio::test]
-async fn a_handler_is_told_that_its_client_is_gone() {
+async fn a_handler_gets_an_error_when_its_client_is_gone() {
     let mut server = LocalServer::start().await;
     let response = server.get("on_and_on").await;
     drop(response);
@@ -434,7 +435,7 @@ async fn a_handler_is_told_that_its_client_is_gone() {
     );
 }
 
-/// What a test in process sees.
+/// A test that invokes the handler in process gets the stream, too.
 #[tokio::test]
 async fn a_test_sees_the_chunks_the_metadata_and_the_outcome() {
     let runtime = || {

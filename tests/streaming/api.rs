@@ -1,4 +1,4 @@
-//! A Runtime API that records what is posted to it as it comes: headers, body and trailers.
+//! A Runtime API that records posts as they arrive: headers, body and trailers.
 
 use axum::{
     Router,
@@ -19,7 +19,7 @@ use std::{
 };
 use tokio::{net::TcpListener, sync::watch};
 
-/// What was posted to one endpoint, `response` or `error`.
+/// A post to an endpoint, `response` or `error`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Post {
     pub(crate) endpoint: String,
@@ -27,7 +27,7 @@ pub(crate) struct Post {
     pub(crate) body: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) trailers: BTreeMap<String, String>,
-    /// Whether its end did not come.
+    /// Whether its end did not arrive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) unfinished: bool,
 }
@@ -37,13 +37,13 @@ struct Received {
     endpoint: String,
     headers: HeaderMap,
     body: Vec<u8>,
-    /// How many bytes came after those that are kept.
+    /// The number of bytes after those that are kept.
     beyond: usize,
     trailers: HeaderMap,
     finished: bool,
 }
 
-/// So much of a body is kept, and a chunk more.
+/// The size of a body after which no further chunk is kept.
 const KEPT: usize = 1024 * 1024;
 
 #[derive(Default)]
@@ -60,7 +60,7 @@ pub(crate) struct Api {
 
 struct Shared {
     record: watch::Sender<Record>,
-    /// The body of the next event, and how long it may take.
+    /// The body of the next event, and the time that it may take.
     event: Mutex<Option<(String, Duration)>>,
     sent: watch::Sender<usize>,
 }
@@ -85,13 +85,13 @@ impl Api {
         Api { address, shared }
     }
 
-    /// Hands out an event to whoever asks next.
+    /// Hands out an event at the next poll.
     pub(crate) fn send(&self, event: String, allowed: Duration) {
         *self.shared.event.lock() = Some((event, allowed));
         self.shared.sent.send_modify(|sent| *sent += 1);
     }
 
-    /// Waits until events were asked for so often.
+    /// Waits until there have been `times` polls.
     pub(crate) async fn polled(&self, times: usize) {
         let mut record = self.shared.record.subscribe();
         record
@@ -100,7 +100,7 @@ impl Api {
             .unwrap();
     }
 
-    /// What was posted since this was called last.
+    /// Returns the posts since the last call.
     pub(crate) fn posts(&self) -> Vec<Post> {
         let mut posts = Vec::new();
         self.shared
@@ -123,7 +123,7 @@ impl Received {
             texts
         };
         let mut headers = text(&self.headers);
-        // Of the connection, and of whoever is at its other end.
+        // These depend on the connection and on the client.
         for name in ["host", "connection", "user-agent"] {
             headers.remove(name);
         }
@@ -134,7 +134,7 @@ impl Received {
         }
         let is_error = self.endpoint == "error";
         if is_error {
-            // It has the stack.
+            // The X-Ray cause contains the stack.
             headers.remove("lambda-runtime-function-xray-error-cause");
             headers.remove("content-length");
         }
@@ -159,8 +159,8 @@ impl Received {
     }
 }
 
-/// An error's JSON without its stack, of which is told whether there is one, and without what was left of the timeout when the
-/// event arrived.
+/// Returns the JSON of an error without its stack, but with a note on whether there is one, and
+/// without the time that was left when the event arrived.
 fn error(json: &str) -> String {
     const TIMED_OUT: &str = "Task timed out after ";
     if let Some((before, (_, after))) = json

@@ -1,5 +1,5 @@
-//! Streams to a Runtime API that misbehaves in the middle: what is done of each fault is in the table of
-//! `src/docs/reliability.md`.
+//! Streams to a Runtime API that fails in the middle. The table in `src/docs/reliability.md`
+//! describes what happens at each fault.
 
 use crate::{api::Api, event, port};
 use std::{
@@ -16,24 +16,24 @@ use tokio::{
     time::timeout,
 };
 
-/// What the API does of the post of the first event, once its body has begun.
+/// What the API does with the post of the first event, once its body has begun.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     Reset,
-    /// It replies with this status, and reads on.
+    /// It replies with this status, and continues to read.
     Reply(u16),
     /// It replies with this status, and closes the connection.
     ReplyAndClose(u16),
-    /// It reads no more.
+    /// It stops reading.
     Stall,
-    /// It closes the connection with the event, and takes no other one for a while.
+    /// It closes the connection after handing out the event, and accepts no other one for a while.
     NoConnection,
 }
 
 struct BadApi {
     fault: Fault,
     events: Mutex<Vec<&'static str>>,
-    /// The endpoint and the body of each post that came to its end, as they were sent.
+    /// The endpoint and the body of each post that was complete, as they were sent.
     posts: mpsc::UnboundedSender<(String, String)>,
     polled: Notify,
 }
@@ -68,7 +68,8 @@ async fn start(
     (address, posted)
 }
 
-/// A socket with an address that another one may have, too. Before it listens, connections to the address are refused.
+/// Returns a socket whose address another socket may also have. Connections to the address are
+/// refused until the socket listens.
 fn bound(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseport(true).unwrap();
@@ -76,7 +77,7 @@ fn bound(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-/// How long connections are refused. Whoever posts tries again for 10 s.
+/// The time for which connections are refused. A post is retried for 10 s.
 const OUTAGE: Duration = Duration::from_millis(100);
 
 impl BadApi {
@@ -161,7 +162,7 @@ fn reply(status: u16) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Reads up to the body: the path, and the other lines.
+/// Reads a request up to its body. Returns the path and the other lines.
 async fn head(stream: &mut BufReader<TcpStream>) -> Option<(String, String)> {
     let mut lines = String::new();
     while !lines.ends_with("\r\n\r\n") {
@@ -195,8 +196,8 @@ async fn chunked(stream: &mut BufReader<TcpStream>) -> Option<String> {
     Some(body.trim().to_owned())
 }
 
-/// Runs the port of `case`, then that of `write_text`, and returns what was posted to its end, the log, and the code that the
-/// process ended with, if it did.
+/// Runs the port of `case`, then that of `write_text`, and returns the complete posts, the log, and
+/// the exit code of the process, if it ended.
 async fn run(fault: Fault, case: &'static str) -> (Vec<(String, String)>, String, Option<i32>) {
     let (address, mut posted) = start(fault, case).await;
     let log = format!("fault-{case}-{fault:?}").replace(['(', ')'], "-");
@@ -226,7 +227,7 @@ async fn run(fault: Fault, case: &'static str) -> (Vec<(String, String)>, String
 async fn a_fault_in_the_middle_of_a_stream_ends_it_and_not_the_process() {
     let cases = [
         (Fault::Reset, "posting the outcome failed: "),
-        // What is replied before the connection breaks may be lost with it.
+        // A reply just before the connection breaks may be lost with it.
         (Fault::ReplyAndClose(413), "posting the outcome failed: "),
         (
             Fault::Reply(413),
@@ -247,17 +248,18 @@ async fn a_fault_in_the_middle_of_a_stream_ends_it_and_not_the_process() {
         assert_eq!(posts.len(), 1, "{fault:?}: {posts:?}");
         assert_eq!(code, None, "{fault:?}");
         assert!(log.contains(expected), "{fault:?}: {log}");
-        // The handler is told, or stopped where nothing can tell it.
-        let told = match fault {
+        // The handler gets an error. If nothing is read, it gets none and is stopped at the
+        // deadline.
+        let ends_with = match fault {
             Fault::Stall => "Sandbox.Timedout",
             _ => "the response stream was closed: ",
         };
-        assert!(log.contains(told), "{fault:?}: {log}");
+        assert!(log.contains(ends_with), "{fault:?}: {log}");
     });
     futures::future::join_all(runs).await;
 }
 
-/// What sends the stream is another thread than the one that the handler blocks.
+/// The stream is sent by another thread than the one that the handler blocks.
 #[tokio::test]
 async fn the_watchdog_ends_the_stream_of_a_handler_that_blocks_its_thread() {
     let api = Api::start().await;
@@ -298,7 +300,7 @@ async fn a_status_500_in_the_middle_of_a_stream_ends_the_process() {
 }
 
 #[tokio::test]
-async fn a_stream_that_nobody_has_taken_anything_of_is_posted_again() {
+async fn a_stream_of_which_nothing_was_read_is_posted_again() {
     let (posts, log, code) = run(Fault::NoConnection, "write_in_turns").await;
     assert_eq!(code, None, "{log}");
     let first = &posts[0];
@@ -308,10 +310,10 @@ async fn a_stream_that_nobody_has_taken_anything_of_is_posted_again() {
     );
 }
 
-/// A layer that gives the handler up in the middle ends the stream with its error. After the end of the stream it changes
-/// nothing, and what is left of the invocation goes on.
+/// A layer that ends the invocation in the middle of a stream ends the stream with its error. After
+/// the end of the stream, the layer error changes nothing, and the rest of the invocation goes on.
 #[tokio::test]
-async fn a_layer_ends_the_stream_of_a_handler_that_it_gives_up() {
+async fn a_layer_that_ends_an_invocation_ends_its_stream() {
     let api = Api::start().await;
     let _process = port(api.address, "layered", "fault-layered");
     for (at, (case, error_type)) in [

@@ -13,7 +13,7 @@ use tokio::{
 const MIB: usize = 1024 * 1024;
 const SIZE: usize = 200 * MIB;
 
-/// The most memory that a process has had, in kB, where the system tells.
+/// Returns the peak memory of a process in kB, if the system provides it.
 fn peak(process: &Child) -> Option<usize> {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id()?)).ok()?;
     let line = status
@@ -96,7 +96,7 @@ async fn a_client_that_is_slow_gets_200_mb_in_little_memory() {
         }
         size += read;
         tail = buffer[..read].to_vec();
-        // In which the writer could have written more than ten times as much.
+        // In this time, the writer could have written more than ten times as much.
         sleep(Duration::from_millis(1)).await;
     }
     assert!(size > SIZE, "{size}");

@@ -1,5 +1,6 @@
-//! The same streams as Node's, over HTTP: the handlers of `legacy/originals.js`, and what AWS's Node client 3.3.0 posts for them
-//! under Node 20, which is recorded in `recorded.json`. With `RECORD` in the environment it is recorded anew.
+//! Compares the streams of ports with those of Node, over HTTP. The originals are the handlers of
+//! `legacy/originals.js`. `recorded.json` has what AWS's Node client 3.3.0 posts for them under
+//! Node 20. With `RECORD` in the environment, it is recorded again.
 
 mod api;
 mod faults;
@@ -27,11 +28,11 @@ use tower::timeout::TimeoutLayer;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const RECORDED: &str = "streaming/recorded.json";
 
-/// What is seen of an invocation.
+/// What is observed of an invocation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Seen {
     posts: Vec<Post>,
-    /// What becomes of the process.
+    /// What happens to the process.
     process: String,
 }
 
@@ -42,7 +43,7 @@ fn recorded() -> Recorded {
     serde_json::from_str(&recorded).unwrap()
 }
 
-/// One case a line, so that a change of it is a change of a line.
+/// Writes one case per line, so that a changed case is a changed line.
 fn record(recorded: &Recorded) {
     let lines: Vec<_> = recorded
         .iter()
@@ -51,7 +52,7 @@ fn record(recorded: &Recorded) {
     fs::write(RECORDED, format!("{{\n{}\n}}\n", lines.join(",\n"))).unwrap();
 }
 
-/// How long Node is waited for where it may hang. Nothing in the originals takes a tenth of that.
+/// The time after which Node counts as hanging. Nothing in the originals takes a tenth of it.
 const HANGS: Duration = Duration::from_secs(2);
 
 fn node(api: &Api, export: &str) -> Child {
@@ -117,14 +118,14 @@ fn port(api: SocketAddr, export: &str, log: &str) -> Child {
         .unwrap()
 }
 
-/// What the ports of an export do in some cases, one after the other in one process.
+/// Runs some cases of the ports of an export, one after the other in one process.
 async fn seen_here(export: &str, cases: Vec<String>) -> Vec<(String, Seen)> {
     let api = Api::start().await;
     let mut process = port(api.address, export, &format!("streaming.{export}"));
     let mut all = Vec::new();
     for (at, case) in cases.into_iter().enumerate() {
         api.polled(at + 1).await;
-        // Where it is the deadline that ends it, that is soon.
+        // If the deadline ends the invocation, it is a short one.
         let allowed = Duration::from_secs(if case.contains("never_returns") {
             1
         } else {
@@ -144,7 +145,7 @@ async fn seen_here(export: &str, cases: Vec<String>) -> Vec<(String, Seen)> {
     all
 }
 
-/// A case in which we differ from Node on purpose.
+/// A case in which the port differs from Node on purpose.
 #[derive(Deserialize)]
 struct Deliberate {
     why: String,
@@ -195,7 +196,7 @@ async fn the_ports_post_what_node_does() {
     );
 }
 
-/// What Node's client does in a case, in a process of its own.
+/// Runs a case on Node's client, in a process of its own.
 async fn seen_of_node(case: &str) -> Seen {
     let api = Api::start().await;
     let export = case.strip_prefix("export ").unwrap_or("handler");
@@ -213,7 +214,7 @@ async fn seen_of_node(case: &str) -> Seen {
     }
     let (mut posts, process) = (api.posts(), ended.unwrap_or("hangs".into()));
     if process.starts_with("ends") {
-        // How much of it was sent by then differs from run to run.
+        // How much of an unfinished post was sent by then differs from run to run.
         posts.retain(|post| !post.unfinished);
     }
     Seen { posts, process }

@@ -1,4 +1,4 @@
-//! The handlers of `originals.js`, ported one to one.
+//! One-to-one ports of the handlers in `originals.js`.
 
 use futures::{SinkExt, StreamExt, TryStreamExt, stream};
 use nodeback::{
@@ -21,7 +21,7 @@ fn http(stream: ResponseStream) -> ResponseStream {
     HttpResponseStream::from(stream, metadata)
 }
 
-/// A name that Node gives to an error in JavaScript, and the message there.
+/// Returns an error with the name that Node gives it, and with Node's message.
 fn type_error(message: &str) -> Error {
     Error::new("TypeError", message.to_owned())
 }
@@ -307,19 +307,19 @@ pub(crate) async fn handler(event: Event, stream: ResponseStream, context: Conte
             return stream.send_all(&mut Box::pin(chunks.into_stream())).await;
         }
         "drained" => return drained(stream).await,
-        // Of the test of the watchdog.
+        // For the test of the watchdog.
         "blocks" => {
             stream.write("a").await?;
             sleep(SHORT).await;
             std::thread::sleep(Duration::from_secs(5));
         }
-        // Of the tests of large streams.
+        // For the tests of large streams.
         "200_mb" => {
             for _ in 0..200 * 16 {
                 stream.write(vec![b'x'; 64 * 1024]).await?;
             }
         }
-        // Of the tests of faults: it ends only where it cannot write.
+        // For the tests of faults: it ends only when it cannot write.
         "writes_on" => loop {
             stream.write(vec![b'x'; 4096]).await?;
         },
@@ -328,7 +328,7 @@ pub(crate) async fn handler(event: Event, stream: ResponseStream, context: Conte
     stream.end().await
 }
 
-/// Node has no handlers that are not async here either. The event is not looked at.
+/// In Node, handlers of streams must be async, too. The event is ignored.
 pub(crate) async fn sync(_: Value, stream: ResponseStream) -> Result<()> {
     stream.end_with("a").await
 }

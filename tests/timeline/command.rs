@@ -15,13 +15,13 @@ fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
-/// A file of this test.
+/// Returns the path of a file for a test.
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 #[test]
-fn the_text_is_on_stderr_behind_the_outcome() {
+fn the_text_is_on_stderr_after_the_outcome() {
     let output = run(&[r#""duplicate""#, "--timeline"]);
     assert_eq!(output.stdout, b"\"in time\"\n");
     let (before, timeline) = stderr(&output)

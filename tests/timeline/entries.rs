@@ -95,7 +95,7 @@ async fn each_event_has_its_place_and_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_end_of_a_task_is_told_apart() {
+async fn each_end_of_a_task_is_distinguished() {
     let handler = |_: Value, context: Context, callback: Callback| {
         context.set_callback_waits_for_empty_event_loop(false);
         context.spawn(std::future::pending::<()>()).abort();
@@ -266,7 +266,7 @@ async fn nothing_is_recorded_unless_that_is_asked_for() {
     let context = context().build();
     sleep(Duration::from_secs(9)).await;
     let outcome = nodeback::invoke(handler, json!({}), context).await;
-    // The clock starts with the invocation, not when the context is built.
+    // The clock starts with the invocation rather than when the context is built.
     assert_eq!(outcome.timeline.unwrap().entries[0].at, Duration::ZERO);
 }
 
