@@ -20,10 +20,10 @@ use tokio::runtime::{Builder, Runtime};
 
 const FOLDER: &str = env!("CARGO_TARGET_TMPDIR");
 
-/// Many short rounds, since others on the machine disturb some of them.
+/// The rounds are many and short, since other processes on the machine disturb some of them.
 const ROUNDS: usize = 51;
 
-/// Returns the mean that criterion has found last, in nanoseconds.
+/// Returns the mean that criterion measured last, in nanoseconds.
 fn mean_of_criterion(id: &str) -> f64 {
     let file = Path::new(FOLDER).join(id).join("new/estimates.json");
     let text = fs::read_to_string(file).expect("criterion's estimates");
@@ -33,8 +33,9 @@ fn mean_of_criterion(id: &str) -> f64 {
         .expect("a mean")
 }
 
-/// Measures a handler in rounds, by `Bench` and by criterion in each. Prints the median of the ratios, and the ratio of the
-/// fastest rounds of both, which others on the machine disturbed the least.
+/// Measures a handler in rounds, by `Bench` and by criterion in each. Prints the median of the
+/// ratios, and the ratio of the fastest rounds of both, which other processes on the machine
+/// disturbed the least.
 fn compare<M>(tokio: &Runtime, name: &str, size: usize, handler: impl Handler<M> + Copy) {
     let file = PathBuf::from(FOLDER).join(format!("order-{size}.json"));
     fs::write(&file, order::event(size)).expect("a file");

@@ -1,10 +1,12 @@
-//! Streams of whole processes to a Runtime API: nodeback, bare lambda_runtime, and AWS's Node runtime client. Time to the
-//! first byte, and of 1 MB and 100 MB, in chunks of 16 KiB. nodeback and Node have a high-water mark of 64 KiB; nodeback is
-//! also measured with one of 1 MiB.
+//! Measures streams of whole processes to a Runtime API: nodeback, lambda_runtime alone, and AWS's
+//! Node runtime client. Measures the time to the first byte, and that of 1 MB and 100 MB in chunks
+//! of 16 KiB. nodeback and Node have a high-water mark of 64 KiB. nodeback is also measured with
+//! one of 1 MiB.
 //!
-//! `cargo bench --bench streaming`; `NODEBACK_FULL=1` runs more rounds. The Node client is what `tests/live/node.sh native`
-//! installs; without it that is left out. Each round has one measurement of each candidate, so that what else the machine does
-//! meets all of them; only the ratios say something.
+//! `cargo bench --bench streaming`; `NODEBACK_FULL=1` runs more rounds. The Node client is what
+//! `tests/live/node.sh native` installs. Without it, Node is left out. Each round has one
+//! measurement of each candidate, so that other load on the machine affects all of them. Only the
+//! ratios are meaningful.
 
 use lambda_runtime::{LambdaEvent, StreamResponse, service_fn};
 use nodeback::{Bytes, ResponseStream, streamify_response};
@@ -24,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Which function this binary is, if it is one.
+/// Names the function that this process runs, if it is not the benchmark itself.
 const FUNCTION: &str = "NODEBACK_BENCH_FUNCTION";
 
 const CHUNK: usize = 16 * 1024;
@@ -33,7 +35,7 @@ const MB: usize = 1024 * 1024;
 fn main() {
     match env::var(FUNCTION) {
         Ok(name) => function(&name),
-        // `cargo test` runs benchmarks too, without this.
+        // `cargo test` also runs benchmarks, without this argument.
         Err(_) if env::args().any(|arg| arg == "--bench") => bench(),
         Err(_) => {}
     }
@@ -44,7 +46,7 @@ struct Size {
     chunks: usize,
 }
 
-/// All write the same bytes, which are made once.
+/// Runs a function. All of them write the same bytes, which are created once.
 #[tokio::main]
 async fn function(name: &str) {
     let chunk = Bytes::from(vec![b'x'; CHUNK]);
@@ -100,7 +102,7 @@ struct Candidate {
     command: fn() -> Command,
 }
 
-/// The first one is measured against the others.
+/// The others are compared with the first one.
 const CANDIDATES: [Candidate; 4] = [
     Candidate {
         name: "nodeback",
@@ -137,7 +139,7 @@ fn node() -> Command {
     command
 }
 
-/// What one stream took: until its first byte, and in all.
+/// The time of one stream: until its first byte, and in total.
 struct Took {
     first: Duration,
     whole: Duration,
@@ -205,7 +207,7 @@ fn spawn(candidate: Candidate, address: SocketAddr) -> Child {
         .unwrap_or_else(|error| panic!("{}: {error}", candidate.name))
 }
 
-/// What the connections of a function share. It has one event under way at a time.
+/// The state that the connections of a function share. A function has one event at a time.
 struct Api {
     events: Mutex<Receiver<usize>>,
     begin: Mutex<Instant>,
@@ -260,7 +262,7 @@ fn head(stream: &mut BufReader<TcpStream>) -> Option<String> {
     Some(head)
 }
 
-/// Reads a chunked body to its end. Returns when its first byte came.
+/// Reads a chunked body to its end. Returns the time at which its first byte arrived.
 fn body(stream: &mut BufReader<TcpStream>) -> Option<Instant> {
     let (mut first, mut line) = (None, String::new());
     loop {
@@ -289,7 +291,8 @@ fn body(stream: &mut BufReader<TcpStream>) -> Option<Instant> {
     first
 }
 
-/// What is measured: a name, how many chunks, how many streams in a round, and which of the times.
+/// The measurements: a name, the number of chunks, the number of streams in a round, and which of
+/// the times.
 type Measure = (&'static str, usize, usize, fn(&Took) -> Duration);
 
 const MEASURES: [Measure; 3] = [
