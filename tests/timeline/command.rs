@@ -34,7 +34,7 @@ fn the_text_is_on_stderr_after_the_outcome() {
     ] {
         assert!(timeline.contains(part), "{timeline}");
     }
-    assert!(!timeline.contains('\u{1b}'), "stderr is no terminal");
+    assert!(!timeline.contains('\u{1b}'), "stderr is not a terminal");
 }
 
 #[test]

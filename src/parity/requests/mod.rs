@@ -175,6 +175,6 @@ impl RequestRecorder {
 fn failed(why: &str) -> Error {
     Error::ours(
         "Runtime.RequestRecorderError",
-        format!("the recorder of requests does not work: {why}"),
+        format!("the request recorder failed: {why}"),
     )
 }
