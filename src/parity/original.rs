@@ -126,7 +126,7 @@ impl OriginalProcess {
     }
 
     /// Sends an event, and waits for its outcome. If the process has ended by then, or was killed
-    /// since it did not respond in time, it cannot take another event.
+    /// because it did not respond in time, it cannot take another event.
     pub(super) async fn invoke(&mut self, event: Bytes, invocation: &Invocation) -> Seen {
         let deadline = clock::since_1970(clock::now()) + invocation.timeout;
         let begin = Instant::now();
