@@ -23,7 +23,7 @@ struct LocalServer {
     address: SocketAddr,
     /// Each permit lets the handler go on by one step.
     go_on: Arc<Semaphore>,
-    /// The errors of the writes that failed.
+    /// The errors of failed writes. For a HEAD request, the report that all was written.
     failures: mpsc::UnboundedReceiver<Error>,
 }
 
@@ -152,10 +152,13 @@ impl LocalServer {
         }
     }
 
-    /// Waits until a write of the handler fails.
+    /// Waits until the handler reports a failed write, or that all was written.
     async fn failure(&mut self) -> Error {
         let failure = timeout(Duration::from_secs(30), self.failures.recv());
-        failure.await.expect("a write fails within 30 s").unwrap()
+        failure
+            .await
+            .expect("the handler reports within 30 s")
+            .unwrap()
     }
 
     async fn get(&self, case: &str) -> Response {
