@@ -59,7 +59,8 @@ fn marks_of(timeline: &Timeline) -> Vec<(Duration, char)> {
             _ => '!',
         };
         let (mark, lane) = match &entry.event {
-            // A picture of a stream has its chunks and its first and last byte instead of the response.
+            // A picture of a stream has its chunks and its first and last byte instead of the
+            // response.
             TimelineEvent::ChunkWritten { .. } => ('W', entry.by),
             TimelineEvent::FirstChunkTaken => ('F', None),
             TimelineEvent::Signalled {
@@ -79,7 +80,8 @@ fn marks_of(timeline: &Timeline) -> Vec<(Duration, char)> {
             TimelineEvent::NextPoll { .. } => ('N', None),
             _ => continue,
         };
-        // The end of a task is not drawn where the task signals or drops the callback at the same time.
+        // The end of a task is not drawn where the task signals or drops the callback at the same
+        // time.
         let is_drawn = |(at, earlier, of): &(Duration, char, Option<u64>)| {
             *at == entry.at && *of == lane && "CLE!".contains(*earlier)
         };
