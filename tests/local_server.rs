@@ -774,7 +774,7 @@ fn a_timeout_that_is_none_is_told() {
 }
 
 #[test]
-fn help_says_how_it_is_used() {
+fn help_lists_the_options_and_variables() {
     let run = output(example("hello").arg("--help"), "");
     let help = String::from_utf8(run.stdout).unwrap();
     assert!(help.starts_with(

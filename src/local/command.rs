@@ -2,169 +2,39 @@
 
 use super::{host::Host, routes::LocalRoutes, source::Source, timeline::TimelineForm};
 use crate::http::Gateway;
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, path::PathBuf};
 
-/// What the command line asks for.
+/// A parsed command line.
 #[derive(Debug, PartialEq)]
 pub(super) enum Command {
     Help,
     Version,
-    /// One invocation with each of these events.
+    /// One invocation for each of these events.
     Once {
         sources: Vec<Source>,
-        /// Which of the exported handlers is meant.
+        /// The name of the exported handler.
         handler: Option<String>,
-        /// How the timeline of each invocation is shown, if at all.
+        /// The form in which to show the timeline of each invocation.
         timeline: Option<TimelineForm>,
     },
     /// The server.
     Listen {
-        /// Where, if that is given.
+        /// The address to listen on.
         address: Option<String>,
-        /// The hosts that requests may name as well.
+        /// Additional hosts that a request may name.
         hosts: Vec<Host>,
         routes: LocalRoutes,
-        /// Whether asynchronous invocations that fail are retried.
+        /// Whether to retry asynchronous invocations that fail.
         retry: bool,
         /// The folder whose events the page offers.
         events: Option<PathBuf>,
     },
 }
 
-/// Where it listens unless it is told otherwise.
-pub(super) const DEFAULT: &str = "127.0.0.1:9000";
+/// The default address of the server.
+pub(super) const DEFAULT_ADDRESS: &str = "127.0.0.1:9000";
 
-/// The name that the program was started by.
-pub(super) fn program(argument: Option<OsString>) -> String {
-    let path = argument.unwrap_or_default();
-    let name = Path::new(&path)
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy();
-    if name.is_empty() {
-        "function".into()
-    } else {
-        name.into_owned()
-    }
-}
-
-pub(super) fn version(program: &str) -> String {
-    format!("{program} (nodeback {})\n", env!("CARGO_PKG_VERSION"))
-}
-
-/// What the benchmark needs and the program does not have.
-const BENCH: &str = if cfg!(feature = "bench") {
-    ""
-} else {
-    ",\nin a program that is built with the feature `bench` of nodeback"
-};
-
-/// What the comparison takes that the program does not have.
-const PARITY: &str = if cfg!(feature = "parity") {
-    ""
-} else {
-    ",\nin a program that is built with the feature `parity` of nodeback"
-};
-
-pub(super) fn help(program: &str) -> String {
-    format!(
-        "Usage: {program} [--handler NAME] [--timeline [FILE.html]] [EVENT ...]
-       {program} [--listen ADDR] [--allow-host NAME] [--retry] [--events FOLDER] [ROUTES]
-
-  EVENT          invoke once with this event, which is a file (event.json), JSON
-                 ('{{\"a\":1}}'), or standard input (-); print the response on stdout, or
-                 the failure as JSON on stderr. Several events are invoked one after
-                 the other, in one process. An argument is JSON if it starts with {{, [ or
-                 a double quote, or is a whole JSON value such as 7 or null, and there is
-                 no file of that name
-  --handler NAME invoke the handler that is exported under this name, where the
-                 program has several
-  --timeline [FILE.html]
-                 show what happened when: the handler, its tasks, timers and signals with
-                 their call sites, the response and the log; as text on stderr, or as a
-                 page in this file
-  --listen ADDR  serve Lambda's Invoke API there, such as 127.0.0.1:8080
-                 (port 0 takes a free one); an address that is not loopback,
-                 such as 0.0.0.0:9000, lets the network call
-  --allow-host NAME
-                 take requests whose Host is NAME, such as a container's service
-                 name; may be repeated. Localhost, the address or name of --listen
-                 and, at 0.0.0.0, any address are always taken; another name is
-                 refused, since its owner could let web pages call (DNS rebinding)
-  --retry        run an asynchronous invocation (`Event`) that fails twice more, as
-                 AWS does, after pauses of 1 and 2 seconds, not minutes; then print
-                 the record that AWS sends to the on-failure destination
-  --events FOLDER
-                 offer the JSON files of this folder as events on the page of the server
-  --version      print the name of the program and the version of nodeback
-  --help         print this
-
-Without an argument: --listen {DEFAULT}
-
-The server has a page at /_nodeback/, such as http://{DEFAULT}/_nodeback/: choose an event,
-invoke, and see the response, the log and what happened when, for every client.
-
-A handler that streams is printed as it comes, and served by InvokeWithResponseStream and by
-function URLs.
-
-Without routes, a request to any path that is not the Invoke API's becomes an event of a
-Lambda function URL (payload format 2.0). With routes, it becomes the event of the route that
-matches, and a path without a route gets the answer that AWS gives. /lambda-url/NAME/.. is
-always the function URL of that function.
-
-Routes, each of which may be given several times:
-  --rest ROUTE             an API Gateway REST API with Lambda proxy integration (payload
-                           format 1.0): /clients/{{id}}, GET /clients/{{id}}, /{{proxy+}}
-  --http-api ROUTE         an API Gateway HTTP API (payload format 2.0): the same, or $default
-  --alb PATTERN            an Application Load Balancer: /clients/*
-  NAME=ROUTE               the handler that a route calls, where the program has several:
-                           --rest 'orders=GET /orders/{{id}}'
-  --stage NAME             the stage: Prod for a REST API, $default for an HTTP API
-  --stage-variable NAME=VALUE
-  --binary-media-type TYPE a type that the REST API sends as base64: image/png, image/*, */*
-  --alb-multi-value-headers
-                           multi-value headers of the load balancer's target group
-
-Compare with the original function on AWS's Node client{PARITY}:
-  {program} --against FILE.EXPORT [--root FOLDER] [--fresh | --record | --recorded] [--requests]
-      [--logs] [--report FILE] EVENTS ...
-
-Measure the invocations with each event{BENCH}:
-  {program} --bench N [--handler NAME] [--bench-report FILE] [--bench-save FILE]
-      [--bench-baseline FILE] [--against FILE.EXPORT [--root FOLDER]] EVENTS ...
-  {program} --bench-saved FILE [--bench-baseline FILE] [--bench-report FILE]
-
-Exit codes:
-  0    every invocation succeeded, or the server was stopped
-  1    an invocation failed, the port differs from its original, or the program could not start
-  2    the command line or an event was not understood; nothing was invoked
-  130  the server was stopped by a second signal, or a benchmark by a first one
-
-Environment:
-  AWS_LAMBDA_FUNCTION_TIMEOUT      seconds that an invocation may take: 3; 0 for no limit
-  AWS_LAMBDA_FUNCTION_MEMORY_SIZE  what the context tells of the memory: 128 (MB)
-  AWS_LAMBDA_FUNCTION_NAME         the function's name where the path has none: {program}
-  AWS_LAMBDA_LOG_FORMAT            Text (the default) or JSON
-  AWS_LAMBDA_LOG_LEVEL             TRACE, DEBUG, INFO (the default), WARN, ERROR or FATAL
-  RUST_LOG                         without that: a level, or a level for each target, such as
-                                   warn,my_crate=debug
-  NO_COLOR                         if set, no colour on a terminal
-  AWS_REGION                       the region in the function's ARN: the one that the client
-                                   signed its request for, or us-east-1
-  NODEBACK_LISTEN                  the same as `--listen`
-  NODEBACK_ALLOW_HOST              the same as `--allow-host`; several are separated by commas
-  NODEBACK_NEVER_CALLED            `null`: a callback that is never called succeeds with null,
-                                   as in Node
-  NODEBACK_FAIL_BEFORE_DEADLINE    milliseconds before the deadline at which an
-                                   invocation without a response fails
-"
-    )
-}
-
-/// Reads the arguments behind the program's name.
+/// Parses the arguments that follow the program's name.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut arguments = arguments.into_iter().peekable();
     let (mut handler, mut address, mut retry) = (None, None, false);
@@ -270,7 +140,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             }
             _ if option.starts_with('-') => {
                 return Err(format!(
-                    "unknown option `{option}`: `--help` says what there is"
+                    "unknown option `{option}`: `--help` lists the options"
                 ));
             }
             _ => {
@@ -303,8 +173,8 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let serves = address.is_some() || retry || events.is_some() || !hosts.is_empty();
     if serves || routes != LocalRoutes::new() {
         return Err(
-            "`--listen`, `--allow-host`, `--retry`, `--events` and routes expect the server, and an \
-             event expects none"
+            "`--listen`, `--allow-host`, `--retry`, `--events` and routes are for the server: \
+             expected no event with them"
                 .into(),
         );
     }
@@ -322,7 +192,7 @@ fn listen(address: String) -> Result<String, String> {
     match port {
         Some(Ok(_)) => Ok(address),
         _ => Err(format!(
-            "`--listen {address}`: expected host:port, such as {DEFAULT} or [::1]:0"
+            "`--listen {address}`: expected host:port, such as {DEFAULT_ADDRESS} or [::1]:0"
         )),
     }
 }
@@ -340,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_is_understood() {
+    fn each_form_is_parsed() {
         let listen = |address: &str| {
             Ok(Command::Listen {
                 address: Some(address.into()),
@@ -372,7 +242,7 @@ mod tests {
             assert!(matches!(retried, Ok(Command::Listen { retry: true, .. })));
         }
         let offered = parsed(&["--events", "some events"]);
-        let folder = Path::new("some events");
+        let folder = PathBuf::from("some events");
         assert!(
             matches!(offered, Ok(Command::Listen { events: Some(events), .. }) if events == folder)
         );
@@ -438,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_and_their_settings_are_understood() {
+    fn routes_and_their_settings_are_parsed() {
         let routes = LocalRoutes::new()
             .rest("GET /clients/{id}")
             .http_api("orders=$default")
@@ -475,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_says_what_was_expected() {
+    fn the_error_of_an_invalid_command_line_states_what_was_expected() {
         for (arguments, expected) in [
             (["--listen"].as_slice(), "expects an address"),
             (&["--listen", "9000"], "expected host:port"),
@@ -488,7 +358,7 @@ mod tests {
                 &["--listen=a:1", "--listen=a:2"],
                 "`--listen` is expected once",
             ),
-            (&["a.json", "--listen=a:1"], "expect the server"),
+            (&["a.json", "--listen=a:1"], "are for the server"),
             (&["--handler"], "expects the name"),
             (&["--handler", "other"], "expects an event"),
             (&["--allow-host"], "expects a host name"),
@@ -496,9 +366,9 @@ mod tests {
                 &["--allow-host", "a:1"],
                 "`a:1`: expected a host name without a port",
             ),
-            (&["--allow-host", "a", "-"], "expect the server"),
-            (&["--retry", "-"], "expect the server"),
-            (&["--events", "a", "-"], "expect the server"),
+            (&["--allow-host", "a", "-"], "are for the server"),
+            (&["--retry", "-"], "are for the server"),
+            (&["--events", "a", "-"], "are for the server"),
             (&["--events"], "expects a folder"),
             (&["--events=a", "--events=b"], "is expected once"),
             (&["--retry=1"], "expects no value"),
@@ -508,7 +378,7 @@ mod tests {
             (&["--rest"], "expects a route"),
             (&["--rest", "clients"], "expected a route such as"),
             (&["--http-api", "/{a+}/b"], "at the end of the path"),
-            (&["--rest", "/", "event.json"], "expect the server"),
+            (&["--rest", "/", "event.json"], "are for the server"),
             (&["--stage-variable", "a"], "expected NAME=VALUE"),
             (&["--stage", "a/b"], "expected letters"),
             (&["--binary-media-type", "png"], "expected a type"),

@@ -1,9 +1,9 @@
 //! HTTP requests of a browser or curl, outcome as Lambda answers those to a function URL.
 
 use super::{
-    command,
     configuration::new_id,
     function_name::FunctionName,
+    help,
     invoke::{self, Server},
     invoke_request,
     limits::EVENT_LIMIT,
@@ -112,7 +112,7 @@ pub(super) async fn respond(
 
 /// The name of a function that nobody named.
 pub(super) fn own_name() -> String {
-    env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| command::program(env::args_os().next()))
+    env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| help::program(env::args_os().next()))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub(super) async fn listen(
     let address = address
         .or_else(|| env::var("NODEBACK_LISTEN").ok())
         .or_else(|| settings.address.clone())
-        .unwrap_or_else(|| command::DEFAULT.into());
+        .unwrap_or_else(|| command::DEFAULT_ADDRESS.into());
     // Clients may call it by the name that it was told to listen on.
     settings.hosts.extend(Host::parse(&address));
     // A mistake in the name of the folder is not found out only on the page.

@@ -10,6 +10,7 @@ mod event_stream;
 mod function_name;
 mod function_url;
 mod gateway;
+mod help;
 mod history;
 mod host;
 mod invoke;

@@ -3,6 +3,7 @@
 use super::{
     command::{self, Command},
     configuration::LocalSettings,
+    help,
     listen::listen,
     once::{Asked, once},
     output::write,
@@ -15,14 +16,11 @@ use std::{env, io, process};
 pub(crate) async fn run(functions: Functions, mut settings: LocalSettings) -> Result<()> {
     let (program, command) = {
         let mut arguments = env::args_os();
-        (
-            command::program(arguments.next()),
-            command::parse(arguments),
-        )
+        (help::program(arguments.next()), command::parse(arguments))
     };
     match command {
-        Ok(Command::Help) => write(&mut io::stdout(), command::help(&program).as_bytes()),
-        Ok(Command::Version) => write(&mut io::stdout(), command::version(&program).as_bytes()),
+        Ok(Command::Help) => write(&mut io::stdout(), help::help(&program).as_bytes()),
+        Ok(Command::Version) => write(&mut io::stdout(), help::version(&program).as_bytes()),
         Ok(Command::Listen {
             address,
             hosts,

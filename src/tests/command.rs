@@ -1,7 +1,8 @@
 //! Any command line: it is understood, or the mistake says what was expected.
 
-use super::{Command, parse, program};
+use super::{Command, parse};
 use crate::inputs::{bytes, for_each_seed, pick, several, text};
+use crate::local::help::program;
 use fastrand::Rng;
 use std::ffi::OsString;
 
@@ -87,7 +88,7 @@ fn any_command_line_is_understood_or_says_what_was_expected() {
             }
             Ok(Command::Help | Command::Version) => assert!(!arguments.is_empty()),
             Err(mistake) => assert!(
-                mistake.contains("expect") || mistake.contains("`--help` says what there is"),
+                mistake.contains("expect") || mistake.contains("`--help` lists the options"),
                 "{mistake}"
             ),
         }
