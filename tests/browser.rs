@@ -1,5 +1,6 @@
-//! The local server and a real browser: what a web page of another origin tries does not reach a function, and what
-//! the user and the function's own page do does. And the page of the local server, as a person uses it.
+//! The local server in a real browser: requests of foreign web pages do not reach a function, while
+//! those of the user and of the function's own page do. Also tests the page of the local server,
+//! with keyboard and mouse.
 
 mod common;
 mod support;
@@ -52,7 +53,7 @@ async fn no_web_page_reaches_a_function() {
     let tried: BTreeMap<String, Value> = serde_json::from_slice(&output.stdout).unwrap();
 
     let reached = reached.lock();
-    let refused: Vec<_> = log
+    let rejected: Vec<_> = log
         .warnings()
         .into_iter()
         .map(|line| line.message)
@@ -61,32 +62,32 @@ async fn no_web_page_reaches_a_function() {
     for (path, saw) in &tried {
         let reached: Vec<_> = reached.iter().filter(|(to, _)| to == path).collect();
         let end = format!(" {path}, ");
-        let refused: Vec<_> = refused.iter().filter(|line| line.contains(&end)).collect();
+        let rejected: Vec<_> = rejected.iter().filter(|line| line.contains(&end)).collect();
         println!("{path}: the page saw {saw}");
         reached.iter().for_each(|(_, line)| println!("    {line}"));
-        refused.iter().for_each(|line| println!("    {line}"));
-        // Exactly one of them, so that each request is known to have been sent.
+        rejected.iter().for_each(|line| println!("    {line}"));
+        // Each request was either handled or rejected, so it was sent.
         let passes = path.starts_with("/own/") || path.starts_with("/typed/");
-        if (!reached.is_empty(), refused.is_empty()) != (passes, passes) {
+        if (!reached.is_empty(), rejected.is_empty()) != (passes, passes) {
             wrong.push(path);
         }
     }
     assert!(tried.len() > 80, "{} requests", tried.len());
     assert_eq!(wrong, [""; 0]);
-    // Nor does a page that was refused, as for its icon.
-    let of_refused: Vec<_> = reached
+    // A rejected page causes no further requests, such as for its icon.
+    let of_rejected: Vec<_> = reached
         .iter()
         .filter(|(_, line)| line.contains("-site/"))
         .collect();
-    assert!(of_refused.is_empty(), "{of_refused:?}");
-    // The user's own navigation.
+    assert!(of_rejected.is_empty(), "{of_rejected:?}");
+    // The navigation of the user reached the function.
     assert!(reached.iter().any(|(path, _)| path == "/page"));
 }
 
-/// Leaves its screenshots in `target/page`.
+/// Writes its screenshots to `target/page`.
 #[test]
 #[ignore = "needs tests/live/chromium.sh, tests/live/python.sh and node"]
-fn the_page_is_used_as_a_person_does() {
+fn the_page_works_with_keyboard_and_mouse() {
     let folder = Folder::new("page");
     let events = folder.path("events");
     fs::create_dir(&events).unwrap();
@@ -127,7 +128,7 @@ fn the_page_is_used_as_a_person_does() {
         assert!(request.as_str().unwrap().starts_with(&own), "{request}");
     }
 
-    // What was copied does the same as the page.
+    // The copied commands have the same result as the page.
     let mut expected = String::new();
     for kind in ["curl", "aws"] {
         let snippet = found["snippets"][kind].as_str().unwrap();
@@ -152,6 +153,6 @@ fn the_page_is_used_as_a_person_does() {
     let snippet = found["snippets"]["rust"].as_str().unwrap();
     assert!(
         copied.ends_with(snippet),
-        "the end of tests/page/copied.rs is to be:\n{snippet}"
+        "tests/page/copied.rs has to end with:\n{snippet}"
     );
 }

@@ -66,7 +66,7 @@ function form(method) {
   })`;
 }
 
-/// The ways to send a request by which the tab leaves the page, or another tab opens.
+/// The ways to send a request that leave the page or open another tab.
 const leaving = {
   link: async (tab, url) => {
     await tab.run(`(url) => {
@@ -99,7 +99,7 @@ const leaving = {
 
 const saw = {};
 
-/// Lets the page at `home` try everything against `target`.
+/// Tries each way to send a request to `target` from the page at `home`.
 async function tryAll(name, home, target) {
   const tab = await Tab.open();
   browser.doing = `opening ${home}`;

@@ -11,12 +11,12 @@ const [port, profile, screenshots, axe] = process.argv.slice(2);
 const server = `http://localhost:${port}`;
 const found = { problems: [], requests: [], axe: {}, snippets: {} };
 
-/// What the page logs, requests and opens.
+/// Records what the page logs, requests and opens.
 function watch(tab) {
   listeners.add(({ method, params, sessionId }) => {
     if (sessionId !== tab.session) return;
     if (method === 'Runtime.exceptionThrown') found.problems.push(params.exceptionDetails.exception?.description);
-    // A refused request is shown on the page.
+    // The page itself shows a request that failed.
     if (method === 'Log.entryAdded' && params.entry.source !== 'network') found.problems.push(params.entry.text);
     if (method === 'Page.javascriptDialogOpening') found.problems.push(`dialog: ${params.message}`);
     if (method === 'Network.requestWillBeSent') found.requests.push(params.request.url);
@@ -26,7 +26,7 @@ function watch(tab) {
 const CTRL = 2;
 const SHIFT = 8;
 
-/// Goes to an element by the tab key alone.
+/// Moves the focus to an element with the tab key alone. Returns how often it was pressed.
 async function tabTo(tab, selector, modifiers = 0) {
   browser.doing = `going to ${selector}`;
   for (let presses = 0; presses < 80; presses += 1) {
@@ -36,14 +36,14 @@ async function tabTo(tab, selector, modifiers = 0) {
   throw new Error(`the tab key does not reach ${selector}`);
 }
 
-/// Replaces what is in a field.
+/// Replaces the content of a field.
 async function fill(tab, selector, text, modifiers = 0) {
   await tabTo(tab, selector, modifiers);
   await tab.press('a', CTRL);
   await tab.send('Input.insertText', { text });
 }
 
-/// Replaces the event and invokes, by the keyboard.
+/// Replaces the event and invokes the function, with the keyboard.
 async function invoke(tab, event) {
   await fill(tab, '#event', event, SHIFT);
   await tab.until(`() => document.getElementById('mistake').textContent === 'Valid JSON'`);
@@ -54,13 +54,13 @@ async function invoke(tab, event) {
 
 const last = (tab) => tab.run(`() => Number(document.querySelector('#invocations tr')?.dataset.n ?? 0)`);
 
-/// Waits until the page shows that an invocation has ended in this way, and nothing of it runs.
+/// Waits until the page shows that an invocation has ended with this outcome, and that none of its work continues.
 async function shows(tab, n, outcome) {
   browser.doing = `waiting for "${outcome}" of invocation ${n}`;
   await tab.until(`(n, outcome) => {
     const shown = document.getElementById('outcome').textContent;
     return document.getElementById('save').href.endsWith('/' + n + '/event') && shown.startsWith(outcome)
-      && !shown.includes('goes on');
+      && !shown.includes('continues');
   }`, n, outcome);
 }
 
@@ -102,16 +102,16 @@ async function open(width, height, scheme) {
 }
 
 async function firstUse(tab) {
-  // Open the page, go to the button, press it: nothing else is needed.
+  // Opening the page and pressing the button is enough.
   found.pressesToInvoke = await tabTo(tab, '#submit');
   await tab.press('Enter');
   await shows(tab, 1, 'Succeeded');
   assert.equal(await text(tab, 'body'), '{}');
   assert.equal(await text(tab, 'body-note'), '2 B. Save all of it');
-  // Another event is chosen by the keyboard as well.
+  // Chooses another event with the keyboard.
   await tabTo(tab, '#source', SHIFT);
   browser.doing = 'choosing a sample';
-  // Past the files of the folder and the empty sample.
+  // Skips the files of the folder and the empty sample.
   for (let presses = 0; presses < 3; presses += 1) await tab.press('ArrowDown');
   await tab.until(`() => document.getElementById('event').value.includes('"httpMethod"')`);
 }
@@ -125,9 +125,9 @@ async function mistakes(tab) {
   await tabTo(tab, '#go');
   await tab.press('Enter');
   assert.equal(await tab.run('() => String(getSelection())'), 'x');
-  // The server refuses it, too, and the page says why.
+  // The server rejects it too, and the page shows why.
   await tab.press('Enter', CTRL);
-  await tab.until(`() => document.getElementById('refused').textContent.includes('line 3 column 8')`);
+  await tab.until(`() => document.getElementById('form-error').textContent.includes('line 3 column 8')`);
 }
 
 async function outcomes(tab) {
@@ -154,7 +154,7 @@ async function outcomes(tab) {
   await check(tab, 'light and wide');
   await screenshot(tab, 'timeout');
 
-  // The drawing is read by the keyboard.
+  // The keyboard reads the drawing.
   await tabTo(tab, '#timeline [tabindex="0"][aria-label]');
   const read = new Set();
   for (let marks = 0; marks < 4; marks += 1) {
@@ -163,7 +163,7 @@ async function outcomes(tab) {
   }
   assert.equal(read.size, 4, [...read].join());
   assert.match([...read].join(), /handler: .*ms/);
-  // And by the mouse.
+  // So does the mouse.
   const [x, y, label] = await tab.run(`() => {
     const mark = document.querySelector('#timeline .mark');
     mark.scrollIntoView({ block: 'center' });
@@ -185,7 +185,7 @@ async function large(tab) {
   assert.equal(await tab.run(saved), 6 * 1024 * 1024);
 }
 
-/// A text that tries to become markup, in each field and in what the function makes of it.
+/// Puts a text that tries to become markup into each field. The function repeats it in its log and its error.
 async function hostile(tab) {
   const text = `</textarea></pre><script>window.pwned = 1</script><img src=x onerror="window.pwned = 2">`;
   for (const summary of ['#form summary', '#details > details > summary']) {
@@ -197,7 +197,7 @@ async function hostile(tab) {
   for (const [field, value] of Object.entries(fields)) {
     await fill(tab, field, value);
   }
-  // What ends a string of Rust, and what reverses the text behind it, are in the event too.
+  // The event also contains the end of a raw string of Rust and a character that reverses text.
   const n = await invoke(tab, JSON.stringify({ do: 'hostile', text: `${text}"#\u202e` }));
   await shows(tab, n, 'Failed');
   for (const id of ['body', 'sent', 'log', 'facts', 'timeline', 'invocations']) {
@@ -215,7 +215,7 @@ async function hostile(tab) {
   await tabTo(tab, '#repeat', SHIFT);
   await tab.press('Enter');
   await shows(tab, n + 1, 'Failed');
-  // The event is edited and the context with it.
+  // Editing the event also restores the context.
   await tab.run('() => { for (const id of ["tenant", "trace", "client-context"]) document.getElementById(id).value = ""; }');
   await tabTo(tab, '#edit');
   await tab.press('Enter');
@@ -223,7 +223,7 @@ async function hostile(tab) {
   assert.match(await tab.run('() => document.getElementById("event").value'), /^\{\n  "do": "hostile",\n/);
 }
 
-/// Many invocations of another client, while a person uses the page.
+/// Invokes many times from another client while the page is in use.
 async function many(tab) {
   browser.doing = 'invoking 1,000 times';
   const before = await last(tab);
@@ -244,7 +244,7 @@ async function many(tab) {
   const rows = '() => document.querySelectorAll("#invocations tr").length';
   await tab.until(`() => (${rows})() === 500`);
   assert.equal(await tab.run('() => document.getElementById("event").value'), '{"typed":"meanwhile"}');
-  // One of them is opened by the keyboard.
+  // Opens one of them with the keyboard.
   await tabTo(tab, '#invocations button');
   await tab.press('ArrowDown');
   await tab.press('Enter');

@@ -1,4 +1,5 @@
-//! A test that was copied from the page: tests/browser.rs compares this with what it copies there.
+//! A test that was copied from the page. tests/browser.rs checks that the page still produces this
+//! text.
 
 use nodeback::{Callback, Context, Error, Value};
 

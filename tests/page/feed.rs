@@ -60,7 +60,7 @@ async fn invocations_of_every_client_arrive_live() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_opened_later_is_given_the_invocations_of_before() {
+async fn a_page_that_is_opened_later_receives_the_earlier_invocations() {
     let server = Server::start(|event: Value, _: Context, callback: Callback| {
         callback.fail(Error::new("NotFound", event.to_string()))
     })
@@ -81,32 +81,32 @@ async fn the_list_ends_when_the_server_stops() {
     let server = Server::start(echo).await;
     let mut feed = server.feed().await;
     feed.next().await.unwrap();
-    // It would wait for a connection that goes on.
+    // This waits for all connections to end.
     server.end().await;
     assert_eq!(feed.next().await, None);
 }
 
 #[tokio::test]
-async fn so_many_pages_may_be_open() {
+async fn at_most_32_pages_may_be_open() {
     let server = Server::start(echo).await;
     let mut open = Vec::new();
     for _ in 0..32 {
         open.push(server.feed().await);
     }
-    let refused = server.get("api/invocations").await;
-    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-    let refused = refused.text().await.unwrap();
-    assert!(refused.contains("32 pages are open already"), "{refused}");
-    // The others are served, and so is what the function is called by.
+    let rejected = server.get("api/invocations").await;
+    assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let rejected = rejected.text().await.unwrap();
+    assert!(rejected.contains("32 pages are open already"), "{rejected}");
+    // Other requests are still served.
     let page = server.get("").await;
     assert_eq!(page.status(), StatusCode::OK);
     drop(open);
-    // Until the server has seen that they are gone.
+    // Waits until the server notices that they are closed.
     while server.get("api/invocations").await.status() != StatusCode::OK {}
 }
 
 #[tokio::test]
-async fn the_oldest_invocations_are_forgotten() {
+async fn the_oldest_invocations_are_removed() {
     let server = Server::start(echo).await;
     let client = Client::new();
     for n in 1..=502 {
@@ -126,7 +126,7 @@ async fn the_oldest_invocations_are_forgotten() {
 }
 
 #[tokio::test]
-async fn large_invocations_are_forgotten_sooner() {
+async fn large_invocations_are_removed_sooner() {
     let server = Server::start(echo).await;
     for _ in 0..4 {
         let event = format!("\"{}\"", "x".repeat(5 * 1024 * 1024));

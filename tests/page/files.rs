@@ -1,4 +1,4 @@
-//! What the page consists of, and the events that it offers.
+//! The files of the page, and the events that it offers.
 
 use super::Server;
 use crate::support::{Folder, Process, example};
@@ -33,7 +33,7 @@ async fn the_page_requests_nothing_but_its_own_files() {
         let response = server.get(&file).await;
         assert_eq!(response.status(), StatusCode::OK, "{file}");
         let content = response.text().await.unwrap();
-        // The name of the namespace of SVG is no request.
+        // The namespace of SVG is a name and causes no request.
         let content = content.replace("http://www.w3.org/2000/svg", "");
         assert!(
             !content.contains("//www") && !content.contains("https:"),
@@ -94,9 +94,9 @@ async fn each_sample_is_an_event() {
     assert_eq!(none.status(), StatusCode::NOT_FOUND);
 }
 
-/// The samples of HTTP, as the crate that Rust handlers use reads them.
+/// Parses the HTTP samples with the crate that Rust handlers use.
 #[tokio::test]
-async fn the_samples_of_http_are_those_of_aws() {
+async fn the_http_samples_are_valid_aws_events() {
     use aws_lambda_events::{alb, apigw, lambda_function_urls};
     fn read<T: for<'de> serde::Deserialize<'de>>(event: &str) {
         serde_json::from_str::<T>(event).map(drop).unwrap();
@@ -180,13 +180,13 @@ async fn the_files_of_the_folder_are_offered_and_no_others() {
         let text = response.text().await.unwrap();
         assert!(text.contains(expected), "{name}: {text}");
     }
-    // Files that come later are there when the page is opened again.
+    // Files that are added later are offered too.
     fs::write(folder.path("later.json"), "7").unwrap();
     assert_eq!(get("files/later.json").await.text().await.unwrap(), "7");
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_a_mistake_of_the_command_line() {
+fn a_missing_folder_is_an_error_at_the_start() {
     let missing = example("hello")
         .args(["--events", "no-such-folder"])
         .output()

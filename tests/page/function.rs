@@ -1,10 +1,10 @@
-//! The function whose local server tests/browser.rs opens the page of.
+//! The function whose page tests/browser.rs opens.
 
 use nodeback::{Callback, Context, Error, Value, json, set_timeout};
 use std::{future::pending, time::Duration};
 use tokio::time::sleep;
 
-/// Does what its event says, and echoes it otherwise.
+/// Runs the scenario that its event names, and echoes any other event.
 fn shown(event: Value, context: Context, callback: Callback) {
     match event["do"].as_str() {
         Some("fail") => callback.fail(Error::new("OrderNotFound", "no order 7")),

@@ -1,4 +1,4 @@
-//! Invoking from the page, and what it shows of an invocation.
+//! Invoking from the page, and the details that it shows of an invocation.
 
 use super::Server;
 use nodeback::{Callback, Context, Error, ResponseStream, Value, error, json, streamify_response};
@@ -55,7 +55,7 @@ async fn the_page_sets_event_timeout_and_context() {
     );
     assert_eq!(first["summary"]["state"], "succeeded");
 
-    // The same once more, with a request id of its own.
+    // A repeated invocation has its own request id.
     let repeated = server.post("api/invocations/1/repeat", "").await;
     assert_eq!(repeated.status(), StatusCode::ACCEPTED);
     let second = server.over(2).await;
@@ -178,14 +178,14 @@ async fn the_start_of_a_streamed_response_is_kept() {
         let kept = streamed["response"]["text"].as_str().unwrap();
         assert_eq!(kept.len(), (count * 1_000).min(64 * 1024));
     }
-    // The page itself is given all of it.
+    // An invocation from the page keeps the whole response.
     let whole = server.invoke("100").await;
     assert_eq!(whole["response"]["size"], 100_000);
     assert_eq!(whole["response"]["isKept"], true);
 }
 
 #[tokio::test]
-async fn a_mistake_of_the_form_is_refused() {
+async fn invalid_input_of_the_form_is_rejected() {
     let server = Server::start(about).await;
     let large = "1".repeat(6 * 1024 * 1024 + 1);
     for (query, event, expected) in [
@@ -202,18 +202,18 @@ async fn a_mistake_of_the_form_is_refused() {
         ),
         ("function=f", &large, "must be smaller than 6291456 bytes"),
     ] {
-        let refused = server
+        let rejected = server
             .post(&format!("api/invoke?{query}"), event.to_owned())
             .await;
-        assert!(refused.status().is_client_error(), "{query}");
-        let refused: Value = refused.json().await.unwrap();
-        let message = refused["message"].as_str().unwrap();
+        assert!(rejected.status().is_client_error(), "{query}");
+        let rejected: Value = rejected.json().await.unwrap();
+        let message = rejected["message"].as_str().unwrap();
         assert!(message.contains(expected), "{query}: {message}");
     }
     let url = server.url("api/invoke?function=f");
     let request = Client::new().post(url).header("x-amz-client-context", "!");
-    let refused = request.send().await.unwrap();
-    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    let rejected = request.send().await.unwrap();
+    assert_eq!(rejected.status(), StatusCode::BAD_REQUEST);
     // Nothing was invoked.
     let all = server.feed().await.next().await.unwrap();
     assert_eq!(all["invocations"], json!([]));

@@ -1,4 +1,4 @@
-//! The page of the local server, over HTTP. What it does in a browser is in tests/browser.rs.
+//! The page of the local server, over HTTP. tests/browser.rs tests it in a browser.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -61,7 +61,7 @@ impl Server {
         response.json().await.unwrap()
     }
 
-    /// Invokes with an event from the page, and waits until nothing of the invocation runs.
+    /// Invokes with an event from the page, and waits until the invocation is over.
     async fn invoke(&self, event: impl Into<reqwest::Body>) -> Value {
         let started = self.post("api/invoke?function=f", event).await;
         assert_eq!(started.status(), StatusCode::ACCEPTED);
@@ -69,7 +69,7 @@ impl Server {
         self.over(started["n"].as_u64().unwrap()).await
     }
 
-    /// An invocation, when nothing of it runs any more.
+    /// Waits until an invocation is over, and returns its details.
     async fn over(&self, n: u64) -> Value {
         let mut feed = self.feed().await;
         loop {
@@ -104,7 +104,7 @@ struct Feed {
 }
 
 impl Feed {
-    /// The next event, or `None` if the server has ended them.
+    /// Returns the next event, or `None` when the server has closed the stream.
     async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some((event, rest)) = self.received.split_once("\n\n") {

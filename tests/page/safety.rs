@@ -1,4 +1,4 @@
-//! Who may use the page, and what a text can do there: nothing.
+//! Foreign web pages cannot use the page, and no text becomes markup on it.
 
 use super::Server;
 use nodeback::{Callback, Context, Error, Value, json};
@@ -14,7 +14,7 @@ fn fails(event: Value, _: Context, callback: Callback) {
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_is_refused() {
+async fn a_page_of_another_origin_is_rejected() {
     let server = Server::start(fails).await;
     server.invoke("{}").await;
     for (method, path) in [
@@ -57,11 +57,11 @@ async fn a_page_of_another_origin_is_refused() {
 }
 
 #[tokio::test]
-async fn no_text_is_markup() {
+async fn no_text_becomes_markup() {
     let server = Server::start(fails).await;
     let event = json!({ "text": HOSTILE }).to_string();
     let details = server.invoke(event.clone()).await;
-    // In JSON it is what it is.
+    // JSON contains the text unchanged.
     assert_eq!(details["event"]["text"], event);
     let error: Value = serde_json::from_str(details["error"]["text"].as_str().unwrap()).unwrap();
     assert_eq!(
@@ -108,7 +108,8 @@ async fn no_text_is_markup() {
     }
 }
 
-/// The page never makes markup of a text. Its policy forbids that too, which tests/browser.rs looks at.
+/// No script converts text to markup. The content security policy forbids that too, which
+/// tests/browser.rs checks.
 #[tokio::test]
 async fn no_script_of_the_page_writes_markup() {
     let server = Server::start(fails).await;

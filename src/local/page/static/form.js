@@ -43,7 +43,7 @@ export class Form {
     this.groups = [group('Samples', samples)];
     if (files.length) this.groups.unshift(group('Files', files));
     this.offerRecent();
-    if (program.folder?.error) this.refuse(`The folder of events: ${program.folder.error}`);
+    if (program.folder?.error) this.showError(`The folder of events: ${program.folder.error}`);
     // Starts with the first event. An event that the user has edited stays.
     if (!this.event.value) this.choose();
     else this.source.value = source;
@@ -68,9 +68,9 @@ export class Form {
       // The user may have chosen or written another event in the meantime.
       if (value !== this.source.value || before !== this.event.value) return;
       this.set(value.startsWith('invocations/') ? pretty(event) : event);
-      this.refuse('');
+      this.showError('');
     } catch ({ message }) {
-      this.refuse(message);
+      this.showError(message);
     }
   }
 
@@ -135,14 +135,14 @@ export class Form {
     this.event.setSelectionRange(index, index + 1);
   }
 
-  refuse(message) {
-    byId('refused').textContent = message;
+  showError(message) {
+    byId('form-error').textContent = message;
   }
 
   async invoke() {
     const submit = byId('submit');
     submit.setAttribute('aria-busy', 'true');
-    this.refuse('');
+    this.showError('');
     try {
       const headers = {};
       const clientContext = byId('client-context').value.trim();
@@ -153,7 +153,7 @@ export class Form {
       const started = await request(`invoke?${query}`, { method: 'POST', headers, body: this.event.value });
       await this.follow((await started.json()).n);
     } catch ({ message }) {
-      this.refuse(message);
+      this.showError(message);
     } finally {
       submit.removeAttribute('aria-busy');
     }

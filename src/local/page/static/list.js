@@ -55,7 +55,7 @@ export class List {
     if (!stays) this.stopAt(this.rows.get(this.selected)?.button ?? this.body.querySelector('button'));
   }
 
-  /// Makes one row reachable by the tab key. The arrow keys go from there to the others.
+  /// Makes one row reachable with the tab key. The arrow keys move from it to the others.
   stopAt(button) {
     this.stop?.setAttribute('tabindex', '-1');
     this.stop = button;

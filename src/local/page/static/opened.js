@@ -80,7 +80,7 @@ export class Opened {
     byId('nothing-opened').hidden = true;
     const [label, tone] = outcomes[summary.state];
     const took = summary.durationMs === null ? '' : ` in ${summary.durationMs.toFixed(1)} ms`;
-    const after = summary.state !== 'running' && !summary.over ? '; work goes on after the response' : '';
+    const after = summary.state !== 'running' && !summary.over ? '; work continues after the response' : '';
     const outcome = byId('outcome');
     outcome.textContent = `${label}${took}${after}`;
     outcome.className = `result ${tone}`;
@@ -148,7 +148,7 @@ export class Opened {
       // The browser lets only pages of this machine, or over HTTPS, write to the clipboard.
     }
     const saved = isSmall ? '' : `. It reads the event from event-${n}.json: save the event first`;
-    byId('snippet-label').textContent = (copied ? 'Copied' : 'Selected, to be copied') + saved;
+    byId('snippet-label').textContent = (copied ? 'Copied' : 'Selected for copying') + saved;
     this.announce(byId('snippet-label').textContent);
   }
 }

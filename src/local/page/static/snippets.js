@@ -75,7 +75,7 @@ function rust(details, event, program, n) {
     const { errorType, errorMessage } = JSON.parse(error.text);
     lines.push('    let error = outcome.result.unwrap_err();',
       `    assert_eq!(error.error_type(), ${literal(String(errorType))});`);
-    // The message of a timeout has the request id.
+    // The message of a timeout contains the request id.
     if (summary.state !== 'timedOut') lines.push(`    assert_eq!(error.message(), ${literal(String(errorMessage))});`);
   } else if (response?.isWhole && isJson(response.text)) {
     lines.push(`    let expected: nodeback::Value = ${raw(plain(response.text))}.parse().unwrap();`,

@@ -1,5 +1,5 @@
 // The timeline of an invocation. The server draws it as for `--timeline FILE.html`, with all text escaped. This module makes it
-// zoomable, and its marks and bars reachable by the keyboard.
+// zoomable, and its marks and bars reachable with the keyboard.
 
 import { element } from './dom.js';
 
@@ -15,7 +15,7 @@ export function showTimeline(place, drawn) {
   const figure = parts.find((part) => part.matches('figure'));
   const tables = parts.filter((part) => part !== figure);
   const details = element('details', { open }, element('summary', { textContent: 'The timeline as tables' }), ...tables);
-  place.replaceChildren(...(figure ? [...read(figure, zoom), figure] : []), details);
+  place.replaceChildren(...(figure ? [...makeInteractive(figure, zoom), figure] : []), details);
 }
 
 /// Requests a timeline as a document, in which no script runs. `XMLHttpRequest` has the browser parse the response, so that no script
@@ -31,8 +31,8 @@ export function readTimeline(n) {
   });
 }
 
-/// Adds the keyboard, the pointer and the zoom to a drawing, and returns its controls.
-function read(figure, zoom) {
+/// Makes a drawing usable with the keyboard and the pointer, and adds a zoom. Returns its controls.
+function makeInteractive(figure, zoom) {
   const svg = figure.querySelector('svg');
   const readout = element('p', { className: 'readout', role: 'status' });
   const hint = 'Point at a mark or a bar, or choose one with the arrow keys.';
