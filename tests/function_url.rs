@@ -454,7 +454,7 @@ async fn an_invalid_result_gets_status_502_and_the_log_contains_the_reason() {
         is_bad_gateway(response, result).await;
         let errors = log.errors();
         let error = errors.last().unwrap();
-        let message = format!("the result is no HTTP response: {why}");
+        let message = format!("the result is not an HTTP response: {why}");
         assert!(error.message.starts_with(&message), "{result}: {error:?}");
         assert_eq!(error.fields["requestId"], request_id);
     }

@@ -363,7 +363,7 @@ async fn a_rest_api_sends_status_502_for_a_malformed_response_and_the_log_contai
         let response = server.response_to(result).await;
         is_internal_error(response, &result.to_string()).await;
         let error = log.errors().pop().unwrap();
-        let expected = format!("the result is no HTTP response: {why}");
+        let expected = format!("the result is not an HTTP response: {why}");
         assert!(error.message.starts_with(&expected), "{}", error.message);
     }
     assert_eq!(log.errors().len(), cases.len());
@@ -737,7 +737,7 @@ async fn a_request_without_a_route_gets_the_error_that_aws_sends() {
             let why = "no route matches the method and the path";
             assert_eq!(
                 warning,
-                format!("refused with {status}{named}: {method} {path}: {why}")
+                format!("rejected with {status}{named}: {method} {path}: {why}")
             );
         }
         // The Invoke API and function URLs work in addition to the routes.

@@ -474,7 +474,7 @@ async fn a_request_caused_by_a_web_page_of_another_origin_gets_status_403_and_is
                 assert!(response.head.contains(policy), "{response:?}");
                 let path = path.split('?').next().unwrap();
                 let message = format!(
-                    "refused {method} {path}, which a web page of another origin caused: {reason}"
+                    "rejected {method} {path}, which a web page of another origin caused: {reason}"
                 );
                 rejected += 1;
                 let warnings = log.warnings();

@@ -1,4 +1,5 @@
-//! The local server: the command line of a function's binary, and its Invoke API through a real client.
+//! The command line of a function's binary, and the Invoke API of the local server with an HTTP
+//! client.
 
 mod support;
 
@@ -14,7 +15,7 @@ use tokio::{
 
 const LIMIT: usize = 6 * 1024 * 1024;
 
-/// A served handler; ending it waits for what is in flight.
+/// A local server with one handler. Ending it waits for the requests in flight.
 struct LocalServer {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -63,7 +64,8 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
         .map_or("", |value| value.to_str().unwrap())
 }
 
-/// A handler that says when it was entered, waits to be let go, and says when it has ended.
+/// A handler that notifies the test when it starts, waits for permission to continue, and notifies
+/// the test when it ends.
 #[derive(Default)]
 struct Gate {
     entered: Notify,
@@ -112,7 +114,7 @@ fn about(_: Value, context: Context, callback: Callback) {
 }
 
 #[tokio::test]
-async fn a_good_call_is_answered_with_the_response() {
+async fn a_successful_call_returns_the_response() {
     let server = LocalServer::serve(echo).await;
     let response = server.invoke(json!({ "b": 1, "a": "ż" })).await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -124,7 +126,7 @@ async fn a_good_call_is_answered_with_the_response() {
 }
 
 #[tokio::test]
-async fn a_failure_is_http_200_with_its_header_and_nodes_body() {
+async fn a_failure_is_http_200_with_its_header_and_the_body_of_node() {
     let server = LocalServer::serve(async |_: Value| Err::<(), _>("Unauthorized")).await;
     let response = server.invoke(json!({})).await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -136,7 +138,7 @@ async fn a_failure_is_http_200_with_its_header_and_nodes_body() {
 #[tokio::test]
 async fn a_panic_fails_its_invocation_and_no_other() {
     let handler = |event: Value, _: Context, callback: Callback| {
-        assert_eq!(event, json!({}), "an event that it does not like");
+        assert_eq!(event, json!({}), "an unexpected event");
         callback.succeed(json!("fine"));
     };
     let server = LocalServer::serve(handler).await;
@@ -148,7 +150,7 @@ async fn a_panic_fails_its_invocation_and_no_other() {
         body["errorMessage"]
             .as_str()
             .unwrap()
-            .contains("an event that it does not like")
+            .contains("an unexpected event")
     );
     assert_eq!(
         server.invoke(json!({})).await.text().await.unwrap(),
@@ -157,13 +159,13 @@ async fn a_panic_fails_its_invocation_and_no_other() {
 }
 
 #[tokio::test]
-async fn no_body_at_all_is_an_empty_event() {
+async fn a_missing_body_is_an_empty_object() {
     let server = LocalServer::serve(echo).await;
     let response = server.call("f").send().await.unwrap();
     assert_eq!(response.text().await.unwrap(), "{}");
 }
 
-async fn refusal(response: Response, status: u16, error_type: &str) -> String {
+async fn rejection(response: Response, status: u16, error_type: &str) -> String {
     assert_eq!(response.status(), status);
     assert_eq!(header(&response, "x-amzn-errortype"), error_type);
     assert_eq!(header(&response, "x-amzn-requestid").len(), 36);
@@ -174,7 +176,7 @@ async fn refusal(response: Response, status: u16, error_type: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_refused_before_the_handler() {
+async fn invalid_json_is_rejected_before_the_handler_is_called() {
     let server = LocalServer::serve(never_entered).await;
     for body in [
         b"{".as_slice(),
@@ -184,7 +186,7 @@ async fn what_is_no_json_is_refused_before_the_handler() {
         b"\xef\xbb\xbf{}",
     ] {
         let response = server.call("f").body(body).send().await.unwrap();
-        let message = refusal(response, 400, "InvalidRequestContentException").await;
+        let message = rejection(response, 400, "InvalidRequestContentException").await;
         assert!(
             message.starts_with("Could not parse request body into json: "),
             "{message}"
@@ -194,7 +196,7 @@ async fn what_is_no_json_is_refused_before_the_handler() {
 }
 
 #[tokio::test]
-async fn an_event_of_six_megabytes_is_taken_and_one_byte_more_is_not() {
+async fn an_event_of_six_megabytes_is_accepted_and_one_byte_more_is_not() {
     let size = async |event: Value| Ok::<_, Error>(event.as_str().map(str::len));
     let server = LocalServer::serve(size).await;
     let largest = format!("\"{}\"", "x".repeat(LIMIT - 2));
@@ -206,7 +208,7 @@ async fn an_event_of_six_megabytes_is_taken_and_one_byte_more_is_not() {
         .send()
         .await
         .unwrap();
-    let message = refusal(response, 413, "RequestEntityTooLargeException").await;
+    let message = rejection(response, 413, "RequestEntityTooLargeException").await;
     assert_eq!(
         message,
         "Request must be smaller than 6291456 bytes for the InvokeFunction operation"
@@ -259,7 +261,7 @@ async fn an_asynchronous_event_has_a_lower_limit() {
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     let response = call(1024 * 1024 + 1).send().await.unwrap();
     assert_eq!(
-        refusal(response, 413, "RequestEntityTooLargeException").await,
+        rejection(response, 413, "RequestEntityTooLargeException").await,
         "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)"
     );
     let url = format!(
@@ -270,7 +272,7 @@ async fn an_asynchronous_event_has_a_lower_limit() {
     let response = call(256 * 1024).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     let response = call(256 * 1024 + 1).send().await.unwrap();
-    refusal(response, 413, "RequestEntityTooLargeException").await;
+    rejection(response, 413, "RequestEntityTooLargeException").await;
 }
 
 #[tokio::test]
@@ -287,7 +289,7 @@ async fn the_deprecated_invoke_async_works() {
         gate.go.notify_one();
         gate.ended.notified().await;
         let response = Client::new().post(&url).body("{").send().await.unwrap();
-        refusal(response, 400, "InvalidRequestContentException").await;
+        rejection(response, 400, "InvalidRequestContentException").await;
     }
     server.end().await;
 }
@@ -305,11 +307,11 @@ async fn a_dry_run_checks_and_does_not_invoke() {
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
     assert_eq!(header(&response, "content-length"), "");
     let response = call("{").send().await.unwrap();
-    refusal(response, 400, "InvalidRequestContentException").await;
+    rejection(response, 400, "InvalidRequestContentException").await;
 }
 
 #[tokio::test]
-async fn an_unknown_invocation_or_log_type_says_what_there_is() {
+async fn an_unknown_invocation_or_log_type_is_rejected_with_the_valid_ones() {
     let server = LocalServer::serve(echo).await;
     for (name, expected) in [
         (
@@ -319,13 +321,13 @@ async fn an_unknown_invocation_or_log_type_says_what_there_is() {
         ("X-Amz-Log-Type", "expected None or Tail"),
     ] {
         let response = server.call("f").header(name, "Later").send().await.unwrap();
-        let message = refusal(response, 400, "InvalidParameterValueException").await;
+        let message = rejection(response, 400, "InvalidParameterValueException").await;
         assert!(message.contains(expected), "{message}");
     }
 }
 
 #[tokio::test]
-async fn the_context_has_what_the_call_said() {
+async fn the_context_contains_the_parameters_of_the_call() {
     let server = LocalServer::serve(about).await;
     let call = server.call_path("orders/invocations?Qualifier=live");
     let call = call
@@ -391,7 +393,7 @@ async fn any_function_name_or_arn_reaches_the_handler() {
 }
 
 #[tokio::test]
-async fn a_version_is_that_of_the_qualifier_in_the_log_too() {
+async fn the_log_has_the_version_of_the_qualifier() {
     let server = LocalServer::serve(echo).await;
     let call = server.call_path("f/invocations?Qualifier=7");
     let call = call.header("X-Amz-Log-Type", "Tail");
@@ -418,13 +420,13 @@ async fn the_region_is_that_of_the_signature() {
     assert_eq!(response.json::<Value>().await.unwrap()["arn"], arn);
     let response = call(arn, "eu-west-2").send().await.unwrap();
     assert_eq!(
-        refusal(response, 404, "ResourceNotFoundException").await,
+        rejection(response, 404, "ResourceNotFoundException").await,
         "Functions from 'eu-west-1' are not reachable in this region ('eu-west-2')"
     );
 }
 
 #[tokio::test]
-async fn a_client_context_that_is_none_is_refused() {
+async fn an_invalid_client_context_is_rejected() {
     let server = LocalServer::serve(about).await;
     const EXPECTED: &str = "Client context must be a valid Base64-encoded JSON object.";
     let long = "e".repeat(3_584);
@@ -446,14 +448,14 @@ async fn a_client_context_that_is_none_is_refused() {
             .await
             .unwrap();
         assert_eq!(
-            refusal(response, 400, "InvalidRequestContentException").await,
+            rejection(response, 400, "InvalidRequestContentException").await,
             message
         );
     }
 }
 
 #[tokio::test]
-async fn other_paths_and_methods_say_what_there_is() {
+async fn other_paths_and_methods_are_rejected_with_the_expected_ones() {
     let server = LocalServer::serve(echo).await;
     let client = Client::new();
     let url = format!("http://{}", server.address);
@@ -461,19 +463,19 @@ async fn other_paths_and_methods_say_what_there_is() {
     let functions = format!("{url}/2015-03-31/functions");
     let response = client.get(&functions).send().await.unwrap();
     assert_eq!(
-        refusal(response, 404, "UnknownOperationException").await,
+        rejection(response, 404, "UnknownOperationException").await,
         expected
     );
     let path = format!("{url}/2015-03-31/functions/f/invocations");
     let response = client.get(&path).send().await.unwrap();
     assert_eq!(
-        refusal(response, 405, "MethodNotAllowedException").await,
+        rejection(response, 405, "MethodNotAllowedException").await,
         expected
     );
 }
 
 #[tokio::test]
-async fn a_name_or_a_query_that_cannot_be_read_is_refused() {
+async fn an_invalid_name_or_query_is_rejected() {
     let server = LocalServer::serve(never_entered).await;
     for (path, error_type) in [
         ("%ff/invocations", "InvalidParameterValueException"),
@@ -489,12 +491,12 @@ async fn a_name_or_a_query_that_cannot_be_read_is_refused() {
         ("f/invocations?Qualifier=v1.2", "ValidationException"),
     ] {
         let response = server.call_path(path).send().await.unwrap();
-        refusal(response, 400, error_type).await;
+        rejection(response, 400, error_type).await;
     }
 }
 
 #[tokio::test]
-async fn overlapping_calls_run_side_by_side() {
+async fn overlapping_calls_run_concurrently() {
     let both = Arc::new(Barrier::new(2));
     let handler = move |event: Value, _: Context, callback: Callback| {
         let both = Arc::clone(&both);
@@ -512,7 +514,7 @@ async fn overlapping_calls_run_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_does_not_end_its_invocation() {
+async fn a_client_that_disconnects_does_not_end_its_invocation() {
     let gate = Arc::<Gate>::default();
     let server = gate.serve().await;
     let call = tokio::spawn(server.call("f").send());
@@ -525,7 +527,7 @@ async fn a_client_that_goes_does_not_end_its_invocation() {
 }
 
 #[tokio::test]
-async fn shutting_down_answers_what_is_in_flight() {
+async fn shutdown_waits_for_the_requests_in_flight() {
     let gate = Arc::<Gate>::default();
     let server = gate.serve().await;
     let call = tokio::spawn(server.call("f").body("7").send());
@@ -577,19 +579,19 @@ fn base64(text: &str) -> String {
 }
 
 #[test]
-fn an_event_file_is_answered_on_stdout() {
+fn the_response_to_an_event_file_is_on_stdout() {
     let run = output(example("hello").arg("examples/events/hello.json"), "");
-    let answer: Value = serde_json::from_slice(&run.stdout).unwrap();
-    assert_eq!(answer["hello"], "Ada");
+    let response: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(response["hello"], "Ada");
     assert_eq!(
         (run.status.code(), run.stdout.last()),
         (Some(0), Some(&b'\n'))
     );
-    let id = answer["request"].as_str().unwrap();
+    let id = response["request"].as_str().unwrap();
     assert_report(&String::from_utf8(run.stderr).unwrap(), id);
 }
 
-/// Checks that it is the line about the duration of an invocation, and nothing else.
+/// Checks that a text is the report line of an invocation and nothing else.
 fn assert_report(line: &str, request_id: &str) {
     let start = format!("REPORT RequestId: {request_id}\tDuration: ");
     let rest = line
@@ -600,7 +602,7 @@ fn assert_report(line: &str, request_id: &str) {
     assert!(rest.ends_with('\n') && rest.lines().count() == 1, "{line}");
 }
 
-/// What is on stderr, behind the lines about durations.
+/// Returns stderr without the report lines.
 fn without_reports(stderr: Vec<u8>) -> String {
     let stderr = String::from_utf8(stderr).unwrap();
     let lines = stderr.split_inclusive('\n');
@@ -630,7 +632,7 @@ fn an_event_may_be_the_argument_itself() {
     );
     assert_eq!(run.stdout, b"{\"cancelled\":\"a=b\"}\n");
     assert_eq!(run.status.code(), Some(0));
-    // A file of that name goes first.
+    // A file of that name takes precedence.
     let folder = std::env::temp_dir().join(format!("nodeback-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("[1]"), r#"{"id":7}"#).unwrap();
@@ -642,7 +644,7 @@ fn an_event_may_be_the_argument_itself() {
 }
 
 #[test]
-fn several_events_are_one_invocation_each_in_one_process() {
+fn each_of_several_events_is_one_invocation_in_the_same_process() {
     let arguments = [r#"{"name":"Ada"}"#, "{}", "-", "examples/events/hello.json"];
     let run = output(
         example("hello").args(arguments),
@@ -660,7 +662,7 @@ fn several_events_are_one_invocation_each_in_one_process() {
     assert_eq!(names, ["Ada", "Bob", "Ada"]);
     let stderr = String::from_utf8(run.stderr).unwrap();
     assert_eq!(stderr.matches("REPORT RequestId: ").count(), 4, "{stderr}");
-    // Each event is named beside the request id of its invocation.
+    // The log names each event, with the request id of its invocation.
     for (n, name) in [
         (0, "event 1 of 4: the event `{\"name\":\"Ada\"}`"),
         (1, "event 3 of 4: standard input"),
@@ -682,7 +684,7 @@ fn several_events_are_one_invocation_each_in_one_process() {
 }
 
 #[test]
-fn of_several_events_none_is_invoked_if_one_cannot_be_read() {
+fn no_event_is_invoked_if_one_cannot_be_read() {
     let run = output(
         example("hello").args(["{\"name\":\"Ada\"}", "nowhere.json", "[1"]),
         "",
@@ -700,9 +702,9 @@ fn an_empty_event_is_an_empty_object_as_over_http() {
 }
 
 #[test]
-fn the_version_is_the_programs_name_and_that_of_nodeback() {
+fn version_prints_the_name_of_the_program_and_the_version_of_nodeback() {
     let run = output(example("hello").args(["--version"]), "");
-    // The tests have no version of their own.
+    // The package of the tests has a different version.
     let manifest = std::fs::read_to_string(format!("{}/Cargo.toml", support::ROOT)).unwrap();
     let (_, version) = manifest.split_once("\nversion = \"").unwrap();
     let (version, _) = version.split_once('"').unwrap();
@@ -762,7 +764,7 @@ fn a_timeout_is_sandbox_timedout_in_aws_words() {
 }
 
 #[test]
-fn a_timeout_that_is_none_is_told() {
+fn an_invalid_timeout_is_an_error() {
     let run = output(
         example("hello")
             .arg("-")
@@ -801,7 +803,7 @@ fn help_lists_the_options_and_variables() {
 }
 
 #[tokio::test]
-async fn serving_prints_a_curl_line_and_an_interrupt_still_answers_what_is_slow() {
+async fn serving_prints_a_curl_line_and_an_interrupt_waits_for_a_slow_request() {
     for signal in ["INT", "TERM"] {
         let mut timer = Process::spawn(example("timer").args(["--listen", "127.0.0.1:0"]));
         let mut lines = timer.stdout().lines();
@@ -820,7 +822,7 @@ async fn serving_prints_a_curl_line_and_an_interrupt_still_answers_what_is_slow(
         let response = call.await.unwrap().unwrap();
         assert_eq!(response.text().await.unwrap(), r#"{"waited":500}"#);
         let (log, code) = timer.await.unwrap();
-        assert!(log.contains("finishing what is in flight"), "{log}");
+        assert!(log.contains("waiting for the requests in flight"), "{log}");
         assert_eq!(code, Some(0));
     }
 }
@@ -857,7 +859,7 @@ async fn the_routes_of_the_command_line_are_listed_and_served() {
 
 #[tokio::test]
 async fn a_failed_event_is_retried_and_its_record_is_printed() {
-    // The end of the server ends the pauses between the attempts.
+    // Stopping the server ends the pauses between the attempts.
     let arguments = ["--retry", "--listen", "127.0.0.1:0"];
     let mut hello = Process::spawn(example("hello").args(arguments));
     let mut stdout = hello.stdout().lines();
@@ -914,7 +916,7 @@ async fn a_failed_event_is_retried_and_its_record_is_printed() {
 }
 
 #[tokio::test]
-async fn each_refused_request_leaves_a_line_in_the_log_and_no_other_does() {
+async fn each_rejected_request_is_logged_and_no_other_is() {
     let mut api = Process::spawn(example("exports").args(["--listen=127.0.0.1:0"]));
     let url = api.stdout().lines().next().unwrap().unwrap();
     let url = url.strip_prefix("exports listens on ").unwrap().to_owned();
@@ -945,13 +947,13 @@ async fn each_refused_request_leaves_a_line_in_the_log_and_no_other_does() {
     api.wait_for("could not be read");
     api.signal("TERM");
     let (log, _) = api.end();
-    let refused: Vec<_> = log
+    let rejected: Vec<_> = log
         .lines()
-        .filter_map(|line| line.split_once("\t\tWARN\trefused "))
+        .filter_map(|line| line.split_once("\t\tWARN\trejected "))
         .map(|(_, line)| line)
         .collect();
     assert_eq!(
-        refused,
+        rejected,
         [
             "with 404 ResourceNotFoundException: POST /2015-03-31/functions/delete/invocations: \
              Function not found: arn:aws:lambda:us-east-1:123456789012:function:delete:$LATEST: \
@@ -967,7 +969,7 @@ async fn each_refused_request_leaves_a_line_in_the_log_and_no_other_does() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_told_with_the_way_out() {
+async fn an_address_in_use_is_an_error_that_names_the_option() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let run = output(example("hello").args(["--listen", &address]), "");
@@ -980,7 +982,7 @@ async fn a_taken_address_is_told_with_the_way_out() {
     assert_eq!(run.status.code(), Some(1));
 }
 
-/// The status of a request that names this host.
+/// Returns the status of the response to a request with this `Host`.
 async fn status_for(address: &str, host: &str) -> StatusCode {
     let url = format!("http://{address}/2015-03-31/functions/hello/invocations");
     let request = Client::new().post(url).header("Host", host);
@@ -988,12 +990,12 @@ async fn status_for(address: &str, host: &str) -> StatusCode {
     response.status()
 }
 
-/// A name that resolves to loopback everywhere, and that is not one of loopback's own names.
+/// A name that resolves to the loopback address everywhere, but is not a name of it.
 const NAME: &str = "127.1";
 
 #[tokio::test]
-async fn the_name_that_it_listens_on_and_those_it_is_told_are_taken_as_hosts() {
-    let listens_on = |address: &str, more: &[&str], allowed: &str| {
+async fn the_name_of_the_address_and_allowed_names_are_accepted_as_hosts() {
+    let start = |address: &str, more: &[&str], allowed: &str| {
         let mut hello = example("hello");
         hello.args(["--listen", address]).args(more);
         let mut process = Process::spawn(hello.env("NODEBACK_ALLOW_HOST", allowed));
@@ -1003,7 +1005,7 @@ async fn the_name_that_it_listens_on_and_those_it_is_told_are_taken_as_hosts() {
     };
     let by_name = format!("{NAME}:0");
     let options = ["--allow-host", "my-service", "--allow-host=orders.internal"];
-    for (address, more, allowed, taken, refused) in [
+    for (address, more, allowed, accepted, rejected) in [
         (
             by_name.as_str(),
             [].as_slice(),
@@ -1026,17 +1028,17 @@ async fn the_name_that_it_listens_on_and_those_it_is_told_are_taken_as_hosts() {
             "my-service",
         ),
     ] {
-        let (server, _process) = listens_on(address, more, allowed);
-        for host in taken {
+        let (server, _process) = start(address, more, allowed);
+        for host in accepted {
             assert_eq!(status_for(&server, host).await, StatusCode::OK, "{host}");
         }
-        let status = status_for(&server, refused).await;
-        assert_eq!(status, StatusCode::FORBIDDEN, "{refused}");
+        let status = status_for(&server, rejected).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{rejected}");
     }
 }
 
 #[test]
-fn a_bad_name_in_the_environment_is_told() {
+fn an_invalid_host_in_the_environment_is_an_error() {
     let mut hello = example("hello");
     hello.args(["--listen", "127.0.0.1:0"]);
     let run = output(hello.env("NODEBACK_ALLOW_HOST", "a,my-service:9000"), "");
@@ -1047,7 +1049,7 @@ fn a_bad_name_in_the_environment_is_told() {
 }
 
 #[test]
-fn a_trace_has_the_frames_of_the_handlers_own_code() {
+fn a_trace_has_only_the_frames_of_the_handlers_own_code() {
     let event = r#"{ "body": "{\"id\":7,\"price\":1,\"quantity\":0}" }"#;
     let run = output(
         example("shape_callback_throw")
@@ -1073,7 +1075,7 @@ fn a_trace_has_the_frames_of_the_handlers_own_code() {
 }
 
 #[test]
-fn each_variable_with_a_bad_value_is_named() {
+fn the_error_names_each_variable_with_an_invalid_value() {
     let run = output(
         example("hello")
             .arg("examples/events/hello.json")

@@ -115,7 +115,7 @@ where
             let response = response::of(&result).map_err(|why| {
                 Error::ours(
                     "Runtime.InvalidResponse",
-                    format!("the result is no HTTP response: {why}"),
+                    format!("the result is not an HTTP response: {why}"),
                 )
             })?;
             Ok(response.map(Full::new))

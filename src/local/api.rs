@@ -1,4 +1,5 @@
-//! The Invoke API: `Invoke`, `InvokeWithResponseStream`, and `InvokeAsync`, which AWS has deprecated.
+//! The Invoke API: `Invoke`, `InvokeWithResponseStream`, and `InvokeAsync`, which AWS has
+//! deprecated.
 
 use super::{
     asynchronous::Asynchronous,
@@ -7,7 +8,7 @@ use super::{
     invoke::{ReplyTo, Server, start},
     invoke_request::{self, InvocationType, InvokeHeaders},
     limits::{EVENT_INVOCATION, INVOKE_ASYNC},
-    refusal::{Refusal, respond},
+    rejection::{Rejection, respond},
 };
 use crate::{
     completion::callback,
@@ -33,7 +34,7 @@ pub(super) struct Qualifier {
     qualifier: Option<String>,
 }
 
-/// `Invoke`.
+/// Handles `Invoke`.
 pub(super) async fn invoke(
     state: State<Arc<Server>>,
     path: Result<Path<String>, PathRejection>,
@@ -43,7 +44,7 @@ pub(super) async fn invoke(
     call(state, path, query, request, false).await
 }
 
-/// `InvokeWithResponseStream`.
+/// Handles `InvokeWithResponseStream`.
 pub(super) async fn invoke_with_response_stream(
     state: State<Arc<Server>>,
     path: Result<Path<String>, PathRejection>,
@@ -68,21 +69,21 @@ async fn call(
         });
     let (name, qualifier) = match named {
         Ok(named) => named,
-        Err(mistake) => return Refusal::parameter(mistake).respond(&new_id()),
+        Err(mistake) => return Rejection::parameter(mistake).respond(&new_id()),
     };
     let (parts, body) = request.into_parts();
     let call = match Call::find(&server, &name, qualifier.as_deref(), &parts.headers) {
         Ok(call) => call,
-        Err(refusal) => return refusal.respond(&new_id()),
+        Err(rejection) => return rejection.respond(&new_id()),
     };
     let request_id = call.request_id.clone();
     match call.accept(&server, &parts.headers, body, streams).await {
         Ok(response) => response,
-        Err(refusal) => refusal.respond(&request_id),
+        Err(rejection) => rejection.respond(&request_id),
     }
 }
 
-/// `InvokeAsync`, which AWS has replaced by `Invoke` with the type `Event`.
+/// Handles `InvokeAsync`, which AWS has replaced with `Invoke` of the type `Event`.
 pub(super) async fn invoke_async(
     State(server): State<Arc<Server>>,
     path: Result<Path<String>, PathRejection>,
@@ -90,12 +91,12 @@ pub(super) async fn invoke_async(
 ) -> Response<Body> {
     let name = match path {
         Ok(Path(name)) => name,
-        Err(mistake) => return Refusal::parameter(mistake.to_string()).respond(&new_id()),
+        Err(mistake) => return Rejection::parameter(mistake.to_string()).respond(&new_id()),
     };
     let (parts, body) = request.into_parts();
     let call = match Call::find(&server, &name, None, &parts.headers) {
         Ok(call) => call,
-        Err(refusal) => return refusal.respond(&new_id()),
+        Err(rejection) => return rejection.respond(&new_id()),
     };
     let request_id = call.request_id.clone();
     let event = invoke_request::event(body, &server.limits, Some(INVOKE_ASYNC)).await;
@@ -104,11 +105,11 @@ pub(super) async fn invoke_async(
             call.start_asynchronous(&server, event);
             respond(StatusCode::ACCEPTED, &request_id, r#"{"Status":202}"#)
         }
-        Err(refusal) => refusal.respond(&request_id),
+        Err(rejection) => rejection.respond(&request_id),
     }
 }
 
-/// A call of a function that there is.
+/// A call of an existing function.
 struct Call<'a> {
     named: FunctionName<'a>,
     function: Function,
@@ -122,13 +123,14 @@ impl<'a> Call<'a> {
         name: &'a str,
         qualifier: Option<&'a str>,
         headers: &'a HeaderMap,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Rejection> {
         let signed_for = invoke_request::signed_region(headers);
         let region = server.configuration.region(signed_for);
         let named = FunctionName::parse(name, qualifier)?.in_region(region)?;
         let function = server.functions.named(named.name);
-        let function = function
-            .map_err(|mistake| Refusal::no_function(format!("{}: {mistake}", named.not_found())))?;
+        let function = function.map_err(|mistake| {
+            Rejection::no_function(format!("{}: {mistake}", named.not_found()))
+        })?;
         let (request_id, context) = server.configuration.context(&named);
         Ok(Call {
             named,
@@ -144,7 +146,7 @@ impl<'a> Call<'a> {
         headers: &HeaderMap,
         body: Body,
         streams: bool,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, Rejection> {
         let InvokeHeaders {
             invocation_type,
             log_tail,
@@ -154,7 +156,7 @@ impl<'a> Call<'a> {
         } = InvokeHeaders::parse(headers)?;
         let is_event = invocation_type == InvocationType::Event;
         if is_event && streams {
-            return Err(Refusal::parameter(
+            return Err(Rejection::parameter(
                 "Invocation type `Event`: expected RequestResponse or DryRun for InvokeWithResponseStream",
             ));
         }
@@ -185,14 +187,14 @@ impl<'a> Call<'a> {
             event,
             ReplyTo {
                 callback,
-                takes_streams: streams,
+                accepts_streams: streams,
             },
         );
         let outcome = completion
             .await
             .map(Option::unwrap_or_default)
             .map_err(|error| {
-                Refusal::new(
+                Rejection::new(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "ServiceException",
                     error.to_string(),

@@ -1,4 +1,4 @@
-//! Asynchronous invocations, which nobody waits for: run once, or retried as AWS retries them.
+//! Asynchronous invocations, which run once or are retried as AWS retries them.
 
 use super::{
     invoke::{self, ReplyTo, Server},
@@ -17,14 +17,14 @@ use serde_json::value::RawValue;
 use std::{io, pin::pin, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
-/// How often AWS runs an asynchronous invocation that fails.
+/// How many times AWS runs an asynchronous invocation that fails.
 const ATTEMPTS: u32 = 3;
 
-/// The pause after the first attempt. It doubles after the second, as on AWS, where the pauses are one and two
-/// minutes.
+/// The pause after the first attempt. It doubles after the second, as on AWS, where the pauses are
+/// one and two minutes.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// An invocation that nobody waits for.
+/// An asynchronous invocation.
 pub(super) struct Asynchronous {
     pub(super) function: Function,
     pub(super) request_id: String,
@@ -35,7 +35,7 @@ pub(super) struct Asynchronous {
 }
 
 impl Asynchronous {
-    /// Starts the invocation, in a task of its own.
+    /// Starts the invocation in its own task.
     pub(super) fn start(self, server: &Arc<Server>) {
         let run = self.run(Arc::clone(server));
         server.invocations.spawn_on(run, &server.runtime);
@@ -43,7 +43,7 @@ impl Asynchronous {
 
     async fn run(self, server: Arc<Server>) {
         if !server.retries {
-            // A failure is in the log.
+            // The error has been logged.
             let _ = self.attempt(&server).await;
             return;
         }
@@ -83,7 +83,7 @@ impl Asynchronous {
             self.event.clone(),
             ReplyTo {
                 callback,
-                takes_streams: false,
+                accepts_streams: false,
             },
             server.history.begin(&self.context, &self.event),
         );
@@ -91,7 +91,7 @@ impl Asynchronous {
         completion.await?.unwrap_or_default().whole()
     }
 
-    /// The record of an invocation that failed each time, as AWS sends it.
+    /// Returns the record that AWS sends for an invocation whose attempts have all failed.
     fn record(&self, error: &Error) -> String {
         let response = error.to_json();
         let record = Record {
@@ -111,7 +111,8 @@ impl Asynchronous {
             },
             response_payload: serde_json::from_str(&response).ok(),
         };
-        // Nothing but strings, numbers, and JSON that was checked.
+        // The record contains only strings, numbers and parsed JSON, whose serialization does not
+        // fail.
         serde_json::to_string(&record).unwrap_or_default()
     }
 }
@@ -157,7 +158,8 @@ mod tests {
     use tokio::time::Instant;
     use tokio_util::sync::CancellationToken;
 
-    /// The seconds at which a handler was entered that fails so many times.
+    /// Runs a handler whose first `failures` attempts fail, and returns the seconds at which it was
+    /// called.
     async fn entered(failures: usize, enabled: bool, stopped: bool) -> Vec<u64> {
         let stopping = CancellationToken::new();
         if stopped {
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_is_retried_unless_the_server_was_told_to() {
+    async fn nothing_is_retried_unless_retries_are_enabled() {
         assert_eq!(entered(1, false, false).await, [0]);
     }
 }

@@ -15,16 +15,16 @@ use std::{env, path::PathBuf, time::Duration};
 pub(crate) struct LocalSettings {
     pub(crate) address: Option<String>,
     pub(crate) timeout: Option<Duration>,
-    /// The hosts that requests may name, beside localhost and the address that the server listens on.
+    /// The hosts that requests may name, in addition to localhost and the address of the server.
     pub(crate) hosts: Vec<Host>,
     pub(crate) routes: LocalRoutes,
-    /// Whether asynchronous invocations that fail are retried.
+    /// Whether to retry asynchronous invocations that fail.
     pub(crate) retry: bool,
     /// The folder whose events the page offers.
     pub(crate) events: Option<PathBuf>,
 }
 
-/// The function's settings, as Lambda would have them.
+/// The configuration of the function, which Lambda would store.
 #[derive(Clone, Debug)]
 pub(crate) struct FunctionConfiguration {
     timeout: Duration,
@@ -35,10 +35,11 @@ pub(crate) struct FunctionConfiguration {
 }
 
 impl FunctionConfiguration {
-    /// What the environment says, and the program where that says nothing.
+    /// Reads the environment. A variable that is not set leaves the setting of the program, or the
+    /// default.
     pub(crate) fn read(settings: &LocalSettings) -> Result<Self> {
         let region = env::var("AWS_REGION").or_else(|_| env::var("AWS_DEFAULT_REGION"));
-        // The date of 2026-11-25T19:03:58Z.
+        // The date in a time such as 2026-11-25T19:03:58Z.
         let now = humantime::format_rfc3339_seconds(clock::now()).to_string();
         let day = now.split('T').next().unwrap_or_default().replace('-', "/");
         Ok(FunctionConfiguration {
@@ -56,26 +57,26 @@ impl FunctionConfiguration {
         self.timeout
     }
 
-    /// The memory of the function, in MB.
+    /// Returns the memory size of the function, in MB.
     pub(super) fn memory(&self) -> &str {
         &self.memory
     }
 
-    /// The region of the functions: that of the server, or else the one that the client signed its
-    /// request for.
+    /// Returns the region of the functions: that of the server, the one that the client signed its
+    /// request for, or the default.
     pub(super) fn region<'a>(&'a self, signed_for: Option<&'a str>) -> &'a str {
         let own = self.region.as_deref();
         own.or(signed_for).unwrap_or(DEFAULT_REGION)
     }
 
-    /// The context of an invocation of a function that is not called over HTTP.
+    /// Returns the context of an invocation that does not come over HTTP.
     #[cfg(feature = "parity")]
     pub(crate) fn context_of(&self, name: &str) -> ContextBuilder {
         self.context(&FunctionName::of(name).placed_in(self.region(None)))
             .1
     }
 
-    /// A new request id, and the context of its invocation.
+    /// Returns a new request id, and the context of its invocation.
     pub(super) fn context(&self, function: &FunctionName<'_>) -> (String, ContextBuilder) {
         let request_id = new_id();
         let name = function.name;
@@ -92,12 +93,12 @@ impl FunctionConfiguration {
     }
 }
 
-/// A request id.
+/// Returns a new request id.
 pub(super) fn new_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-/// Lambda's default.
+/// Lambda's default timeout.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 fn timeout(text: &str) -> Result<Duration> {

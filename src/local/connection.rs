@@ -1,9 +1,9 @@
-//! The connections: how many, and how long a client may take.
+//! The connections of the local server, with their maximum number and their time limits.
 
 use super::{
     configuration::new_id,
     limits::{DRAINED, Limits},
-    refusal::Refusal,
+    rejection::Rejection,
 };
 use axum::{Router, extract::ConnectInfo, http::Request};
 use futures::future::{Either, select};
@@ -32,10 +32,11 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Where hyper stops to read headers. What is less and still too much gets AWS's response.
+/// The size at which hyper stops reading headers. Headers above the limit of `OriginCheck` and
+/// below this one are read, so that the client gets AWS's response.
 const HEADERS: usize = 4 * super::origin::HEADERS;
 
-/// Accepts connections until `shutdown` ends, then waits for the requests that are under way.
+/// Accepts connections until `shutdown` ends, then waits for the requests in flight.
 pub(super) async fn serve(
     listener: TcpListener,
     app: Router,
@@ -44,7 +45,7 @@ pub(super) async fn serve(
 ) {
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
-    let mut doors = Doors {
+    let mut acceptor = Acceptor {
         listener,
         free: Arc::new(Semaphore::new(limits.connections)),
         limits: Arc::clone(&limits),
@@ -54,36 +55,38 @@ pub(super) async fn serve(
     };
     let mut shutdown = pin!(shutdown);
     loop {
-        let (stream, peer, permit) = match select(shutdown.as_mut(), pin!(doors.accept())).await {
+        let (stream, peer, permit) = match select(shutdown.as_mut(), pin!(acceptor.accept())).await
+        {
             Either::Left(_) => break,
             Either::Right((accepted, _)) => accepted,
         };
-        let close_idle = doors.close_idle.clone();
+        let close_idle = acceptor.close_idle.clone();
         let connection = connection(stream, peer, app.clone(), Arc::clone(&limits), close_idle);
         connections.spawn(async move {
             connection.await;
             drop(permit);
         });
     }
-    doors.stopping.cancel();
-    drop(doors);
+    acceptor.stopping.cancel();
+    drop(acceptor);
     connections.close();
     connections.wait().await;
 }
 
-/// Where connections come in.
-struct Doors {
+/// Accepts connections, and closes idle ones to make room for others.
+struct Acceptor {
     listener: TcpListener,
     free: Arc<Semaphore>,
     limits: Arc<Limits>,
     stopping: CancellationToken,
-    /// Closes the connections of before that are idle, and the others when they would be.
+    /// Closes the connections that were accepted so far, at once if they are idle and after the
+    /// current request otherwise.
     close_idle: CancellationToken,
-    /// Whether it was told that the system has no socket left.
+    /// Whether the log has a line about the current shortage of sockets.
     short: bool,
 }
 
-impl Doors {
+impl Acceptor {
     async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
         loop {
             match self.listener.accept().await {
@@ -91,7 +94,7 @@ impl Doors {
                     self.short = false;
                     return (stream, peer, self.permit().await);
                 }
-                Err(error) if is_of_one_client(&error) => {}
+                Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     if !self.short {
                         tracing::warn!("no more connections for now: {error}");
@@ -110,7 +113,8 @@ impl Doors {
                 return permit;
             }
             self.make_room();
-            // Never closed. Waits for one of those, or for another that ends.
+            // Waits for a connection to end. The semaphore is never closed, so this is no error.
+            // The loop then takes the permit.
             drop(self.free.acquire().await);
         }
     }
@@ -121,8 +125,9 @@ impl Doors {
     }
 }
 
-/// A connection that was gone before it was accepted: the next one may be there.
-fn is_of_one_client(error: &io::Error) -> bool {
+/// Returns whether only the connection failed, before it was accepted. The next one can be accepted
+/// at once.
+fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted
@@ -152,10 +157,10 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
         .max_header_size(HEADERS)
-        // Who has sent all and says so still waits for the response.
+        // A client that has closed its sending side still waits for the response.
         .half_close(true)
         .serve_connection(TokioIo::new(Box::pin(stream)), app);
-    // What it has sent may not have been read yet.
+    // A new connection may have sent a request that was not read yet.
     let closed = pin!(async {
         close_idle.cancelled().await;
         grace.await;
@@ -169,20 +174,20 @@ async fn connection(
     };
     let parts = connection.into_parts();
     let mut stream = parts.io.into_inner();
-    // Hyper's own; that of a write has a cause.
+    // Only the header timeout of hyper has no source. A write timeout has one.
     let late = served
         .as_ref()
         .is_err_and(|error| error.is_timeout() && std::error::Error::source(error).is_none());
     if late && parts.read_buf.is_empty() {
-        // It was idle.
+        // The connection was idle.
         return;
     }
     if let Some(error) = served.as_ref().err().filter(|error| error.is_parse()) {
-        tracing::warn!("refused a request that could not be read: {error}");
+        tracing::warn!("rejected a request that could not be read: {error}");
     }
     if late {
-        tracing::warn!("refused a request that could not be read: its headers took too long");
-        let response = Refusal::timeout("headers", limits.headers).to_http(&new_id());
+        tracing::warn!("rejected a request that could not be read: its headers took too long");
+        let response = Rejection::timeout("headers", limits.headers).to_http(&new_id());
         if stream.write_all(response.as_bytes()).await.is_err() {
             return;
         }
@@ -191,8 +196,8 @@ async fn connection(
     select(lingering, pin!(close_idle.cancelled())).await;
 }
 
-/// Reads on until the client ends: closing before that would reset the connection, and take from
-/// the client a response that it has not read yet.
+/// Reads until the client closes the connection. Closing it earlier would reset it, and the client
+/// could lose a response that it has not read yet.
 async fn linger(stream: &mut Stream) {
     if stream.shutdown().await.is_ok() {
         let rest = stream.take(DRAINED as u64);
@@ -213,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn at_the_limit_of_connections_the_idle_ones_give_way() {
+    async fn idle_connections_are_closed_at_the_limit_of_connections() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let limits = Arc::new(Limits {
@@ -232,7 +237,7 @@ mod tests {
             assert!(response.ends_with("served"), "{response}");
         }
         assert_eq!(idle.read(&mut [0]).await.unwrap(), 0, "it was closed");
-        // Its request goes on, and is its last one.
+        // The busy connection completes its request and is closed after that.
         let response = response_to(&mut busy, "host: localhost\r\n\r\n").await;
         assert!(response.ends_with("served"), "{response}");
         stop.cancel();

@@ -1,4 +1,4 @@
-//! The event of a call, which has to be JSON.
+//! The check that an event is JSON.
 
 use serde::de::IgnoredAny;
 use std::str;
@@ -7,7 +7,7 @@ use std::str;
 ///
 /// # Errors
 ///
-/// Where it is not.
+/// Returns the first mistake and its position.
 pub(super) fn check(event: &[u8]) -> Result<(), String> {
     let text = str::from_utf8(event).map_err(|error| error.to_string())?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| error.to_string())?;

@@ -1,7 +1,8 @@
-//! The frames of an AWS event stream, of the two kinds that `InvokeWithResponseStream` sends.
+//! Encodes the two kinds of AWS event stream messages that `InvokeWithResponseStream` sends.
 //!
-//! A message is the length of all of it, the length of its headers, a CRC-32 of these, the headers, the payload, and a
-//! CRC-32 of all before: <https://smithy.io/2.0/aws/amazon-eventstream.html>.
+//! A message consists of its length, the length of its headers, a CRC-32 of both lengths, the
+//! headers, the payload, and a CRC-32 of everything before it:
+//! <https://smithy.io/2.0/aws/amazon-eventstream.html>.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -11,13 +12,13 @@ pub(super) const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
 /// The largest payload of one message, which AWS limits to 24 MB.
 const LARGEST_PAYLOAD: usize = 1024 * 1024;
 
-/// Lengths and checksums: what is not headers and payload.
+/// The size of the lengths and checksums of a message.
 const OVERHEAD: usize = 16;
 
 /// The type of a header whose value is a string.
 const STRING: u8 = 7;
 
-/// The messages of a chunk of the response.
+/// Encodes a chunk of the response, as several messages if it is large.
 pub(super) fn payload_chunk(chunk: &Bytes) -> Bytes {
     let mut messages = BytesMut::with_capacity(chunk.len() + 128);
     for payload in chunk.chunks(LARGEST_PAYLOAD) {
@@ -31,7 +32,7 @@ pub(super) fn payload_chunk(chunk: &Bytes) -> Bytes {
     messages.freeze()
 }
 
-/// The message at the end of the response, with the JSON that says how it ended.
+/// Encodes the last message of the response, whose JSON describes how the invocation ended.
 pub(super) fn invoke_complete(json: &str) -> Bytes {
     let mut message = BytesMut::with_capacity(json.len() + 128);
     put(
@@ -49,7 +50,7 @@ fn put(messages: &mut BytesMut, event_type: &str, content_type: &str, payload: &
         (":content-type", content_type),
         (":message-type", "event"),
     ];
-    // A byte of the name's length, the type, and two of the value's length.
+    // One byte for the length of the name, one for the type, and two for the length of the value.
     let header_length: usize = headers
         .iter()
         .map(|(name, value)| name.len() + value.len() + 4)
@@ -70,7 +71,7 @@ fn put(messages: &mut BytesMut, event_type: &str, content_type: &str, payload: &
     messages.unsplit(message);
 }
 
-/// A length, which the largest payload keeps within its 32 bits.
+/// Converts a length. Payloads are limited, so it fits into 32 bits.
 fn length(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -79,7 +80,8 @@ fn length(length: usize) -> u32 {
 mod tests {
     use super::*;
 
-    /// A message that a decoder of its own takes apart: the headers, and the payload.
+    /// Decodes the first message independently of the encoder, and returns its headers, its payload
+    /// and the rest.
     fn decoded(message: &[u8]) -> (Vec<(String, String)>, Vec<u8>, &[u8]) {
         let number = |at: usize| {
             let bytes: [u8; 4] = message[at..at + 4].try_into().unwrap();
@@ -106,8 +108,8 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_as_smithy_specifies_it() {
-        // Of the specification: a payload of `{'foo':'bar'}`, whose header is another one; what is between is the same.
+    fn a_message_follows_the_specification_of_smithy() {
+        // The payload is that of an example in the specification, whose headers differ.
         let message = payload_chunk(&Bytes::from_static(b"{'foo':'bar'}"));
         let (headers, payload, rest) = decoded(&message);
         let header = |name: &str| {
@@ -125,12 +127,12 @@ mod tests {
             (payload.as_slice(), rest),
             (b"{'foo':'bar'}".as_slice(), [].as_slice())
         );
-        // The checksum of an empty message, of Smithy's test vectors.
+        // The checksum of the lengths of an empty message, from Smithy's test vectors.
         assert_eq!(crc32fast::hash(&[0, 0, 0, 0x10, 0, 0, 0, 0]), 0x05c2_48eb);
     }
 
     #[test]
-    fn a_large_chunk_comes_in_several_messages() {
+    fn a_large_chunk_is_split_into_several_messages() {
         let chunk = Bytes::from(
             (0..=u8::MAX)
                 .cycle()

@@ -1,6 +1,6 @@
-//! How a request names a function.
+//! The names by which requests refer to functions.
 
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 use regex_lite::Regex;
 use std::sync::LazyLock;
 
@@ -25,13 +25,14 @@ const LONGEST: usize = 256;
 const LONGEST_NAME: usize = 64;
 const LONGEST_QUALIFIER: usize = 128;
 
-/// Compiles a pattern that has to match all of a text. It is never `None`: the tests use both.
+/// Compiles a pattern that has to match the whole text. Both patterns are valid, as the tests show,
+/// so this is never `None`.
 fn whole(pattern: &str) -> Option<Regex> {
     Regex::new(&format!("^(?:{pattern})$")).ok()
 }
 
 impl<'a> FunctionName<'a> {
-    /// A function that has no other name, and no qualifier.
+    /// Returns a plain name, without an ARN or a qualifier.
     pub(super) fn of(name: &'a str) -> Self {
         FunctionName {
             name,
@@ -39,13 +40,13 @@ impl<'a> FunctionName<'a> {
         }
     }
 
-    /// Reads the name of a function, an ARN or a part of one, and the `Qualifier` of the query.
+    /// Parses the name of a function, an ARN or a part of one, and the `Qualifier` of the query.
     ///
     /// # Errors
     ///
-    /// What AWS responds to a name that is malformed, or to two qualifiers that differ.
-    pub(super) fn parse(text: &'a str, qualifier: Option<&'a str>) -> Result<Self, Refusal> {
-        // An empty one is none, as it was in AWS's older pattern, `(|[a-zA-Z0-9$_-]+)`.
+    /// Returns AWS's response to a malformed name, or to two qualifiers that differ.
+    pub(super) fn parse(text: &'a str, qualifier: Option<&'a str>) -> Result<Self, Rejection> {
+        // An empty qualifier counts as missing, as in AWS's older pattern, `(|[a-zA-Z0-9$_-]+)`.
         let qualifier = qualifier.filter(|qualifier| !qualifier.is_empty());
         let mistakes = qualifier.and_then(mistake_in_qualifier);
         let (mut function, mistakes) = match (Self::matched(text), mistakes) {
@@ -55,11 +56,11 @@ impl<'a> FunctionName<'a> {
             (Err(mistake), Some(first)) => (FunctionName::default(), vec![first, mistake]),
         };
         if !mistakes.is_empty() {
-            return Err(Refusal::validation(&mistakes));
+            return Err(Rejection::validation(&mistakes));
         }
         if let (Some(one), Some(other)) = (function.qualifier, qualifier) {
             if one != other {
-                return Err(Refusal::parameter(
+                return Err(Rejection::parameter(
                     "The derived qualifier from the function name does not match the specified \
                      qualifier.",
                 ));
@@ -93,14 +94,14 @@ impl<'a> FunctionName<'a> {
         self
     }
 
-    /// Looks for the function in the region of the server.
+    /// Places the function in the region of the server, and checks that it can exist there.
     ///
     /// # Errors
     ///
-    /// What AWS responds to the name of a function that is elsewhere, or that cannot exist.
-    pub(super) fn in_region(self, region: &'a str) -> Result<Self, Refusal> {
+    /// Returns AWS's response to a function in another region, or with a name that cannot exist.
+    pub(super) fn in_region(self, region: &'a str) -> Result<Self, Rejection> {
         if let Some(other) = self.region.filter(|other| *other != region) {
-            return Err(Refusal::no_function(format!(
+            return Err(Rejection::no_function(format!(
                 "Functions from '{other}' are not reachable in this region ('{region}')"
             )));
         }
@@ -109,26 +110,26 @@ impl<'a> FunctionName<'a> {
         // AWS creates no function with such a name, which a handler might take for a path.
         let cannot_exist = function.name.len() > LONGEST_NAME || function.name.starts_with('.');
         if cannot_exist || function.qualifier.is_some_and(is_unknown) {
-            return Err(Refusal::no_function(function.not_found()));
+            return Err(Rejection::no_function(function.not_found()));
         }
         Ok(function)
     }
 
-    /// What AWS says of a function that does not exist.
+    /// Returns AWS's message for a function that does not exist.
     pub(super) fn not_found(&self) -> String {
         let (arn, qualifier) = (self.unqualified_arn(), self.qualifier.unwrap_or(LATEST));
         format!("Function not found: {arn}:{qualifier}")
     }
 
-    /// The version that runs. No versions are published locally, so a number is the version of that
-    /// number, and any alias points to `$LATEST`, as an alias may on AWS.
+    /// Returns the version that runs. No versions are published locally, so any number counts as a
+    /// version, and any alias points to `$LATEST`, as an alias may on AWS.
     pub(super) fn version(&self) -> &'a str {
         let is_version =
             |text: &&str| is_latest(text) || text.bytes().all(|byte| byte.is_ascii_digit());
         self.qualifier.filter(is_version).unwrap_or(LATEST)
     }
 
-    /// The ARN that the function was called by, with the qualifier of the call.
+    /// Returns the ARN that the function was called by, with the qualifier of the call.
     pub(super) fn arn(&self) -> String {
         let arn = self.unqualified_arn();
         match self.qualifier {
@@ -137,7 +138,7 @@ impl<'a> FunctionName<'a> {
         }
     }
 
-    /// The ARN of the version that runs.
+    /// Returns the ARN of the version that runs.
     pub(super) fn version_arn(&self) -> String {
         format!("{}:{}", self.unqualified_arn(), self.version())
     }
@@ -150,7 +151,7 @@ impl<'a> FunctionName<'a> {
     }
 }
 
-/// The region of a server that was given none, for a client that names none.
+/// The region if neither the server nor the client specifies one.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
 const DEFAULT_ACCOUNT: &str = "123456789012";
 const LATEST: &str = "$LATEST";
@@ -208,10 +209,10 @@ mod tests {
         )
     }
 
-    fn refused(text: &str, qualifier: Option<&str>) -> String {
+    fn rejected(text: &str, qualifier: Option<&str>) -> String {
         let function = FunctionName::parse(text, qualifier);
-        let refusal = function.and_then(|function| function.in_region("us-east-1"));
-        format!("{:?}", refusal.unwrap_err())
+        let rejection = function.and_then(|function| function.in_region("us-east-1"));
+        format!("{:?}", rejection.unwrap_err())
     }
 
     #[test]
@@ -232,7 +233,7 @@ mod tests {
                 "orders",
                 "arn:aws-cn:lambda:us-east-1:999999999999:function:orders",
             ),
-            // Without a name behind it, `function` is the name.
+            // Without a name after it, `function` is the name.
             (
                 "arn:aws:lambda:us-east-1:123456789012:function",
                 "function",
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_name_is_refused_with_awss_pattern() {
+    fn a_malformed_name_is_rejected_with_awss_pattern() {
         let long = format!("{ARN}{}", "x".repeat(LONGEST));
         for text in [
             "",
@@ -304,40 +305,40 @@ mod tests {
             "arn:aws:sqs:us-east-1:123456789012:orders",
             &long,
         ] {
-            let refusal = refused(text, None);
-            assert!(refusal.contains("400"), "{refusal}");
+            let rejection = rejected(text, None);
+            assert!(rejection.contains("400"), "{rejection}");
             assert!(
-                refusal.contains("1 validation error detected: Value '"),
-                "{refusal}"
+                rejection.contains("1 validation error detected: Value '"),
+                "{rejection}"
             );
-            assert!(refusal.contains("at 'functionName'"), "{refusal}");
+            assert!(rejection.contains("at 'functionName'"), "{rejection}");
         }
         let longest = "q".repeat(LONGEST_QUALIFIER + 1);
         for qualifier in ["v1.2", "a b", "ż", ":", &longest] {
-            let refusal = refused("orders", Some(qualifier));
-            assert!(refusal.contains("at 'qualifier'"), "{refusal}");
+            let rejection = rejected("orders", Some(qualifier));
+            assert!(rejection.contains("at 'qualifier'"), "{rejection}");
         }
-        let refusal = refused("orders!", Some("v1.2"));
+        let rejection = rejected("orders!", Some("v1.2"));
         assert!(
-            refusal.contains("2 validation errors detected"),
-            "{refusal}"
+            rejection.contains("2 validation errors detected"),
+            "{rejection}"
         );
     }
 
     #[test]
     fn two_qualifiers_have_to_be_the_same() {
         for text in ["orders:live", "orders:$LATEST", "orders:8"] {
-            let refusal = refused(text, Some("7"));
-            assert!(refusal.contains("InvalidParameterValue"), "{refusal}");
+            let rejection = rejected(text, Some("7"));
+            assert!(rejection.contains("InvalidParameterValue"), "{rejection}");
             assert!(
-                refusal.contains("does not match the specified"),
-                "{refusal}"
+                rejection.contains("does not match the specified"),
+                "{rejection}"
             );
         }
     }
 
     #[test]
-    fn what_cannot_exist_is_not_found() {
+    fn a_function_that_cannot_exist_is_not_found() {
         let long = "o".repeat(LONGEST_NAME + 1);
         for (text, qualifier) in [
             ("orders", Some("$latest")),
@@ -346,16 +347,16 @@ mod tests {
             (".env", None),
             (&long, None),
         ] {
-            let refusal = refused(text, qualifier);
-            assert!(refusal.contains("404"), "{refusal}");
+            let rejection = rejected(text, qualifier);
+            assert!(rejection.contains("404"), "{rejection}");
             let arn = format!("arn:aws:lambda:us-east-1:123456789012:function:{text}");
             let qualifier = qualifier.unwrap_or("$LATEST");
             let message = format!("Function not found: {arn}:{qualifier}");
-            assert!(refusal.contains(&message), "{refusal}");
+            assert!(rejection.contains(&message), "{rejection}");
         }
         let elsewhere = "arn:aws:lambda:eu-west-1:123456789012:function:orders";
         let message = "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')";
-        assert!(refused(elsewhere, None).contains(message));
+        assert!(rejected(elsewhere, None).contains(message));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! HTTP requests of a browser or curl, outcome as Lambda answers those to a function URL.
+//! HTTP requests of a browser or curl, handled as requests to a Lambda function URL.
 
 use super::{
     configuration::new_id,
@@ -7,7 +7,7 @@ use super::{
     invoke::{self, Server},
     invoke_request,
     limits::EVENT_LIMIT,
-    refusal::{Refusal, set},
+    rejection::{Rejection, set},
 };
 use crate::http::{UrlRequest, bad_gateway, response_of, streamed_response_of};
 use axum::{
@@ -17,11 +17,11 @@ use axum::{
 };
 use std::{env, sync::Arc};
 
-/// What names a function in the path.
+/// The start of a path that names a function.
 pub(super) const PREFIX: &str = "/lambda-url/";
 
-/// Whether a path is one of Lambda's APIs, such as `/2015-03-31/functions/..`, and no function's
-/// own.
+/// Returns whether a path belongs to one of Lambda's APIs, such as `/2015-03-31/functions/..`, and
+/// not to a function.
 pub(super) fn is_api(path: &str) -> bool {
     let mut segments = path.split('/').skip(1);
     let version = segments.next().unwrap_or_default();
@@ -33,8 +33,8 @@ pub(super) fn is_api(path: &str) -> bool {
     is_date && segments.next() == Some("functions")
 }
 
-/// Responds to a request to `/lambda-url/{name}/..`, or to any other path of a function that is the
-/// only one.
+/// Responds to a request to `/lambda-url/{name}/..`, or to any other path if the program has only
+/// one function.
 pub(super) async fn respond(
     State(server): State<Arc<Server>>,
     request: Request<Body>,
@@ -48,27 +48,27 @@ pub(super) async fn respond(
     let (name, region) = (name.to_owned(), server.configuration.region(None));
     let own = own_name();
     let named = match name.as_str() {
-        // The program may have any name, if nobody has to write it into a path.
+        // The name of the program is not part of the path, so it need not be a valid function name.
         "" => Ok(FunctionName::of(&own).placed_in(region)),
         name => FunctionName::parse(name, None).and_then(|named| named.in_region(region)),
     };
     let named = match named {
         Ok(named) => named,
-        Err(refusal) => return refusal.respond(&new_id()),
+        Err(rejection) => return rejection.respond(&new_id()),
     };
     let (request_id, context) = server.configuration.context(&named);
     let function = match server.functions.named(named.name) {
         Ok(function) => function.clone(),
         Err(mistake) => {
             let message = format!("Function not found, in /lambda-url/NAME: {mistake}");
-            return Refusal::no_function(message).respond(&request_id);
+            return Rejection::no_function(message).respond(&request_id);
         }
     };
     let method = request.method();
     if method == Method::CONNECT || method == Method::TRACE {
         let status = StatusCode::METHOD_NOT_ALLOWED;
-        let message = format!("a function URL takes no {method}");
-        return Refusal::new(status, "MethodNotAllowedException", message).respond(&request_id);
+        let message = format!("a function URL does not accept {method}");
+        return Rejection::new(status, "MethodNotAllowedException", message).respond(&request_id);
     }
     let (parts, body) = request.into_parts();
     let url_request = UrlRequest {
@@ -79,13 +79,13 @@ pub(super) async fn respond(
     };
     let event = match invoke_request::body(body, &server.limits).await {
         Ok(body) => url_request.event(&body),
-        Err(refusal) => return refusal.respond(&request_id),
+        Err(rejection) => return rejection.respond(&request_id),
     };
     if event.len() > EVENT_LIMIT {
         return invoke_request::too_large().respond(&request_id);
     }
-    if let Err(refusal) = server.has_room() {
-        return refusal.respond(&request_id);
+    if let Err(rejection) = server.has_room() {
+        return rejection.respond(&request_id);
     }
     let trace_id = parts.headers.get("x-amzn-trace-id");
     let trace_id = trace_id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
@@ -99,18 +99,18 @@ pub(super) async fn respond(
         Ok(invoke::Response::Stream(stream)) => {
             streamed_response_of(&stream.head).map(|response| response.map(|()| stream.into_body()))
         }
-        // It is in the log.
+        // The error has been logged.
         Err(_) => Ok(bad_gateway().map(Body::from)),
     };
     let mut response = response.unwrap_or_else(|why| {
-        span.in_scope(|| tracing::error!("the result is no HTTP response: {why}"));
+        span.in_scope(|| tracing::error!("the result is not an HTTP response: {why}"));
         bad_gateway().map(Body::from)
     });
     set(response.headers_mut(), "x-amzn-requestid", &request_id);
     response
 }
 
-/// The name of a function that nobody named.
+/// Returns the name of the function for a request that names none.
 pub(super) fn own_name() -> String {
     env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| help::program(env::args_os().next()))
 }
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_paths_of_awss_own_apis_are_kept_from_the_function() {
+    fn only_paths_of_lambdas_apis_do_not_reach_the_function() {
         for (path, api) in [
             ("/2015-03-31/functions/f/invocations", true),
             (

@@ -7,7 +7,7 @@ use super::{
     invoke::{self, Server},
     invoke_request,
     limits::EVENT_LIMIT,
-    refusal::{Refused, set},
+    rejection::{Rejected, set},
     routes::Unmatched,
 };
 use crate::http::{Gateway, GatewayRequest, bad_request, streamed_response_of};
@@ -28,11 +28,11 @@ pub(super) async fn respond(
         Ok(found) => found,
         Err(Unmatched::NoRoute(gateway)) => {
             let why = "no route matches the method and the path";
-            return refuse(gateway, gateway.no_route(), why, &new_id());
+            return reject(gateway, gateway.no_route(), why, &new_id());
         }
         Err(Unmatched::Malformed) => {
             let why = "the path is not valid percent-encoding";
-            return refuse(Gateway::HttpApi, bad_request(), why, &new_id());
+            return reject(Gateway::HttpApi, bad_request(), why, &new_id());
         }
     };
     let gateway = found.gateway;
@@ -41,15 +41,15 @@ pub(super) async fn respond(
     let (request_id, context) = server.configuration.context(&named);
     let function = match server.functions.named(&name) {
         Ok(function) => function.clone(),
-        // That was checked when the server started.
+        // The functions of all routes were checked when the server started.
         Err(_) => return finish(gateway, gateway.failed(), &request_id),
     };
     let body = match invoke_request::body(body, &server.limits).await {
         Ok(body) => body,
-        Err(refusal) if refusal.is_too_large() => {
-            return refuse(gateway, gateway.too_large(), TOO_LARGE, &request_id);
+        Err(rejection) if rejection.is_too_large() => {
+            return reject(gateway, gateway.too_large(), TOO_LARGE, &request_id);
         }
-        Err(refusal) => return refusal.respond(&request_id),
+        Err(rejection) => return rejection.respond(&request_id),
     };
     let request = GatewayRequest {
         gateway,
@@ -69,14 +69,14 @@ pub(super) async fn respond(
     let span = context.span();
     let event = span.in_scope(|| request.event(&body));
     if body.len() > gateway.limit() || event.len() > EVENT_LIMIT {
-        return refuse(gateway, gateway.too_large(), TOO_LARGE, &request_id);
+        return reject(gateway, gateway.too_large(), TOO_LARGE, &request_id);
     }
-    if let Err(refusal) = server.has_room() {
-        return refusal.respond(&request_id);
+    if let Err(rejection) = server.has_room() {
+        return rejection.respond(&request_id);
     }
     let outcome = invoke::outcome(&server, function, &request_id, context, event.into()).await;
     let response = match outcome {
-        Ok(invoke::Response::Whole(result)) => span.in_scope(|| usable(&request, &result)),
+        Ok(invoke::Response::Whole(result)) => span.in_scope(|| response_to(&request, &result)),
         Ok(invoke::Response::Stream(stream)) => match streamed_response_of(&stream.head) {
             Ok(response) => {
                 if gateway != Gateway::Rest {
@@ -90,43 +90,43 @@ pub(super) async fn respond(
                 return finish_streamed(gateway, response, &request_id);
             }
             Err(why) => {
-                span.in_scope(|| tracing::error!("the result is no HTTP response: {why}"));
+                span.in_scope(|| tracing::error!("the result is not an HTTP response: {why}"));
                 gateway.failed()
             }
         },
-        // The failure is in the log.
+        // The error has been logged.
         Err(_) => gateway.failed(),
     };
     finish(gateway, response, &request_id)
 }
 
-/// The response that a result asks for, or the gateway's own if it cannot use the result.
-fn usable(request: &GatewayRequest<'_>, result: &Bytes) -> Response<Bytes> {
+/// Returns the response that a result describes, or the gateway's error if the result is invalid.
+fn response_to(request: &GatewayRequest<'_>, result: &Bytes) -> Response<Bytes> {
     let gateway = request.gateway;
     let response = match result.len() > gateway.limit() {
         true => Err(format!(
-            "it has {} bytes, and a load balancer takes {}",
+            "it has {} bytes, and a load balancer accepts at most {}",
             result.len(),
             gateway.limit()
         )),
         false => request.response(result),
     };
     response.unwrap_or_else(|why| {
-        tracing::error!("the result is no HTTP response: {why}");
+        tracing::error!("the result is not an HTTP response: {why}");
         gateway.failed()
     })
 }
 
-const TOO_LARGE: &str = "the request is larger than the gateway, or the function, takes";
+const TOO_LARGE: &str = "the request exceeds the limit of the gateway or of the function";
 
-/// Responds to a request that reaches no handler.
-fn refuse(
+/// Responds to a request without calling a handler.
+fn reject(
     gateway: Gateway,
     mut response: Response<Bytes>,
     why: &str,
     request_id: &str,
 ) -> Response<Body> {
-    response.extensions_mut().insert(Refused(why.into()));
+    response.extensions_mut().insert(Rejected(why.into()));
     finish(gateway, response, request_id)
 }
 

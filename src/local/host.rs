@@ -1,4 +1,4 @@
-//! The hosts that a request may name, which are those of this server alone.
+//! The hosts that a request may name, which are those of this server.
 
 use crate::error::{Error, Result};
 use axum::http::uri::Authority;
@@ -12,7 +12,7 @@ use std::{
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Host {
     Address(IpAddr),
-    /// In lower case, and without the dot that may end it.
+    /// In lower case, and without a dot at the end.
     Name(String),
 }
 
@@ -38,11 +38,11 @@ impl Host {
         (!name.is_empty()).then(|| Host::Name(name.to_ascii_lowercase()))
     }
 
-    /// Reads the value of `--allow-host`, which is a host alone.
+    /// Parses the value of `--allow-host`, which is a host without a port.
     ///
     /// # Errors
     ///
-    /// What it is instead.
+    /// Returns what was expected.
     pub(super) fn allowed(text: &str) -> Result<Self, String> {
         let is_alone = Authority::from_str(text).is_ok_and(|authority| authority.host() == text);
         let host = is_alone.then(|| Host::without_port(text)).flatten();
@@ -51,7 +51,8 @@ impl Host {
         })
     }
 
-    /// Whether it is `localhost` or below it, which nobody can own (RFC 6761).
+    /// Returns whether the host is a loopback address, `localhost`, or a name below `localhost`,
+    /// which nobody can register (RFC 6761).
     fn is_localhost(&self) -> bool {
         match self {
             Host::Address(address) => address.is_loopback(),
@@ -60,7 +61,7 @@ impl Host {
     }
 }
 
-/// The hosts by which only this server can be meant.
+/// The hosts that identify this server.
 #[derive(Debug)]
 pub(super) struct OwnHosts {
     at: IpAddr,
@@ -73,7 +74,7 @@ impl OwnHosts {
         OwnHosts { at, allowed }
     }
 
-    /// Those of `NODEBACK_ALLOW_HOST`, which are separated by commas.
+    /// Reads the hosts in `NODEBACK_ALLOW_HOST`, which are separated by commas.
     pub(super) fn of_environment() -> Result<Vec<Host>> {
         let names = env::var("NODEBACK_ALLOW_HOST").unwrap_or_default();
         let names = names.split(',').map(str::trim);
@@ -92,8 +93,9 @@ impl OwnHosts {
         self.at.is_loopback()
     }
 
-    /// Whether a `Host` header names this server. A name that was not allowed does not, whatever it
-    /// resolves to: its owner can have it resolve to this machine (DNS rebinding).
+    /// Returns whether a `Host` header names this server. A name that is not allowed is foreign
+    /// even if it resolves to this machine, since its owner decides what it resolves to (DNS
+    /// rebinding).
     pub(super) fn contains(&self, host: &str) -> bool {
         let Some(host) = Host::parse(host) else {
             return false;
@@ -119,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_host_that_nobody_can_rebind_is_own() {
+    fn without_allowed_names_only_hosts_that_nobody_can_rebind_are_own() {
         let loopback = [
             "localhost",
             "localhost:9000",
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allowed_name_is_own_and_no_other() {
+    fn an_allowed_name_is_own_and_similar_names_are_not() {
         let own = at(
             "0.0.0.0",
             &["my-service", "Orders.Internal.", "[2001:db8::1]"],

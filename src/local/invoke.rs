@@ -8,7 +8,7 @@ use super::{
     limits::{Limits, RESPONSE_LIMIT},
     origin::OriginCheck,
     page::{self, EventFolder},
-    refusal::{Refusal, respond, set},
+    rejection::{Rejection, respond, set},
     routes::Routes,
     stream::{LocalStream, complete, whole},
 };
@@ -41,30 +41,32 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Span;
 
-/// What the server's invocations share.
+/// The state that all requests share.
 pub(super) struct Server {
     pub(super) functions: Functions,
     pub(super) configuration: FunctionConfiguration,
     pub(super) origin: OriginCheck,
     pub(super) routes: Routes,
     pub(super) limits: Arc<Limits>,
-    /// Where the handlers run. The server has a runtime of its own: a handler that blocks its thread
-    /// blocks nobody else's request, and not the response that the watchdog sends for it.
+    /// The runtime of the handlers. The server has a separate runtime, so a handler that blocks its
+    /// thread does not keep the server from reading other requests, or from sending the response of
+    /// the watchdog.
     pub(super) runtime: Handle,
-    /// The invocations under way, which outlive the connections that asked for them.
+    /// The running invocations, which do not end with the connections of their clients.
     pub(super) invocations: TaskTracker,
     /// The last invocations, for the page.
     pub(super) history: Arc<History>,
     /// A permit for each page that is open.
     pub(super) pages: Arc<Semaphore>,
     pub(super) events: EventFolder,
-    /// Ends what would keep a server waiting that stops.
+    /// Cancelled when the server stops. Ends pauses and open pages, which would delay that.
     pub(super) stopping: CancellationToken,
-    /// Whether asynchronous invocations that fail are retried.
+    /// Whether to retry asynchronous invocations that fail.
     pub(super) retries: bool,
 }
 
-/// Starts one invocation, in a task of its own: it does not end when the client goes. Returns its number in the history.
+/// Starts one invocation in its own task, so that it continues when the client disconnects. Returns
+/// its number in the history.
 pub(super) fn start(
     server: &Arc<Server>,
     function: Function,
@@ -88,15 +90,15 @@ pub(super) fn start(
     n
 }
 
-/// Who waits for an outcome.
+/// The receiver of an outcome.
 #[derive(Clone)]
 pub(super) struct ReplyTo {
     pub(super) callback: Callback<LocalOutcome>,
-    /// Whether that takes a response as it is written. Otherwise all of a stream is one response.
-    pub(super) takes_streams: bool,
+    /// Whether the receiver accepts a stream. If not, a streamed response is collected into one.
+    pub(super) accepts_streams: bool,
 }
 
-/// Runs one invocation, whose outcome goes to the callback.
+/// Runs one invocation, and passes its outcome to the callback.
 pub(super) fn run(
     server: Arc<Server>,
     function: Function,
@@ -128,8 +130,8 @@ pub(super) fn run(
     }
 }
 
-/// Runs one invocation, and waits for its outcome, or for the beginning of a stream. It does not end when the client
-/// goes.
+/// Runs one invocation, and waits for its outcome or for the start of a stream. The invocation
+/// continues when the client disconnects.
 pub(super) async fn outcome(
     server: &Arc<Server>,
     function: Function,
@@ -146,7 +148,7 @@ pub(super) async fn outcome(
         event,
         ReplyTo {
             callback,
-            takes_streams: true,
+            accepts_streams: true,
         },
     );
     match completion.await?.unwrap_or_default() {
@@ -164,7 +166,7 @@ pub(super) enum Response {
     Stream(Box<LocalStream>),
 }
 
-/// Responds to the client that waits, if one does.
+/// Passes the outcome on to the client, if one still waits.
 #[derive(Clone)]
 struct Reply {
     server: Arc<Server>,
@@ -185,7 +187,7 @@ impl Sink for Reply {
     }
 
     async fn stream(self, stream: StreamReader, span: Span) {
-        if !self.reply_to.takes_streams {
+        if !self.reply_to.accepts_streams {
             let outcome = whole(&stream).await;
             span.in_scope(|| self.respond(outcome));
             return;
@@ -196,7 +198,7 @@ impl Sink for Reply {
             Box::new(move |sent: Result<Kept, &Error>| span.in_scope(|| this.report(sent)))
         };
         let stream = LocalStream::begin(stream, report).await;
-        // Whoever waits may have gone, and the stream with it.
+        // If the client has disconnected, this drops the stream, which closes it.
         let begun = LocalOutcome::Stream(Box::new(stream));
         drop(self.reply_to.callback.try_settle(Ok::<_, Error>(begun)));
         closed.await;
@@ -210,7 +212,8 @@ impl Sink for Reply {
         if timeout(UNSENT, closed).await.is_ok() {
             return;
         }
-        // The blocked thread drives the stream. If the response has not begun, it is the error alone.
+        // If no response has begun, the error is the outcome. Otherwise, the stream is sent as far as the
+        // blocked thread has written it.
         self.respond(Err(error));
     }
 }
@@ -219,7 +222,8 @@ impl Reply {
     fn respond(self, outcome: Result<Bytes>) {
         self.report(outcome.as_ref().map(|body| Kept::whole(body)));
         let outcome = LocalOutcome::Whole(outcome);
-        // Nobody waits for that of an asynchronous call, or when the client has gone.
+        // This fails if no client waits: after an asynchronous call, or if the client has
+        // disconnected.
         let _ = self.reply_to.callback.try_settle(Ok::<_, Error>(outcome));
     }
 
@@ -245,14 +249,14 @@ impl Reply {
     }
 }
 
-/// How long the end of a stream may stay unsent where its handler blocks a thread.
+/// How long the watchdog waits for the end of a stream to be sent if the handler blocks its thread.
 const UNSENT: Duration = Duration::from_secs(1);
 
-/// How many invocations AWS has of an account at a time, unless it is asked for more.
+/// AWS's default limit of concurrent invocations.
 const CONCURRENCY: usize = 1_000;
 
 impl Server {
-    /// The state of a server on this runtime, before its first invocation.
+    /// Creates the state of a server, whose handlers run on the current runtime.
     pub(super) fn new(
         functions: Functions,
         settings: &LocalSettings,
@@ -276,12 +280,13 @@ impl Server {
         })
     }
 
-    /// Whether one more invocation may run, those included that nobody waits for any more.
-    pub(super) fn has_room(&self) -> Result<(), Refusal> {
+    /// Checks that one more invocation may run. Running invocations count even if their clients
+    /// have disconnected.
+    pub(super) fn has_room(&self) -> Result<(), Rejection> {
         if self.invocations.len() < CONCURRENCY {
             return Ok(());
         }
-        Err(Refusal::new(
+        Err(Rejection::new(
             StatusCode::TOO_MANY_REQUESTS,
             "TooManyRequestsException",
             format!("Rate Exceeded: {CONCURRENCY} invocations are running"),
@@ -303,7 +308,7 @@ fn within_limit(body: Bytes) -> Result<Bytes> {
     ))
 }
 
-/// What a call is answered with.
+/// The outcome of a call.
 pub(super) enum LocalOutcome {
     Whole(Result<Bytes>),
     Stream(Box<LocalStream>),
@@ -316,18 +321,18 @@ impl Default for LocalOutcome {
 }
 
 impl LocalOutcome {
-    /// The outcome as one response, for a call that takes no stream.
+    /// Returns the outcome as a whole, for a call that does not accept a stream.
     pub(super) fn whole(self) -> Result<Bytes> {
         match self {
             LocalOutcome::Whole(outcome) => outcome,
             LocalOutcome::Stream(_) => Err(Error::ours(
                 "Runtime.ExitError",
-                "a stream came where none was asked for",
+                "the response is a stream, which this call does not accept",
             )),
         }
     }
 
-    /// The response of `Invoke`.
+    /// Returns the response of `Invoke`.
     pub(super) fn respond(
         self,
         request_id: &str,
@@ -349,7 +354,7 @@ impl LocalOutcome {
         response
     }
 
-    /// The response of `InvokeWithResponseStream`.
+    /// Returns the response of `InvokeWithResponseStream`.
     pub(super) fn stream(
         self,
         request_id: &str,

@@ -1,9 +1,9 @@
-//! What a call of the Invoke API asks for.
+//! Parses calls of the Invoke API.
 
 use super::{
     event::check,
     limits::{DRAINED, EVENT_LIMIT, Limits, PayloadLimit},
-    refusal::Refusal,
+    rejection::Rejection,
 };
 use axum::{
     body::{Body, HttpBody},
@@ -23,7 +23,7 @@ pub(super) enum InvocationType {
     DryRun,
 }
 
-/// What the headers of a call say.
+/// The parameters of a call that are in its headers.
 #[derive(Debug)]
 pub(super) struct InvokeHeaders {
     pub(super) invocation_type: InvocationType,
@@ -34,7 +34,7 @@ pub(super) struct InvokeHeaders {
 }
 
 impl InvokeHeaders {
-    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Rejection> {
         let text = |name| {
             headers
                 .get(name)
@@ -45,7 +45,7 @@ impl InvokeHeaders {
             Some("Event") => InvocationType::Event,
             Some("DryRun") => InvocationType::DryRun,
             Some(other) => {
-                return Err(Refusal::parameter(format!(
+                return Err(Rejection::parameter(format!(
                     "Invocation type `{other}`: expected RequestResponse, Event or DryRun"
                 )));
             }
@@ -54,7 +54,7 @@ impl InvokeHeaders {
             None | Some("None") => false,
             Some("Tail") => true,
             Some(other) => {
-                return Err(Refusal::parameter(format!(
+                return Err(Rejection::parameter(format!(
                     "Log type `{other}`: expected None or Tail"
                 )));
             }
@@ -72,24 +72,24 @@ impl InvokeHeaders {
     }
 }
 
-/// How much of a client context AWS takes, in base64.
+/// The length of the longest client context that AWS accepts, in base64.
 const CLIENT_CONTEXT: usize = 3583;
 
-fn parse_client_context(text: &str) -> Result<Value, Refusal> {
+fn parse_client_context(text: &str) -> Result<Value, Rejection> {
     if text.len() > CLIENT_CONTEXT {
         let message = format!("Client context must be no longer than {CLIENT_CONTEXT} bytes.");
-        return Err(Refusal::content(message));
+        return Err(Rejection::content(message));
     }
     let json = BASE64.decode(text).ok();
     json.and_then(|json| serde_json::from_slice::<Map<_, _>>(&json).ok())
         .map(Value::Object)
         .ok_or_else(|| {
-            Refusal::content("Client context must be a valid Base64-encoded JSON object.")
+            Rejection::content("Client context must be a valid Base64-encoded JSON object.")
         })
 }
 
-/// The region that a client signed its request for, in `AWS4-HMAC-SHA256
-/// Credential=ID/20250101/eu-west-1/lambda/aws4_request, ..`.
+/// Returns the region that a client signed its request for, from a header such as
+/// `AWS4-HMAC-SHA256 Credential=ID/20250101/eu-west-1/lambda/aws4_request, ..`.
 pub(super) fn signed_region(headers: &HeaderMap) -> Option<&str> {
     let signature = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (_, scope) = signature.split_once("Credential=")?;
@@ -100,13 +100,13 @@ pub(super) fn signed_region(headers: &HeaderMap) -> Option<&str> {
     (end == "aws4_request" && !region.is_empty() && region.bytes().all(is_region)).then_some(region)
 }
 
-/// Reads the event, which has to be JSON. None at all is `{}`, as on Lambda. An asynchronous
+/// Reads the event, which has to be JSON. An empty body is `{}`, as on Lambda. An asynchronous
 /// operation has a lower limit.
 pub(super) async fn event(
     body: Body,
     limits: &Limits,
     asynchronous: Option<PayloadLimit>,
-) -> Result<Bytes, Refusal> {
+) -> Result<Bytes, Rejection> {
     let event = self::body(body, limits).await?;
     if let Some(PayloadLimit { bytes, of }) = asynchronous {
         let size = event.len();
@@ -120,13 +120,13 @@ pub(super) async fn event(
         return Ok(Bytes::from_static(b"{}"));
     }
     check(&event).map_err(|error| {
-        Refusal::content(format!("Could not parse request body into json: {error}"))
+        Rejection::content(format!("Could not parse request body into json: {error}"))
     })?;
     Ok(event)
 }
 
-/// Reads a body of whatever kind, up to the size of an event.
-pub(super) async fn body(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
+/// Reads a body with any content, up to the size of an event.
+pub(super) async fn body(body: Body, limits: &Limits) -> Result<Bytes, Rejection> {
     let mut body = pin!(body);
     let (mut event, mut size) = (BytesMut::new(), 0);
     let until = Instant::now() + limits.body;
@@ -134,12 +134,12 @@ pub(super) async fn body(body: Body, limits: &Limits) -> Result<Bytes, Refusal> 
         let pause = Instant::now() + limits.body_pause;
         let frame = timeout_at(until.min(pause), poll_fn(|cx| body.as_mut().poll_frame(cx))).await;
         let frame = frame.map_err(|_| match pause < until {
-            true => Refusal::timeout("next piece of the body", limits.body_pause),
-            false => Refusal::timeout("body", limits.body),
+            true => Rejection::timeout("next piece of the body", limits.body_pause),
+            false => Rejection::timeout("body", limits.body),
         })?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| {
-            Refusal::content(format!("Could not read the request body: {error}"))
+            Rejection::content(format!("Could not read the request body: {error}"))
         })?;
         let Ok(data) = frame.into_data() else {
             continue;
@@ -157,15 +157,15 @@ pub(super) async fn body(body: Body, limits: &Limits) -> Result<Bytes, Refusal> 
     Ok(event.freeze())
 }
 
-pub(super) fn too_large() -> Refusal {
+pub(super) fn too_large() -> Rejection {
     payload_too_large(format!(
         "Request must be smaller than {EVENT_LIMIT} bytes for the InvokeFunction operation"
     ))
 }
 
-fn payload_too_large(message: String) -> Refusal {
+fn payload_too_large(message: String) -> Rejection {
     let status = StatusCode::PAYLOAD_TOO_LARGE;
-    Refusal::new(status, "RequestEntityTooLargeException", message)
+    Rejection::new(status, "RequestEntityTooLargeException", message)
 }
 
 #[cfg(test)]

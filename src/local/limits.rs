@@ -1,11 +1,11 @@
-//! The limits that the local server sets its clients.
+//! The limits of the local server for its clients.
 
 use std::time::Duration;
 
-/// How much Lambda takes for an event.
+/// The size of the largest event that Lambda accepts.
 pub(super) const EVENT_LIMIT: usize = 6 * 1024 * 1024;
 
-/// How much an asynchronous operation takes for an event.
+/// The size of the largest event that an asynchronous operation accepts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PayloadLimit {
     pub(super) bytes: usize,
@@ -19,40 +19,42 @@ pub(super) const EVENT_INVOCATION: PayloadLimit = PayloadLimit {
     of: "the Event invocation type",
 };
 
-/// `InvokeAsync`, whose limit was not raised.
+/// `InvokeAsync`, whose limit AWS did not raise.
 pub(super) const INVOKE_ASYNC: PayloadLimit = PayloadLimit {
     bytes: 256 * 1024,
     of: "the InvokeAsync operation",
 };
 
-/// How much Lambda takes for a response: AWS's error message names 100 bytes more than for an event.
+/// The size of the largest response that Lambda accepts. AWS's error message names 100 bytes more
+/// than for an event.
 pub(super) const RESPONSE_LIMIT: usize = EVENT_LIMIT + 100;
 
-/// How much Lambda takes for a response that is streamed.
+/// The size of the largest streamed response that Lambda accepts.
 pub(super) const STREAM_LIMIT: usize = 200 * 1024 * 1024;
 
-/// How much of a larger one is read and thrown away, so that a client that is still sending gets
-/// to read why it is refused.
+/// How much of a larger request is read and discarded, so that a client that is still sending can
+/// read why it is rejected.
 pub(super) const DRAINED: usize = 8 * EVENT_LIMIT;
 
-/// What the server bears of its clients.
+/// The limits of connections and requests.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
-    /// Connections at a time. At that many, those that are idle are closed.
+    /// The maximum number of connections. When it is reached, idle ones are closed.
     pub(super) connections: usize,
-    /// In which a new connection is not closed for being idle.
+    /// The grace period before a new connection counts as idle.
     pub(super) grace: Duration,
-    /// From the last response, or the connection, to the end of the next request's headers.
+    /// The time from the previous response, or from the start of the connection, to the end of the
+    /// next request's headers.
     pub(super) headers: Duration,
-    /// Between two pieces of a body.
+    /// The longest pause between two pieces of a body.
     pub(super) body_pause: Duration,
-    /// For a whole body.
+    /// The time for a whole body.
     pub(super) body: Duration,
-    /// In which a client has to take some of its response.
+    /// The time within which a client has to read some of its response.
     pub(super) write_pause: Duration,
-    /// In which a client that is still sending can read why it is refused.
+    /// The time in which a client that is still sending can read why it is rejected.
     pub(super) linger: Duration,
-    /// Until the next try, where the system has no socket left.
+    /// The pause before the next attempt to accept a connection, if the system has no socket left.
     pub(super) retry: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The local server from the command line.
+//! Starts the local server from the command line.
 
 use super::{
     command, configuration::LocalSettings, function_url::PREFIX as FUNCTION_URL, host::Host,
@@ -12,7 +12,7 @@ use std::{env, future::Future, io, process};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Serves until the process is told to stop.
+/// Serves until a signal stops the process.
 pub(super) async fn listen(
     functions: Functions,
     mut settings: LocalSettings,
@@ -23,9 +23,9 @@ pub(super) async fn listen(
         .or_else(|| env::var("NODEBACK_LISTEN").ok())
         .or_else(|| settings.address.clone())
         .unwrap_or_else(|| command::DEFAULT_ADDRESS.into());
-    // Clients may call it by the name that it was told to listen on.
+    // Clients may use the name that the server listens on.
     settings.hosts.extend(Host::parse(&address));
-    // A mistake in the name of the folder is not found out only on the page.
+    // Reports a wrong name of the folder now, and not only on the page.
     if let Some(folder) = &settings.events {
         folder.read_dir().map_err(|error| {
             let message = format!("cannot read `--events {}`: {error}", folder.display());
@@ -33,12 +33,13 @@ pub(super) async fn listen(
         })?;
     }
     let listener = TcpListener::bind(&address).await.map_err(|error| {
-        let message =
-            format!("cannot listen on {address}: {error} (`--listen ADDR` takes another)");
+        let message = format!(
+            "cannot listen on {address}: {error} (`--listen ADDR` selects another address)"
+        );
         message.into_error()
     })?;
     let at = listener.local_addr()?;
-    // Before anyone is told that it listens, and may signal.
+    // The signals are handled before the address is printed, since one may follow at once.
     let stopped = stopped()?;
     let mut started = format!("{program} listens on http://{at}\n");
     // Any name reaches the only handler.
@@ -66,8 +67,8 @@ pub(super) async fn listen(
     serve(functions, settings, listener, stopped).await
 }
 
-/// Ends at SIGINT and SIGTERM; a second one ends the process.
-#[expect(clippy::exit, reason = "who signals twice waits no longer")]
+/// Returns a future that ends at SIGINT or SIGTERM. A second signal exits the process.
+#[expect(clippy::exit, reason = "a second signal does not wait for requests")]
 fn stopped() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let signalled = CancellationToken::new();
     let first = signalled.clone();
@@ -77,7 +78,7 @@ fn stopped() -> io::Result<impl Future<Output = ()> + Send + 'static> {
         first.cancel();
         write(
             &mut io::stderr(),
-            b"finishing what is in flight; once more ends it at once\n",
+            b"waiting for the requests in flight; a second signal exits at once\n",
         );
         signals.next().await;
         process::exit(130);

@@ -21,7 +21,7 @@ mod once;
 mod origin;
 mod output;
 mod page;
-mod refusal;
+mod rejection;
 mod router;
 mod routes;
 mod run;

@@ -18,10 +18,10 @@ use std::{env, future::Future, io, process, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use tracing::Span;
 
-/// What is to be invoked.
-pub(super) struct Asked {
+/// The options of the command line for its invocations.
+pub(super) struct OnceOptions {
     pub(super) sources: Vec<Source>,
-    /// Which of the exported handlers is meant.
+    /// The name of the exported handler.
     pub(super) handler: Option<String>,
     pub(super) timeline: Option<TimelineForm>,
 }
@@ -31,14 +31,14 @@ pub(super) async fn once(
     functions: &Functions,
     settings: &LocalSettings,
     program: &str,
-    asked: Asked,
+    options: OnceOptions,
 ) -> Result<i32> {
-    let Asked {
+    let OnceOptions {
         sources,
         handler,
         timeline,
-    } = asked;
-    // As on Lambda, where nothing is said here.
+    } = options;
+    // Without `--handler`, the environment selects the handler, as on Lambda.
     let handler = handler
         .or_else(|| env::var("_HANDLER").ok())
         .or_else(|| env::var("AWS_LAMBDA_FUNCTION_NAME").ok());
@@ -50,7 +50,8 @@ pub(super) async fn once(
             return Ok(2);
         }
     };
-    // All of them are read before the first is used: a mistake in the last one comes before any work.
+    // Reads all events first, so that a mistake in any of them is reported before the first
+    // invocation.
     let Some(events) = read(program, &sources) else {
         return Ok(2);
     };
@@ -101,7 +102,7 @@ pub(super) async fn once(
     Ok(i32::from(!failed.is_empty()))
 }
 
-/// Reads the events, and says of each that cannot be used why.
+/// Reads the events. Prints a line for each invalid one, and then returns `None`.
 fn read(program: &str, sources: &[Source]) -> Option<Vec<Bytes>> {
     let mut events = Vec::new();
     for source in sources {
@@ -116,19 +117,19 @@ fn read(program: &str, sources: &[Source]) -> Option<Vec<Bytes>> {
     (events.len() == sources.len()).then_some(events)
 }
 
-/// How long the end of a stream may stay unsent where its handler blocks a thread.
+/// How long the watchdog waits for the end of a stream to be printed if the handler blocks its
+/// thread.
 const UNSENT: Duration = Duration::from_secs(1);
 
-/// Prints the outcome, and makes an exit code of it. A failure stands on its own, and so is not logged
-/// too.
+/// Prints the outcome. An error is printed as JSON, so it is not logged in addition.
 #[derive(Clone)]
 struct Print {
     started: Instant,
     request_id: Arc<str>,
     memory: Arc<str>,
-    /// Events that come after this one.
+    /// The number of events that follow this one.
     left: usize,
-    /// Shows its timeline, if that was asked for.
+    /// The timeline, if `--timeline` is given.
     shown: Option<Shown>,
 }
 
@@ -153,7 +154,7 @@ impl Sink for Print {
         outcome.is_ok()
     }
 
-    /// Prints the chunks as they come, and nothing between them.
+    /// Prints the chunks as they arrive, with nothing between them.
     async fn stream(self, stream: StreamReader, _: Span) -> bool {
         let ended = loop {
             match stream.chunk().await {
@@ -168,20 +169,20 @@ impl Sink for Print {
 
     async fn send_for_blocked(self, error: Error) {
         self.print(&Err(error));
-        self.give_up();
+        self.exit();
     }
 
     async fn ended_for_blocked(self, error: Error, closed: impl Future<Output = ()> + Send) {
         if timeout(UNSENT, closed).await.is_err() {
             self.report(Some(&error));
         }
-        self.give_up();
+        self.exit();
     }
 }
 
 impl Print {
-    /// Ends the process, whose handler blocks its thread.
-    fn give_up(&self) {
+    /// Exits the process, since the handler blocks its thread.
+    fn exit(&self) {
         if self.left > 0 {
             let left = self.left;
             tracing::error!("the handler blocks its thread: {left} more events were not invoked");
@@ -204,7 +205,7 @@ impl Print {
             memory: &self.memory,
             error,
         };
-        // Before the outcome, so that a failure is the end of what is on stderr.
+        // The report comes first, so that an error is the last line on stderr.
         report.write_alone();
         if let Some(error) = error {
             let error = log::shown_json(error.to_json());

@@ -1,6 +1,6 @@
-//! Who may call: a web page that the developer has open may not.
+//! Rejects the requests of foreign web pages that the developer has open.
 
-use super::{host::OwnHosts, refusal::Refusal};
+use super::{host::OwnHosts, rejection::Rejection};
 use crate::text::excerpt;
 use axum::{
     body::Body,
@@ -9,13 +9,13 @@ use axum::{
     },
 };
 
-/// How much of the request line and the headers is taken.
+/// The maximum size of the request line and the headers.
 pub(super) const HEADERS: usize = 16 * 1024;
 
-/// How a browser relates the page that caused a request to where it goes.
+/// The header in which a browser sends how the page that caused a request relates to the server.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Checks what a request says of itself, before its body is read.
+/// Checks the request line and the headers of a request, before its body is read.
 #[derive(Debug)]
 pub(super) struct OriginCheck {
     hosts: OwnHosts,
@@ -26,15 +26,15 @@ impl OriginCheck {
         OriginCheck { hosts }
     }
 
-    pub(super) fn check(&self, request: &Request<Body>) -> Result<(), Refusal> {
+    pub(super) fn check(&self, request: &Request<Body>) -> Result<(), Rejection> {
         if size(request) > HEADERS {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "RequestHeaderSectionTooLargeException",
                 format!("The request line and headers must be smaller than {HEADERS} bytes"),
             ));
         }
-        // In the log, a part of a long value is enough to recognize it.
+        // The log has only the start of long values, which is enough to recognize them.
         let (method, path) = (request.method(), request.uri().path());
         let host = one_host(request)?;
         for host in [host, request.uri().authority().map(Authority::as_str)]
@@ -43,7 +43,7 @@ impl OriginCheck {
         {
             if !self.hosts.contains(host) {
                 tracing::warn!(
-                    "refused {method} {path:.200}, whose `Host` is not this server's: `{host:.200}` \
+                    "rejected {method} {path:.200}, whose `Host` is not this server's: `{host:.200}` \
                      (`--allow-host NAME` allows a name)"
                 );
                 return Err(denied(
@@ -55,7 +55,7 @@ impl OriginCheck {
         if let Some((name, value)) = foreign_page(request.headers(), host) {
             let value = excerpt(&String::from_utf8_lossy(value.as_bytes()), 200);
             tracing::warn!(
-                "refused {method} {path:.200}, which a web page of another origin caused: \
+                "rejected {method} {path:.200}, which a web page of another origin caused: \
                  {name} is `{value}`"
             );
             return Err(denied(
@@ -67,18 +67,18 @@ impl OriginCheck {
     }
 }
 
-/// The `Host` header. HTTP/1.0 may leave it out, which no browser does.
-fn one_host(request: &Request<Body>) -> Result<Option<&str>, Refusal> {
+/// Returns the `Host` header. A request of HTTP/1.0 may omit it; browsers never do.
+fn one_host(request: &Request<Body>) -> Result<Option<&str>, Rejection> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) if request.version() < Version::HTTP_11 => Ok(None),
         (Some(host), None) => Ok(Some(host.to_str().unwrap_or_default())),
-        _ => Err(Refusal::content("Expected one Host header")),
+        _ => Err(Rejection::content("Expected one Host header")),
     }
 }
 
-/// The header that shows that a page of another origin caused the request, if one does. A client that
-/// is not a browser sends none of them.
+/// Returns the header that shows that a page of another origin caused the request, if there is one.
+/// Clients other than browsers send none of these headers.
 fn foreign_page<'a>(
     headers: &'a HeaderMap,
     host: Option<&str>,
@@ -88,15 +88,15 @@ fn foreign_page<'a>(
         let value = values.find(|value| is_foreign(value.as_bytes()))?;
         Some((name, value))
     };
-    // Every browser since 2023 sends it with every request to this machine: `none` where the user
-    // typed the address or opened a bookmark, and `same-site` for a page on another port.
+    // Browsers since 2023 send it with every request to this machine: `none` if the user typed the
+    // address or opened a bookmark, and `same-site` for a page on another port.
     let site = first(SEC_FETCH_SITE, &|site| {
         !matches!(site, b"same-origin" | b"none")
     });
-    // Without it, as where the server is called by an address of the network, there is an `Origin`
-    // only with `fetch`, a WebSocket, or a method other than GET and HEAD.
+    // Browsers omit it if, for example, the address of the server is one of the network. An
+    // `Origin` comes only with `fetch`, a WebSocket, or a method other than GET and HEAD.
     let origin = || first(header::ORIGIN, &|origin| !is_of_host(origin, host));
-    // Images, links and frames have neither, but most pages let a `Referer` through.
+    // Images, links and frames have neither, but most pages allow a `Referer`.
     let referer = || {
         if headers.contains_key(SEC_FETCH_SITE) || headers.contains_key(header::ORIGIN) {
             return None;
@@ -115,18 +115,18 @@ fn is_of_host(origin: &[u8], host: Option<&str>) -> bool {
     origin.eq_ignore_ascii_case(host.as_bytes())
 }
 
-/// What a URL has before its path.
+/// Returns the part of a URL before its path.
 fn origin_of(url: &[u8]) -> &[u8] {
     let mut slashes = url.iter().enumerate().filter(|(_, byte)| **byte == b'/');
     let end = slashes.nth(2).map_or(url.len(), |(at, _)| at);
     url.get(..end).unwrap_or(url)
 }
 
-fn denied(message: &str) -> Refusal {
-    Refusal::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)
+fn denied(message: &str) -> Rejection {
+    Rejection::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)
 }
 
-/// About the bytes that they took as HTTP.
+/// Returns the approximate size of the request line and the headers in bytes.
 fn size(request: &Request<Body>) -> usize {
     const LINE: usize = "GET / HTTP/1.1\r\n\r\n".len();
     let target = request.uri().path_and_query();
@@ -144,7 +144,7 @@ fn headers_size(headers: &HeaderMap) -> usize {
 mod tests {
     use super::*;
 
-    fn refused(headers: &[(&str, &str)]) -> Option<String> {
+    fn rejected(headers: &[(&str, &str)]) -> Option<String> {
         let headers = headers.iter().map(|(name, value)| {
             (
                 HeaderName::from_bytes(name.as_bytes()).unwrap(),
@@ -160,7 +160,7 @@ mod tests {
     const FOREIGN: &str = "http://localhost:3000";
 
     #[test]
-    fn what_a_foreign_page_can_cause_is_refused() {
+    fn requests_that_a_foreign_page_can_cause_are_rejected() {
         for (headers, by) in [
             (vec![(SITE, "cross-site")], SITE),
             (vec![(SITE, "same-site")], SITE),
@@ -184,7 +184,7 @@ mod tests {
             ),
             (vec![("referer", "about:blank")], "referer"),
         ] {
-            assert_eq!(refused(&headers).as_deref(), Some(by), "{headers:?}");
+            assert_eq!(rejected(&headers).as_deref(), Some(by), "{headers:?}");
         }
     }
 
@@ -202,7 +202,7 @@ mod tests {
             // A proxy of a frontend's development server that sets `Host`.
             vec![(SITE, "same-origin"), ("referer", "http://localhost:3000/")],
         ] {
-            assert_eq!(refused(&headers), None, "{headers:?}");
+            assert_eq!(rejected(&headers), None, "{headers:?}");
         }
     }
 

@@ -1,8 +1,8 @@
-//! What the command line prints.
+//! The output of the command line.
 
 use std::io::Write;
 
-/// Writes to a stream that may be closed: what nobody reads is no reason to fail.
+/// Writes to a stream, and ignores errors: a closed stream must not fail an invocation.
 pub(super) fn write(stream: &mut dyn Write, text: &[u8]) {
     let _ = stream.write_all(text).and_then(|()| stream.flush());
 }

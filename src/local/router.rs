@@ -1,4 +1,4 @@
-//! What is served: the Invoke API, and function URLs.
+//! Serves the Invoke API, function URLs, gateways and the page.
 
 use super::{
     api::{invoke, invoke_async, invoke_with_response_stream},
@@ -7,7 +7,7 @@ use super::{
     host::OwnHosts,
     invoke::Server,
     page,
-    refusal::{self, Refusal, set},
+    rejection::{self, Rejection, set},
 };
 use crate::{
     error::{IntoError, Result},
@@ -32,7 +32,7 @@ use tokio::{net::TcpListener, runtime, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{Dispatch, dispatcher, subscriber::NoSubscriber};
 
-/// Serves until `shutdown` ends, then answers what is in flight.
+/// Serves until `shutdown` ends, then waits for the requests in flight.
 pub(crate) async fn serve(
     functions: Functions,
     settings: LocalSettings,
@@ -44,14 +44,14 @@ pub(crate) async fn serve(
     hosts.extend(OwnHosts::of_environment()?);
     let hosts = OwnHosts::new(at, hosts);
     if !hosts.is_loopback() {
-        tracing::warn!("reachable from the network: whoever can connect to {at} can invoke");
+        tracing::warn!("reachable from the network: any client that can connect to {at} can invoke");
     }
     let routes = settings.routes.parse().map_err(IntoError::into_error)?;
     routes.check(&functions).map_err(IntoError::into_error)?;
     let stopping = CancellationToken::new();
     let server = Server::new(functions, &settings, hosts, routes, stopping.clone())?;
     let server = Arc::new(server);
-    // Whoever gives up waiting for the server stops it.
+    // Dropping this future stops the server.
     let _stops = stopping.clone().drop_guard();
     let served = on_a_thread(listener.into_std()?, Arc::clone(&server), stopping.clone())?;
     let served = pin!(served);
@@ -68,7 +68,7 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// Serves from a thread and a runtime of its own, which no handler can block.
+/// Serves from a separate thread and runtime, which no handler can block.
 fn on_a_thread(
     listener: std::net::TcpListener,
     server: Arc<Server>,
@@ -85,7 +85,7 @@ fn on_a_thread(
         connection::serve(listener, app, limits, stopping.cancelled_owned()).await;
         Ok(())
     };
-    // What the caller's thread logs to, this one does, too.
+    // The new thread logs to the subscriber of the caller's thread.
     let log = dispatcher::get_default(Dispatch::clone);
     let thread = thread::Builder::new().name("nodeback-local".into());
     thread.spawn(move || {
@@ -95,7 +95,7 @@ fn on_a_thread(
         } else {
             dispatcher::with_default(&log, serve)
         };
-        // Nobody is left to be told if the receiver is gone.
+        // If the receiver is gone, the caller no longer waits for the result.
         let _ = ended.send(served);
     })?;
     Ok(served)
@@ -103,10 +103,10 @@ fn on_a_thread(
 
 fn app(server: Arc<Server>) -> Router {
     const EXPECTED: &str = "expected POST /2015-03-31/functions/{name}/invocations";
-    let refuse = |status, error_type| async move {
-        Refusal::new(status, error_type, EXPECTED).respond(&new_id())
+    let reject = |status, error_type| async move {
+        Rejection::new(status, error_type, EXPECTED).respond(&new_id())
     };
-    // Clients of before 2023 end it with a slash.
+    // Clients from before 2023 end the path with a slash.
     const INVOKE_ASYNC: &str = "/2014-11-13/functions/{name}/invoke-async";
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
@@ -117,13 +117,13 @@ fn app(server: Arc<Server>) -> Router {
         .route(INVOKE_ASYNC, post(invoke_async))
         .route(&format!("{INVOKE_ASYNC}/"), post(invoke_async))
         .method_not_allowed_fallback(move || {
-            refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowedException")
+            reject(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowedException")
         })
         .fallback(
             async move |server: State<Arc<Server>>, request: Request<Body>| {
                 let path = request.uri().path();
                 if function_url::is_api(path) {
-                    refuse(StatusCode::NOT_FOUND, "UnknownOperationException").await
+                    reject(StatusCode::NOT_FOUND, "UnknownOperationException").await
                 } else if server.routes.is_empty() || path.starts_with(function_url::PREFIX) {
                     function_url::respond(server, request).await
                 } else {
@@ -131,7 +131,7 @@ fn app(server: Arc<Server>) -> Router {
                 }
             },
         )
-        // The limit is Lambda's, with Lambda's response.
+        // `invoke_request::body` applies Lambda's limit, with Lambda's response.
         .layer(DefaultBodyLimit::disable())
         .merge(page::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(&server), guard))
@@ -147,13 +147,14 @@ async fn guard(
     let mut response = match server.origin.check(&request) {
         Ok(()) => {
             let response = next.run(request).await;
-            refusal::log(&method, &path, &response);
+            rejection::log(&method, &path, &response);
             response
         }
-        // The check has its own line in the log.
-        Err(refusal) => {
-            let mut response = refusal.respond(&new_id());
-            // A browser that shows it would ask for this server's icon, as a page of this server.
+        // The check logs its rejections itself.
+        Err(rejection) => {
+            let mut response = rejection.respond(&new_id());
+            // Without this, a browser that shows the response would request the icon of this
+            // server, as one of its own pages.
             set(
                 response.headers_mut(),
                 "content-security-policy",
@@ -163,7 +164,7 @@ async fn guard(
         }
     };
     if has_no_content(response.status()) && response.body().size_hint().exact().is_some() {
-        // axum gives a body of a known size a `Content-Length`, even one of 0.
+        // axum adds a `Content-Length` for a body of a known size, even for 0 bytes.
         *response.body_mut() = Body::from_stream(stream::empty::<io::Result<Bytes>>());
     }
     response

@@ -1,11 +1,11 @@
-//! What the command line asks for is done here.
+//! Runs the command line.
 
 use super::{
     command::{self, Command},
     configuration::LocalSettings,
     help,
     listen::listen,
-    once::{Asked, once},
+    once::{OnceOptions, once},
     output::write,
 };
 use crate::{error::Result, invocation::Functions};
@@ -39,12 +39,12 @@ pub(crate) async fn run(functions: Functions, mut settings: LocalSettings) -> Re
             handler,
             timeline,
         }) => {
-            let asked = Asked {
+            let options = OnceOptions {
                 sources,
                 handler,
                 timeline,
             };
-            let code = once(&functions, &settings, &program, asked).await?;
+            let code = once(&functions, &settings, &program, options).await?;
             process::exit(code)
         }
         Err(mistake) => {

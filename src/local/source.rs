@@ -1,4 +1,4 @@
-//! Where the event of a one-shot invocation comes from.
+//! The sources of events on the command line.
 
 use super::event::check;
 use crate::text::excerpt;
@@ -20,11 +20,12 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Makes out what an argument is: JSON, unless a file has it as its name.
+    /// Classifies an argument. It is an event if it looks like JSON and no file has that name, and
+    /// the name of a file otherwise.
     ///
     /// # Errors
     ///
-    /// If it is empty, as a variable of a shell script that is not set.
+    /// Returns an error if the argument is empty, such as an unset variable of a shell script.
     pub(super) fn of(argument: &OsStr) -> Result<Self, String> {
         if argument.is_empty() {
             return Err(
@@ -43,7 +44,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Why it could not be read, or is not JSON.
+    /// Returns why the event could not be read or is not JSON.
     pub(super) fn read(&self) -> Result<Bytes, String> {
         let event = match self {
             Source::File(path) => std::fs::read(path),
@@ -71,10 +72,10 @@ impl fmt::Display for Source {
     }
 }
 
-/// Whether an argument is meant as JSON, even if it is malformed.
+/// Returns whether an argument is meant as JSON, even if it is malformed.
 fn looks_like_json(argument: &[u8]) -> bool {
     let first = argument.trim_ascii_start().first();
-    // A file's name may well start like a number or a word of JSON.
+    // The name of a file may start like a number or a literal of JSON, so those have to be valid.
     first.is_some_and(|first| b"{[\"".contains(first)) || check(argument).is_ok()
 }
 
@@ -83,7 +84,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 fn parse(event: Vec<u8>) -> Result<Bytes, String> {
     if event.starts_with(b"\xff\xfe") || event.starts_with(b"\xfe\xff") {
-        return Err("expected the event in UTF-8, and it is in UTF-16".into());
+        return Err("expected the event in UTF-8, but it is in UTF-16".into());
     }
     let event = without_byte_order_mark(event.into());
     if event.is_empty() {
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_argument_is_json_if_it_looks_so_and_no_file_has_its_name() {
+    fn an_argument_is_json_if_it_looks_like_json_and_no_file_has_that_name() {
         for json in [
             "{}",
             " \n{\"a\":1}",

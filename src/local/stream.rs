@@ -23,23 +23,23 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// What is done when a stream is over, with the error that it ended with, or the start of what was sent.
+/// Called when a stream ends, with its error or with the start of what was sent.
 type AtEnd = Box<dyn FnOnce(Result<Kept, &Error>) + Send>;
 
 /// A response that is sent as the handler writes it.
 pub(super) struct LocalStream {
     pub(super) head: Head,
     reader: StreamReader,
-    /// What was read to see whether the response begins at all.
+    /// The first read, which shows whether the response began at all.
     first: Option<Option<Result<Bytes>>>,
-    /// How many bytes it may still have.
+    /// How many more bytes the response may have.
     left: usize,
     sent: Streamed,
     at_end: Option<AtEnd>,
 }
 
 impl LocalStream {
-    /// Waits for the first byte, or for the end.
+    /// Waits for the first chunk or for the end.
     pub(super) async fn begin(reader: StreamReader, at_end: AtEnd) -> Self {
         let head = reader.head().await;
         let first = Some(reader.chunk().await);
@@ -53,7 +53,8 @@ impl LocalStream {
         }
     }
 
-    /// Whether it failed before the first byte, so that there is another response to send.
+    /// Returns the error of a stream that failed before its first byte. Another response can be
+    /// sent then.
     pub(super) fn failed_at_once(&mut self) -> Option<Error> {
         match self.first.take() {
             Some(Some(Err(error))) => {
@@ -101,8 +102,8 @@ impl LocalStream {
         }
     }
 
-    /// The body of a function URL's response. Where the invocation fails, the connection breaks off, since nothing else
-    /// can be said after the first byte.
+    /// Returns the body of a function URL's response. If the invocation fails, the connection is
+    /// aborted, since no error can be sent after the first byte.
     pub(super) fn into_body(self) -> Body {
         Body::new(UrlBody {
             stream: Some(self),
@@ -110,7 +111,7 @@ impl LocalStream {
         })
     }
 
-    /// The response body of `InvokeWithResponseStream`.
+    /// Returns the response body of `InvokeWithResponseStream`.
     pub(super) fn into_events(self, tail: Option<Tail>) -> Body {
         let prelude = self.head.prelude();
         Body::new(EventBody {
@@ -123,7 +124,7 @@ impl LocalStream {
 }
 
 impl Drop for LocalStream {
-    /// The client is gone, if the stream is not over.
+    /// Closes a stream that has not ended, since its client has disconnected.
     fn drop(&mut self) {
         let unread = self.reader.close("the client is gone");
         // A failure before the first byte was read to know that.
@@ -169,7 +170,7 @@ impl HttpBody for UrlBody {
         };
         let read = ready!(stream.poll_chunk(cx));
         Poll::Ready(read.map(|read| {
-            // It is in the log.
+            // The error has been logged.
             read.map(Frame::data)
                 .map_err(|error| io::Error::other(error.message().to_owned()))
         }))
@@ -216,7 +217,7 @@ impl HttpBody for EventBody {
     }
 }
 
-/// The last message of `InvokeWithResponseStream`.
+/// Returns the last message of `InvokeWithResponseStream`.
 pub(super) fn complete(error: Option<&Error>, tail: Option<&Tail>) -> Bytes {
     let mut members = Map::new();
     if let Some(error) = error {
@@ -229,7 +230,7 @@ pub(super) fn complete(error: Option<&Error>, tail: Option<&Tail>) -> Bytes {
     event_stream::invoke_complete(&Value::Object(members).to_string())
 }
 
-/// All of a stream as one response, for whoever calls without a stream.
+/// Collects a stream into one response, for a client that does not accept a stream.
 pub(super) async fn whole(reader: &StreamReader) -> Result<Bytes> {
     let head = reader.head().await;
     let mut body = BytesMut::new();
@@ -243,7 +244,7 @@ pub(super) async fn whole(reader: &StreamReader) -> Result<Bytes> {
             return Ok(body.freeze());
         };
         if body.len() + chunk.len() > RESPONSE_LIMIT {
-            // What it holds is given back before the rest is written for nobody.
+            // Frees the memory now, since the handler may still write for some time.
             drop(mem::take(&mut body));
             let error = too_large("a response that is not streamed", RESPONSE_LIMIT);
             drop(reader.close(error.message()));

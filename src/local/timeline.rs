@@ -21,7 +21,7 @@ pub(super) enum TimelineForm {
 }
 
 impl TimelineForm {
-    /// Whether the argument after `--timeline` is the file of the page, and not an event.
+    /// Returns whether the argument after `--timeline` is the file of the page, and not an event.
     pub(super) fn is_page(argument: &str) -> bool {
         let extension = Path::new(argument).extension();
         extension.is_some_and(|extension| {
@@ -38,7 +38,8 @@ pub(super) struct Timelines {
 }
 
 impl Timelines {
-    /// Creates the file of the page, so that an unusable path is an error before the first invocation.
+    /// Creates the file of the page, so that an unusable path is an error before the first
+    /// invocation.
     pub(super) fn new(form: TimelineForm) -> Result<Self, String> {
         let timelines = Timelines {
             form,

@@ -21,7 +21,8 @@ pub(super) const INVOCATIONS: usize = 500;
 /// How many bytes their events, outcomes, logs and timelines may take together.
 pub(super) const BYTES: usize = 32 * 1024 * 1024;
 
-/// The last invocations. When there are too many, or they are too large, the oldest ones are removed.
+/// The last invocations. When there are too many, or they are too large, the oldest ones are
+/// removed.
 pub(super) struct History {
     state: Mutex<State>,
     /// Notifies of each change, with the number of changes so far.
@@ -123,7 +124,7 @@ impl History {
 }
 
 impl State {
-    /// The numbers of the records are consecutive, and end with the count.
+    /// Finds a record by its number. The numbers are consecutive, so the first one gives the index.
     fn find(&mut self, n: u64) -> Option<&mut Record> {
         let first = self.records.front()?.n;
         let index = usize::try_from(n.checked_sub(first)?).ok()?;
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_when_there_are_too_many() {
+    fn the_oldest_are_removed_when_there_are_too_many() {
         let history = Arc::new(History::default());
         for _ in 0..INVOCATIONS + 2 {
             begin(&history, 1);
@@ -190,12 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_when_they_are_too_large() {
+    fn the_oldest_are_removed_when_they_are_too_large() {
         let history = Arc::new(History::default());
         let first = begin(&history, BYTES / 4);
         let second = begin(&history, BYTES / 4);
         assert_eq!(kept(&history), [1, 2]);
-        // A response counts, even that of the oldest one, which may be the one that goes.
+        // A response counts too, even that of the oldest invocation, which may be removed for it.
         let large = || Body::whole(&vec![b'1'; BYTES / 2]);
         second.ended(Ok(large()), Duration::ZERO);
         assert_eq!(kept(&history), [2]);
@@ -203,13 +204,13 @@ mod tests {
         assert_eq!(kept(&history), [2]);
         begin(&history, BYTES);
         assert_eq!(kept(&history), [0; 0]);
-        // The numbers go on.
+        // The numbers continue.
         assert_eq!(begin(&history, 1).n, 4);
         assert_eq!(kept(&history), [4]);
     }
 
     #[test]
-    fn a_client_is_given_what_has_changed_since_it_looked() {
+    fn a_client_receives_what_has_changed_since_its_last_request() {
         let history = Arc::new(History::default());
         let first = begin(&history, 1);
         let numbers = |changes: &Changes| {

@@ -41,7 +41,7 @@ pub(in crate::local) struct Record {
     pub(in crate::local) event: Bytes,
     pub(in crate::local) outcome: Option<Outcome>,
     log: Log,
-    what_happened: WhatHappened,
+    progress: Progress,
 }
 
 pub(in crate::local) struct Outcome {
@@ -52,7 +52,7 @@ pub(in crate::local) struct Outcome {
 /// A response, or the start of one that was streamed.
 pub(in crate::local) struct Body {
     pub(in crate::local) kept: Bytes,
-    /// How large the response was.
+    /// The size of the whole response.
     pub(in crate::local) size: usize,
 }
 
@@ -68,7 +68,7 @@ enum Log {
     Kept(Vec<u8>),
 }
 
-enum WhatHappened {
+enum Progress {
     NotStarted,
     Recorded(Arc<Recorder>),
     Over(Box<Timeline>),
@@ -106,7 +106,7 @@ impl Record {
         let texts = [&members.tenant_id, &members.xray_trace_id];
         let texts = texts.into_iter().flatten().map(String::len);
         let client_context = members.client_context.as_ref();
-        // A parsed value takes more than its text.
+        // A parsed value takes more memory than its text.
         let client_context = client_context.map_or(0, |value| 4 * value.to_string().len());
         Record {
             n,
@@ -117,12 +117,12 @@ impl Record {
             event,
             outcome: None,
             log: Log::Written(log),
-            what_happened: WhatHappened::NotStarted,
+            progress: Progress::NotStarted,
         }
     }
 
     pub(super) fn records(&mut self, recorder: Arc<Recorder>) {
-        self.what_happened = WhatHappened::Recorded(recorder);
+        self.progress = Progress::Recorded(recorder);
     }
 
     pub(super) fn ended(&mut self, outcome: Result<Body, &Error>, took: Duration) {
@@ -132,10 +132,10 @@ impl Record {
 
     pub(super) fn over(&mut self, timeline: Timeline) {
         self.log = Log::Kept(self.log());
-        self.what_happened = WhatHappened::Over(Box::new(timeline));
+        self.progress = Progress::Over(Box::new(timeline));
     }
 
-    /// Returns how many bytes it takes, at most.
+    /// Returns the number of bytes that the record takes, at most.
     pub(super) fn bytes(&self) -> usize {
         let outcome = self.outcome.as_ref().map(|outcome| &outcome.result);
         let outcome = outcome.map_or(0, |result| match result {
@@ -146,8 +146,8 @@ impl Record {
             Log::Written(_) => 0,
             Log::Kept(log) => log.len(),
         };
-        let timeline = match &self.what_happened {
-            WhatHappened::Over(timeline) => most_bytes(timeline),
+        let timeline = match &self.progress {
+            Progress::Over(timeline) => most_bytes(timeline),
             _ => 0,
         };
         RECORD + self.members + self.event.len() + outcome + log + timeline
@@ -165,7 +165,7 @@ impl Record {
     }
 
     pub(in crate::local) fn is_over(&self) -> bool {
-        matches!(self.what_happened, WhatHappened::Over(_))
+        matches!(self.progress, Progress::Over(_))
     }
 
     /// Returns the end of the log.
@@ -177,10 +177,10 @@ impl Record {
     }
 
     pub(in crate::local) fn timeline(&self) -> Option<Timeline> {
-        match &self.what_happened {
-            WhatHappened::NotStarted => None,
-            WhatHappened::Recorded(recorder) => Some(recorder.timeline()),
-            WhatHappened::Over(timeline) => Some((**timeline).clone()),
+        match &self.progress {
+            Progress::NotStarted => None,
+            Progress::Recorded(recorder) => Some(recorder.timeline()),
+            Progress::Over(timeline) => Some((**timeline).clone()),
         }
     }
 
@@ -206,14 +206,14 @@ impl Record {
         }
     }
 
-    /// Returns when it started, in milliseconds since 1970.
+    /// Returns when the invocation started, in milliseconds since 1970.
     fn at_millis(&self) -> u64 {
         let at = self.at.duration_since(SystemTime::UNIX_EPOCH);
         u64::try_from(at.unwrap_or_default().as_millis()).unwrap_or_default()
     }
 }
 
-/// Returns how many bytes a timeline takes, at most. Each of its texts is bounded.
+/// Returns the number of bytes that a timeline takes, at most. Each of its texts is bounded.
 fn most_bytes(timeline: &Timeline) -> usize {
     const ENTRY: usize = 1_300;
     const TASK: usize = 2_500;
@@ -249,7 +249,7 @@ impl Failure {
     }
 }
 
-/// Keeps the start of a response while that is streamed.
+/// Keeps the start of a response while it is streamed.
 #[derive(Default)]
 pub(in crate::local) struct Streamed {
     kept: Vec<u8>,

@@ -1,7 +1,7 @@
-//! The files of the page, which are in the binary.
+//! The files of the page, which are part of the binary.
 
-use super::nothing_there;
-use crate::{local::refusal::set, page::STYLE};
+use super::not_found;
+use crate::{local::rejection::set, page::STYLE};
 use axum::{body::Body, extract::Path, http::Response};
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -38,7 +38,7 @@ pub(super) async fn index() -> Response<Body> {
 
 pub(super) async fn file(Path(name): Path<String>) -> Response<Body> {
     let found = FILES.iter().find(|(file, ..)| *file == name);
-    found.map_or_else(nothing_there, |(_, content_type, content)| {
+    found.map_or_else(not_found, |(_, content_type, content)| {
         respond(content_type, content)
     })
 }

@@ -1,12 +1,12 @@
-//! The events that the page offers: samples, and the files of a folder. It reads the last events from the history.
+//! The events that the page offers: samples, and the files of a folder.
 
-use super::{json_of, nothing_there};
+use super::{json_of, not_found};
 use crate::local::{
     configuration::new_id,
     invoke::Server,
     invoke_request,
     limits::EVENT_LIMIT,
-    refusal::{Refusal, set},
+    rejection::{Rejection, set},
     source::without_byte_order_mark,
 };
 use axum::{
@@ -47,7 +47,7 @@ const SAMPLES: &[(&str, &str, &str)] = samples! {
     "cloudformation": "CloudFormation: custom resource",
 };
 
-/// How many files of a folder are offered, at most.
+/// The maximum number of files that are offered.
 const FILES: usize = 1_000;
 
 pub(super) fn samples() -> Vec<Value> {
@@ -59,18 +59,19 @@ pub(super) fn samples() -> Vec<Value> {
 
 pub(super) async fn sample(Path(name): Path<String>) -> Response<Body> {
     let sample = SAMPLES.iter().find(|(sample, ..)| *sample == name);
-    sample.map_or_else(nothing_there, |(.., json)| text((*json).into()))
+    sample.map_or_else(not_found, |(.., json)| text((*json).into()))
 }
 
-/// Responds with one of the files of the folder, even if it is not JSON: the page shows the mistake.
+/// Responds with one of the files of the folder, even if it is not JSON: the page shows the
+/// mistake.
 pub(super) async fn file(
     State(server): State<Arc<Server>>,
     Path(name): Path<String>,
 ) -> Response<Body> {
     match server.events.read(name).await {
         Some(Ok(event)) => text(event),
-        Some(Err(mistake)) => Refusal::content(mistake).respond(&new_id()),
-        None => nothing_there(),
+        Some(Err(mistake)) => Rejection::content(mistake).respond(&new_id()),
+        None => not_found(),
     }
 }
 
@@ -78,11 +79,12 @@ pub(super) async fn file(
 pub(super) async fn check(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
     match invoke_request::body(request.into_body(), &server.limits).await {
         Ok(event) => json_of(StatusCode::OK, &mistake(&String::from_utf8_lossy(&event))),
-        Err(refusal) => refusal.respond(&new_id()),
+        Err(rejection) => rejection.respond(&new_id()),
     }
 }
 
-/// Returns the first mistake in a text that has to be JSON, or null. An empty text is valid, since it means `{}`.
+/// Returns the first mistake in a text that has to be JSON, or null. An empty text is valid, since
+/// it means `{}`.
 fn mistake(text: &str) -> Value {
     let error = match serde_json::from_str::<IgnoredAny>(text) {
         Err(error) if !text.is_empty() => error,
@@ -92,7 +94,7 @@ fn mistake(text: &str) -> Value {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let lines = text.split_inclusive('\n');
     let before: String = lines.clone().take(error.line().saturating_sub(1)).collect();
-    // The column counts bytes, and is that of the last byte that was read.
+    // The column of `serde_json` counts bytes, up to the last byte that was read.
     let line = text.get(before.len()..).unwrap_or_default();
     let line = line.char_indices();
     let line: String = line
@@ -103,7 +105,7 @@ fn mistake(text: &str) -> Value {
         "message": message.strip_suffix(&place).unwrap_or(&message),
         "line": error.line().max(1),
         "column": line.chars().count() + 1,
-        // As JavaScript counts, from the start of the text.
+        // In UTF-16 code units from the start of the text, as in JavaScript.
         "index": utf16_length(&before) + utf16_length(&line),
     })
 }
@@ -164,7 +166,7 @@ impl EventFolder {
     }
 
     fn read_now(&self, name: &str) -> Option<Result<String, String>> {
-        // Only a name that the folder lists is read, so no path leads out of it.
+        // Only a name that the folder lists is read, so no path leads out of the folder.
         let names = self.names()?.ok()?;
         names.iter().any(|file| file == name).then_some(())?;
         let path = self.0.as_ref()?.join(name);
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_where_the_text_is_not_json() {
+    fn a_mistake_has_the_position_where_the_json_is_invalid() {
         for (text, message, (line, column, index)) in [
             ("{\"a\":}", "expected value", (1, 6, 5)),
             ("[1,\n 2\n 3]", "expected `,` or `]`", (3, 2, 8)),

@@ -4,7 +4,7 @@ use crate::local::{
     configuration::new_id,
     history::{Changes, History},
     invoke::Server,
-    refusal::Refusal,
+    rejection::Rejection,
 };
 use axum::{
     body::Body,
@@ -26,20 +26,21 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How many pages may be open at a time.
+/// The maximum number of open pages.
 pub(in crate::local) const PAGES: usize = 32;
 
 /// The pause between two events, so that many invocations cause few events.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The interval of comments. Only a failed write shows that a page was closed.
+/// The interval of comments, which keep the connection in use: only a failed write shows that a
+/// page was closed.
 const ALIVE: Duration = Duration::from_secs(1);
 
 pub(super) async fn invocations(State(server): State<Arc<Server>>) -> Response<Body> {
     let Ok(permit) = Arc::clone(&server.pages).try_acquire_owned() else {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let message = format!("{PAGES} pages are open already");
-        return Refusal::new(status, "ServiceException", message).respond(&new_id());
+        return Rejection::new(status, "ServiceException", message).respond(&new_id());
     };
     let feed = Feed {
         changes: server.history.changes(),
@@ -61,14 +62,14 @@ struct Feed {
     history: Arc<History>,
     changes: watch::Receiver<u64>,
     stopping: CancellationToken,
-    /// How many changes the client has seen. None before its first event.
+    /// The number of changes that the client has seen, or `None` before its first event.
     seen: Option<u64>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Feed {
-    /// Returns the next event, or `None` when the server stops. A slow client misses nothing, since an event contains everything
-    /// that has changed since the previous one.
+    /// Returns the next event, or `None` when the server stops. A slow client misses nothing, since
+    /// an event contains everything that has changed since the previous one.
     async fn next(&mut self) -> Option<Event> {
         let name = match self.seen {
             // After a restart of the server, the page drops what it has.

@@ -1,6 +1,6 @@
 //! Invocations from the page.
 
-use super::{json_of, nothing_there, opened};
+use super::{json_of, not_found, opened};
 use crate::{
     completion::callback,
     invocation::{ContextBuilder, Function},
@@ -10,7 +10,7 @@ use crate::{
         function_url::own_name,
         invoke::{LocalOutcome, ReplyTo, Server, start},
         invoke_request::{self, InvokeHeaders},
-        refusal::Refusal,
+        rejection::Rejection,
     },
 };
 use axum::{
@@ -27,28 +27,29 @@ use std::{sync::Arc, time::Duration};
 const LONGEST: f64 = 86_400.0;
 
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(super) struct InvokeQuery {
     function: String,
     /// In seconds.
     timeout: Option<f64>,
 }
 
-/// Invokes a function with the body as its event. The members of the context are in the same headers as for `Invoke`.
+/// Invokes a function with the body as its event. The members of the context are in the same
+/// headers as for `Invoke`.
 pub(super) async fn invoke(
     State(server): State<Arc<Server>>,
-    query: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<InvokeQuery>, QueryRejection>,
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let started = async {
-        let Query(asked) = query.map_err(|error| Refusal::parameter(error.to_string()))?;
-        let (function, context) = context(&server, &asked, &parts.headers)?;
+        let Query(query) = query.map_err(|error| Rejection::parameter(error.to_string()))?;
+        let (function, context) = context(&server, &query, &parts.headers)?;
         let event = invoke_request::event(body, &server.limits, None).await?;
         begin(&server, function, context, event)
     };
     started
         .await
-        .unwrap_or_else(|refusal: Refusal| refusal.respond(&new_id()))
+        .unwrap_or_else(|rejection: Rejection| rejection.respond(&new_id()))
 }
 
 /// Repeats an invocation with its event and context.
@@ -60,37 +61,37 @@ pub(super) async fn repeat(
         (record.context.clone(), record.event.clone())
     });
     let Some((context, event)) = found else {
-        return nothing_there();
+        return not_found();
     };
     let started = match server.functions.named(&context.members().function_name) {
         Ok(function) => begin(&server, function.clone(), context, event),
-        Err(mistake) => Err(Refusal::no_function(mistake.to_string())),
+        Err(mistake) => Err(Rejection::no_function(mistake.to_string())),
     };
-    started.unwrap_or_else(|refusal| refusal.respond(&new_id()))
+    started.unwrap_or_else(|rejection| rejection.respond(&new_id()))
 }
 
 fn context(
     server: &Server,
-    asked: &Asked,
+    query: &InvokeQuery,
     headers: &HeaderMap,
-) -> Result<(Function, ContextBuilder), Refusal> {
-    let function = server.functions.named(&asked.function);
-    let function = function.map_err(|mistake| Refusal::no_function(mistake.to_string()))?;
+) -> Result<(Function, ContextBuilder), Rejection> {
+    let function = server.functions.named(&query.function);
+    let function = function.map_err(|mistake| Rejection::no_function(mistake.to_string()))?;
     let own = own_name();
     let region = server.configuration.region(None);
-    let named = match asked.function == own {
+    let named = match query.function == own {
         // The name of a program may be one that `Invoke` does not accept.
         true => FunctionName::of(&own).placed_in(region),
-        false => FunctionName::parse(&asked.function, None)?.in_region(region)?,
+        false => FunctionName::parse(&query.function, None)?.in_region(region)?,
     };
     let (_, mut context) = server.configuration.context(&named);
-    if let Some(seconds) = asked.timeout {
+    if let Some(seconds) = query.timeout {
         let timeout = (0.0..=LONGEST).contains(&seconds);
         let timeout = timeout.then(|| Duration::try_from_secs_f64(seconds).ok());
         context = context.timeout(timeout.flatten().ok_or_else(|| {
             let message =
                 format!("Timeout `{seconds}`: expected seconds from 0, for no limit, to {LONGEST}");
-            Refusal::parameter(message)
+            Rejection::parameter(message)
         })?);
     }
     let InvokeHeaders {
@@ -113,14 +114,14 @@ fn begin(
     function: Function,
     context: ContextBuilder,
     event: Bytes,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, Rejection> {
     server.has_room()?;
     let request_id = new_id();
     let context = context.aws_request_id(request_id.clone());
     let (callback, _) = callback::<LocalOutcome>();
     let reply_to = ReplyTo {
         callback,
-        takes_streams: false,
+        accepts_streams: false,
     };
     let n = start(
         server,

@@ -1,6 +1,7 @@
 //! The page of the local server, to invoke functions and to look at invocations.
 //!
-//! Its files are in the binary, and request nothing from other servers. Requests below [`PATH`] never reach a function.
+//! Its files are part of the binary, and request nothing from other servers. Requests below
+//! [`PATH`] never reach a function.
 
 mod assets;
 mod events;
@@ -15,7 +16,7 @@ use super::{
     function_url::own_name,
     invoke::Server,
     limits::EVENT_LIMIT,
-    refusal::{Refusal, set},
+    rejection::{Rejection, set},
 };
 use axum::{
     Router,
@@ -30,11 +31,11 @@ use serde::Serialize;
 use serde_json::json;
 use std::sync::Arc;
 
-/// Where the page is.
+/// The path of the page.
 pub(super) const PATH: &str = "/_nodeback/";
 
-/// The content security policy: the page may load only its own files, and send requests only to this server. The browser does not
-/// let its scripts parse text as markup.
+/// The content security policy: the page may load only its own files, and send requests only to
+/// this server. The browser does not let its scripts parse text as markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
@@ -42,7 +43,7 @@ pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new()
         .route("/_nodeback", get(async || Redirect::permanent(PATH)))
         .route(PATH, get(assets::index))
-        // A path without a file is not a path of the function either.
+        // A path without a file does not reach the function either.
         .route("/_nodeback/{*file}", get(assets::file))
         .route("/_nodeback/api/program", get(program))
         .route("/_nodeback/api/samples/{name}", get(events::sample))
@@ -67,7 +68,7 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .method_not_allowed_fallback(async || {
             let status = StatusCode::METHOD_NOT_ALLOWED;
             let expected = "expected GET, or POST to invoke, to repeat and to check";
-            Refusal::new(status, "MethodNotAllowedException", expected).respond(&new_id())
+            Rejection::new(status, "MethodNotAllowedException", expected).respond(&new_id())
         })
         // The limit is that of an event.
         .layer(DefaultBodyLimit::disable())
@@ -93,9 +94,9 @@ async fn secured(request: Request, next: Next) -> Response<Body> {
     response
 }
 
-fn nothing_there() -> Response<Body> {
-    let message = "The page of the local server has nothing there";
-    Refusal::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", message).respond(&new_id())
+fn not_found() -> Response<Body> {
+    let message = "The page of the local server has no such path";
+    Rejection::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", message).respond(&new_id())
 }
 
 fn json_of(status: StatusCode, value: &impl Serialize) -> Response<Body> {

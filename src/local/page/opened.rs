@@ -1,10 +1,10 @@
 //! The details of one invocation.
 
-use super::{json_of, nothing_there};
+use super::{json_of, not_found};
 use crate::local::{
     history::{Body as Kept, Outcome, Record},
     invoke::Server,
-    refusal::set,
+    rejection::set,
 };
 use axum::{
     body::Body,
@@ -34,7 +34,7 @@ pub(super) async fn event(state: State<Arc<Server>>, n: Path<String>) -> Respons
 /// Responds with the response or the error of the invocation, as a file.
 pub(super) async fn response(state: State<Arc<Server>>, n: Path<String>) -> Response<Body> {
     read(&state, &n, |record| match &record.outcome {
-        None => nothing_there(),
+        None => not_found(),
         Some(outcome) => match &outcome.result {
             Ok(body) => file(record, "response", body.kept.clone()),
             Err(failure) => file(record, "error", failure.json.clone().into()),
@@ -45,7 +45,7 @@ pub(super) async fn response(state: State<Arc<Server>>, n: Path<String>) -> Resp
 /// Responds with the drawing and the tables of the timeline.
 pub(super) async fn timeline(state: State<Arc<Server>>, n: Path<String>) -> Response<Body> {
     let timeline = find(&state, &n, Record::timeline).flatten();
-    timeline.map_or_else(nothing_there, |timeline| {
+    timeline.map_or_else(not_found, |timeline| {
         let mut response = Response::new(Body::from(timeline.figure_and_tables().into_string()));
         set(
             response.headers_mut(),
@@ -62,7 +62,7 @@ pub(super) fn find<T>(server: &Server, n: &str, read: impl FnOnce(&Record) -> T)
 }
 
 fn read(server: &Server, n: &str, read: impl FnOnce(&Record) -> Response<Body>) -> Response<Body> {
-    find(server, n, read).unwrap_or_else(nothing_there)
+    find(server, n, read).unwrap_or_else(not_found)
 }
 
 fn details(record: &Record) -> Value {

@@ -14,8 +14,8 @@ use percent_encoding::percent_decode_str;
 /// [`Runtime::local_routes`](crate::Runtime::local_routes).
 ///
 /// A route is written `[FUNCTION=][METHOD ]PATH`: `/clients/{id}`, `GET /clients/{id}`,
-/// `orders=POST /orders`. `ANY` stands for every method, and is meant where none is named. A program
-/// with several handlers names the one that a route calls.
+/// `orders=POST /orders`. `ANY` stands for every method, and is the default. In a program with
+/// several handlers, `FUNCTION` is the handler that the route calls.
 ///
 /// ```
 /// use nodeback::LocalRoutes;
@@ -34,7 +34,7 @@ pub struct LocalRoutes {
 }
 
 impl LocalRoutes {
-    /// No routes.
+    /// Returns an empty list of routes.
     ///
     /// ```
     /// let routes = nodeback::LocalRoutes::new();
@@ -44,7 +44,7 @@ impl LocalRoutes {
         LocalRoutes::default()
     }
 
-    /// Adds a route of a REST API with Lambda proxy integration, which is payload format 1.0. The
+    /// Adds a route of a REST API with Lambda proxy integration, with payload format 1.0. The
     /// option `--rest` does the same.
     ///
     /// ```
@@ -55,7 +55,7 @@ impl LocalRoutes {
         self.add(Gateway::Rest, route)
     }
 
-    /// Adds a route of an HTTP API with payload format 2.0, which may be `$default`. The option
+    /// Adds a route of an HTTP API with payload format 2.0. The route may be `$default`. The option
     /// `--http-api` does the same.
     ///
     /// ```
@@ -66,8 +66,9 @@ impl LocalRoutes {
         self.add(Gateway::HttpApi, route)
     }
 
-    /// Adds a rule of an Application Load Balancer, whose path is a pattern with the wildcards `*` and
-    /// `?`. The rule that was added first goes first. The option `--alb` does the same.
+    /// Adds a rule of an Application Load Balancer, whose path is a pattern with the wildcards `*`
+    /// and `?`. Rules are evaluated in the order in which they were added. The option `--alb` does
+    /// the same.
     ///
     /// ```
     /// let routes = nodeback::LocalRoutes::new().alb("/clients/*");
@@ -82,8 +83,8 @@ impl LocalRoutes {
         self
     }
 
-    /// Turns multi-value headers of the load balancer's target group on, which are off by default. The
-    /// option `--alb-multi-value-headers` does the same.
+    /// Enables multi-value headers of the load balancer's target group, which are off by default.
+    /// The option `--alb-multi-value-headers` does the same.
     ///
     /// ```
     /// let routes = nodeback::LocalRoutes::new().alb("/*").alb_multi_value_headers();
@@ -94,8 +95,8 @@ impl LocalRoutes {
         self
     }
 
-    /// Sets the stage of the APIs, which is `Prod` for a REST API and `$default` for an HTTP API unless
-    /// it is set. The option `--stage` does the same.
+    /// Sets the stage of the APIs. The default is `Prod` for a REST API and `$default` for an HTTP
+    /// API. The option `--stage` does the same.
     ///
     /// ```
     /// let routes = nodeback::LocalRoutes::new().rest("/{proxy+}").stage("dev");
@@ -118,8 +119,8 @@ impl LocalRoutes {
         self
     }
 
-    /// Adds a binary media type of the REST API, such as `image/png`, `image/*` or `*/*`. The option
-    /// `--binary-media-type` does the same.
+    /// Adds a binary media type of the REST API, such as `image/png`, `image/*` or `*/*`. The
+    /// option `--binary-media-type` does the same.
     ///
     /// ```
     /// let routes = nodeback::LocalRoutes::new().rest("/images").binary_media_type("image/*");
@@ -132,7 +133,7 @@ impl LocalRoutes {
         self
     }
 
-    /// These routes and others, whose stage goes first.
+    /// Combines these routes with others, whose stage takes precedence.
     pub(super) fn and(mut self, other: Self) -> Self {
         let settings = other.settings;
         self.routes.extend(other.routes);
@@ -145,16 +146,17 @@ impl LocalRoutes {
         self
     }
 
-    /// Reads the routes.
+    /// Parses the routes.
     ///
     /// # Errors
     ///
-    /// What was expected in one of them.
+    /// Returns what was expected in the first invalid one.
     pub(super) fn parse(&self) -> Result<Routes, String> {
         let mut routes: Vec<Route> = Vec::new();
         for (gateway, text) in &self.routes {
             let route = Route::parse(*gateway, text)?;
-            // A route that is added again is replaced. Of a load balancer's rules the first counts.
+            // A route that is added again replaces the earlier one. Of a load balancer's rules, the
+            // first match applies, so all of them stay.
             routes.retain(|other| *gateway == Gateway::Alb || !other.is_the_same_as(&route));
             routes.push(route);
         }
@@ -186,7 +188,7 @@ impl LocalRoutes {
     }
 }
 
-/// The routes as the server matches them.
+/// The parsed routes.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     routes: Vec<Route>,
@@ -201,15 +203,15 @@ pub(super) struct Match<'a> {
     pub(super) function: Option<&'a str>,
     pub(super) resource: &'a str,
     pub(super) key: String,
-    /// The path as the event has it.
+    /// The path in the event.
     pub(super) path: String,
     pub(super) variables: Vec<(String, String)>,
 }
 
-/// Why no route is the one of a request.
+/// The reason why no route matches a request.
 #[derive(Debug, PartialEq)]
 pub(super) enum Unmatched {
-    /// The one that answers is the first that has routes at all.
+    /// No route matches. This gateway, the first one that has routes, responds.
     NoRoute(Gateway),
     /// An HTTP API cannot decode the path.
     Malformed,
@@ -220,16 +222,16 @@ impl Routes {
         self.routes.is_empty()
     }
 
-    /// The routes, one a line.
+    /// Returns the routes, one per line.
     pub(super) fn lines(&self, server: &str) -> String {
         self.routes.iter().map(|route| route.line(server)).collect()
     }
 
-    /// Checks that each route has its function.
+    /// Checks that the function of each route exists.
     ///
     /// # Errors
     ///
-    /// Which route has none.
+    /// Returns a message with the first route whose function does not exist.
     pub(super) fn check(&self, functions: &Functions) -> Result<(), String> {
         for route in &self.routes {
             let function = route.function.as_deref().unwrap_or_default();
@@ -243,10 +245,10 @@ impl Routes {
         Ok(())
     }
 
-    /// The route of a request: of a REST API if one matches, of an HTTP API otherwise, and of a load
-    /// balancer at last.
+    /// Finds the route of a request: of a REST API if one matches, then of an HTTP API, then of a
+    /// load balancer.
     pub(super) fn find(&self, method: &Method, path: &str) -> Result<Match<'_>, Unmatched> {
-        // A slash more at the start or at the end makes no difference to a REST API.
+        // A REST API ignores additional slashes at the start and at the end.
         let rest = format!("/{}", path.trim_start_matches('/'));
         let matched = rest.trim_end_matches('/');
         let matched = if matched.is_empty() { "/" } else { matched };
@@ -265,15 +267,15 @@ impl Routes {
             return Ok(found);
         }
         let kinds = [Gateway::Rest, Gateway::HttpApi, Gateway::Alb];
-        let answers = kinds.into_iter().find(|kind| self.has(*kind));
-        Err(Unmatched::NoRoute(answers.unwrap_or(Gateway::Alb)))
+        let responds = kinds.into_iter().find(|kind| self.has(*kind));
+        Err(Unmatched::NoRoute(responds.unwrap_or(Gateway::Alb)))
     }
 
     fn has(&self, gateway: Gateway) -> bool {
         self.routes.iter().any(|route| route.gateway == gateway)
     }
 
-    /// The route that goes first of those that match.
+    /// Returns the matching route with the highest precedence.
     fn best(
         &self,
         gateway: Gateway,
@@ -284,7 +286,7 @@ impl Routes {
         let routes = self.routes.iter();
         let routes = routes.filter(|route| route.gateway == gateway && route.takes(method));
         let matching = routes.filter_map(|route| Some((route, route.matches(matched)?)));
-        // Of equals the first, which is the order of a load balancer's rules.
+        // Of equal routes, this returns the first, as a load balancer does with its rules.
         let (route, variables) = matching.min_by(|(a, _), (b, _)| a.precedence(b))?;
         Some(Match {
             gateway,
@@ -297,8 +299,8 @@ impl Routes {
     }
 }
 
-/// The path as an HTTP API decodes it: twice, with the end at what the first time makes a `?`. The
-/// second time a `%` has to be the start of an escape.
+/// Decodes a path as an HTTP API does: twice, where a `?` that the first decoding yields ends the
+/// path. Returns `None` if, in either decoding, a `%` does not start an escape.
 fn decoded(path: &str) -> Option<String> {
     let once = decode(path)?;
     decode(once.split('?').next().unwrap_or_default())

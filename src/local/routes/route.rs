@@ -1,4 +1,4 @@
-//! One route: how it is written, and which requests match it.
+//! A single route: its syntax, and the requests that it matches.
 
 use crate::http::Gateway;
 use axum::http::Method;
@@ -10,7 +10,7 @@ pub(crate) struct Route {
     pub(super) gateway: Gateway,
     /// The function that the route names.
     pub(super) function: Option<String>,
-    /// None for `ANY`.
+    /// `None` for `ANY`.
     method: Option<Method>,
     /// The path as it was written.
     pub(super) path: String,
@@ -21,7 +21,7 @@ pub(crate) struct Route {
 enum Target {
     /// The path of a resource, such as `/clients/{id}`.
     Resource(Vec<Segment>),
-    /// What no other route of an HTTP API matches.
+    /// The `$default` route of an HTTP API, which matches what no other route does.
     Default,
     /// The path pattern of a load balancer's rule, with the wildcards `*` and `?`.
     Pattern,
@@ -35,7 +35,7 @@ enum Segment {
 }
 
 impl Segment {
-    /// The lower goes first.
+    /// Returns the rank of the segment. A lower rank takes precedence.
     fn rank(&self) -> u8 {
         match self {
             Segment::Literal(_) => 0,
@@ -45,7 +45,7 @@ impl Segment {
     }
 }
 
-/// The methods of API Gateway, all of which `ANY` means.
+/// The methods of API Gateway. `ANY` stands for all of them.
 const METHODS: [Method; 7] = [
     Method::DELETE,
     Method::GET,
@@ -59,11 +59,11 @@ const METHODS: [Method; 7] = [
 const DEFAULT: &str = "$default";
 
 impl Route {
-    /// Reads `[FUNCTION=][METHOD ]PATH`.
+    /// Parses `[FUNCTION=][METHOD ]PATH`.
     ///
     /// # Errors
     ///
-    /// What was expected.
+    /// Returns what was expected.
     pub(super) fn parse(gateway: Gateway, text: &str) -> Result<Self, String> {
         let mistake = |what: &str| {
             let option = option(gateway);
@@ -106,7 +106,7 @@ impl Route {
         })
     }
 
-    /// The route as API Gateway names it.
+    /// Returns the route as API Gateway writes it.
     pub(super) fn key(&self) -> String {
         match self.target {
             Target::Default => DEFAULT.into(),
@@ -130,7 +130,7 @@ impl Route {
         }
     }
 
-    /// The values of the path variables, if the path matches.
+    /// Returns the values of the path variables if the path matches.
     pub(super) fn matches(&self, path: &str) -> Option<Vec<(String, String)>> {
         match &self.target {
             Target::Default => Some(Vec::new()),
@@ -139,9 +139,9 @@ impl Route {
         }
     }
 
-    /// The order of two routes that match the same request: the one that goes first is the less. A
-    /// literal goes before a variable, that before a greedy one, and a method before `ANY`. In an
-    /// HTTP API any route without a greedy variable goes before one with it.
+    /// Compares two routes that match the same request: the lesser one takes precedence. A literal
+    /// precedes a variable, a variable precedes a greedy one, and a method precedes `ANY`. In an
+    /// HTTP API, any route without a greedy variable precedes a route with one.
     pub(super) fn precedence(&self, other: &Self) -> Ordering {
         let greedy = |route: &Route| route.gateway == Gateway::HttpApi && route.is_greedy();
         let any = |route: &Route| route.method.is_none();
@@ -169,7 +169,7 @@ impl Route {
         }
     }
 
-    /// The route as the server lists it when it starts.
+    /// Returns the route as the server lists it when it starts.
     pub(super) fn line(&self, server: &str) -> String {
         let method = self.method();
         let path = match self.target {
@@ -188,7 +188,7 @@ impl Route {
     }
 }
 
-/// The option that adds a route of this kind.
+/// Returns the option that adds a route of this kind.
 fn option(gateway: Gateway) -> &'static str {
     match gateway {
         Gateway::Rest => "--rest",
@@ -246,11 +246,11 @@ fn variables(segments: &[Segment], path: &str) -> Option<Vec<(String, String)>> 
             variables.push((name.clone(), path.to_owned()));
             return Some(variables);
         }
-        let (part, behind) = match path.split_once('/') {
-            Some((part, behind)) => (part, Some(behind)),
+        let (part, after) = match path.split_once('/') {
+            Some((part, after)) => (part, Some(after)),
             None => (path, None),
         };
-        rest = behind;
+        rest = after;
         match segment {
             Segment::Literal(text) if text != part => return None,
             Segment::Variable(_) if part.is_empty() => return None,
@@ -261,31 +261,32 @@ fn variables(segments: &[Segment], path: &str) -> Option<Vec<(String, String)>> 
     rest.is_none().then_some(variables)
 }
 
-/// Whether a path matches a pattern, in which `*` stands for any text and `?` for one byte. It takes
-/// no more than the product of both lengths.
+/// Returns whether a path matches a pattern, in which `*` stands for any text and `?` for one byte.
+/// The number of steps is at most the product of both lengths.
 fn glob(mut pattern: &[u8], mut path: &[u8]) -> bool {
-    // Where to go on if what follows the last `*` does not match: behind the `*`, and one byte later.
+    // Where to continue if the text after the last `*` does not match: after the `*`, and one byte
+    // later in the path.
     let mut retry: Option<(&[u8], &[u8])> = None;
     loop {
         match (pattern.split_first(), path.split_first()) {
             (None, None) => return true,
-            (Some((b'*', behind)), _) => {
-                retry = Some((behind, path));
-                pattern = behind;
+            (Some((b'*', after)), _) => {
+                retry = Some((after, path));
+                pattern = after;
             }
-            (Some((&own, behind)), Some((&byte, rest))) if own == b'?' || own == byte => {
-                pattern = behind;
+            (Some((&own, after)), Some((&byte, rest))) if own == b'?' || own == byte => {
+                pattern = after;
                 path = rest;
             }
             _ => {
-                let Some((behind, from)) = retry else {
+                let Some((after, from)) = retry else {
                     return false;
                 };
                 let Some((_, later)) = from.split_first() else {
                     return false;
                 };
-                retry = Some((behind, later));
-                pattern = behind;
+                retry = Some((after, later));
+                pattern = after;
                 path = later;
             }
         }

@@ -1,4 +1,4 @@
-//! What the Invoke API answers, as AWS words it.
+//! The error responses of the Invoke API, in AWS's words.
 
 use crate::text::excerpt;
 use axum::{
@@ -9,21 +9,21 @@ use bytes::Bytes;
 use serde_json::json;
 use std::time::Duration;
 
-/// A refusal of the request itself, in AWS's JSON.
+/// An error of the request itself, in AWS's JSON.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct Rejection {
     status: StatusCode,
     error_type: &'static str,
     message: String,
 }
 
-impl Refusal {
+impl Rejection {
     pub(super) fn new(
         status: StatusCode,
         error_type: &'static str,
         message: impl Into<String>,
     ) -> Self {
-        Refusal {
+        Rejection {
             status,
             error_type,
             message: message.into(),
@@ -32,16 +32,16 @@ impl Refusal {
 
     pub(super) fn content(message: impl Into<String>) -> Self {
         let status = StatusCode::BAD_REQUEST;
-        Refusal::new(status, "InvalidRequestContentException", message)
+        Rejection::new(status, "InvalidRequestContentException", message)
     }
 
     pub(super) fn parameter(message: impl Into<String>) -> Self {
         let status = StatusCode::BAD_REQUEST;
-        Refusal::new(status, "InvalidParameterValueException", message)
+        Rejection::new(status, "InvalidParameterValueException", message)
     }
 
     pub(super) fn timeout(what: &str, limit: Duration) -> Self {
-        Refusal::new(
+        Rejection::new(
             StatusCode::REQUEST_TIMEOUT,
             "RequestTimeoutException",
             format!("The {what} of the request took longer than {limit:?}"),
@@ -56,7 +56,7 @@ impl Refusal {
         json!({ "Type": "User", "message": self.message }).to_string()
     }
 
-    /// As it is written to a connection on which HTTP has come to its end.
+    /// Returns the response as text, for a connection that hyper has stopped serving.
     pub(super) fn to_http(&self, request_id: &str) -> String {
         let body = self.body();
         let (status, error_type, length) = (self.status, self.error_type, body.len());
@@ -67,11 +67,11 @@ impl Refusal {
         )
     }
 
-    /// The response to parameters that do not match AWS's patterns.
+    /// Returns the response to parameters that do not match AWS's patterns.
     pub(super) fn validation(mistakes: &[String]) -> Self {
         let (count, plural) = (mistakes.len(), if mistakes.len() == 1 { "" } else { "s" });
         let mistakes = mistakes.join("; ");
-        Refusal::new(
+        Rejection::new(
             StatusCode::BAD_REQUEST,
             "ValidationException",
             format!("{count} validation error{plural} detected: {mistakes}"),
@@ -79,7 +79,7 @@ impl Refusal {
     }
 
     pub(super) fn no_function(message: impl Into<String>) -> Self {
-        Refusal::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", message)
+        Rejection::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", message)
     }
 
     pub(super) fn respond(self, request_id: &str) -> Response<Body> {
@@ -88,24 +88,25 @@ impl Refusal {
         response
             .headers_mut()
             .insert(HeaderName::from_static(ERROR_TYPE), error_type);
-        response.extensions_mut().insert(Refused(self.message));
+        response.extensions_mut().insert(Rejected(self.message));
         response
     }
 }
 
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
-/// Why a request was refused, with the response to it. A handler's own response has none.
+/// The reason why a request was rejected, as an extension of the response. The response of a
+/// handler has no such extension.
 #[derive(Clone, Debug)]
-pub(super) struct Refused(pub(super) String);
+pub(super) struct Rejected(pub(super) String);
 
-/// How much of a path, and of a reason, a line of the log has.
+/// The maximum length of a path or a reason in the log.
 const EXCERPT: usize = 256;
 
-/// Leaves a line in the log about a request that was refused, which is the client's mistake and not
-/// seen by the handler. Of the query, which may have secrets, it says nothing.
+/// Logs a request that was rejected, since the handler does not see it. The query is left out
+/// because it may contain secrets.
 pub(super) fn log<B>(method: &Method, path: &str, response: &Response<B>) {
-    let Some(Refused(why)) = response.extensions().get() else {
+    let Some(Rejected(why)) = response.extensions().get() else {
         return;
     };
     let status = response.status().as_u16();
@@ -114,10 +115,10 @@ pub(super) fn log<B>(method: &Method, path: &str, response: &Response<B>) {
     let error_type = error_type.map_or(String::new(), |name| format!(" {name}"));
     let (method, path) = (excerpt(method.as_str(), 32), excerpt(path, EXCERPT));
     let why = excerpt(why, EXCERPT);
-    tracing::warn!("refused with {status}{error_type}: {method} {path}: {why}");
+    tracing::warn!("rejected with {status}{error_type}: {method} {path}: {why}");
 }
 
-/// A response with the headers that all of them have.
+/// Returns a response with the headers that all responses have.
 pub(super) fn respond(
     status: StatusCode,
     request_id: &str,
@@ -135,7 +136,7 @@ pub(super) fn respond(
     response
 }
 
-/// Sets a header whose value we made, and that so is valid.
+/// Sets a header. Values of this server are valid; an invalid one would be left out.
 pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(HeaderName::from_static(name), value);
@@ -178,17 +179,17 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_leaves_a_line_that_is_short_and_controls_no_terminal() {
-        let refusal = || Refusal::parameter(format!("\u{1b}[2J\n{}", "y".repeat(9_999)));
-        let line = logged("/a", &refusal().respond("id"));
+    fn the_log_line_of_a_rejection_is_short_and_has_no_control_characters() {
+        let rejection = || Rejection::parameter(format!("\u{1b}[2J\n{}", "y".repeat(9_999)));
+        let line = logged("/a", &rejection().respond("id"));
         assert!(
             line.starts_with(
-                " WARN refused with 400 InvalidParameterValueException: POST /a: \\u{1b}[2J\\nyyy"
+                " WARN rejected with 400 InvalidParameterValueException: POST /a: \\u{1b}[2J\\nyyy"
             ),
             "{line}"
         );
         let long = format!("/\u{9b}{}", "x".repeat(9_999));
-        let line = logged(&long, &refusal().respond("id"));
+        let line = logged(&long, &rejection().respond("id"));
         assert!(line.contains(": POST /\\u{9b}xxx"), "{line}");
         assert!(line.len() < 700, "{line}");
         assert_eq!(line.matches(char::is_control).count(), 1, "{line}");
