@@ -27,16 +27,16 @@ use crate::{
 use std::env;
 use std::future::Future;
 
-/// Runs a handler: on Lambda where that started the program, locally otherwise.
+/// Runs a handler: on Lambda if Lambda started the program, and locally otherwise.
 ///
-/// - **On Lambda** (`AWS_LAMBDA_RUNTIME_API` is set) it answers invocations until the environment
-///   is shut down; several at a time where `AWS_LAMBDA_MAX_CONCURRENCY` says so.
+/// - **On Lambda** (`AWS_LAMBDA_RUNTIME_API` is set) it responds to invocations until the
+///   environment is shut down, to as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` allows.
 /// - **Locally** it is a command line: `hello event.json`, `hello '{"a":1}'` or `hello -` runs one
-///   invocation, prints the response, and ends the process: with exit code 1 if the invocation
-///   failed, which is then printed as JSON on stderr. Without an argument it serves Lambda's Invoke API on
-///   `127.0.0.1:9000`, for `curl`, the AWS CLI and any AWS SDK. `--help` says the rest.
+///   invocation, prints the response, and exits. If the invocation fails, it prints the error as
+///   JSON on stderr and exits with code 1. Without arguments it serves Lambda's Invoke API on
+///   `127.0.0.1:9000`, for `curl`, the AWS CLI and any AWS SDK. `--help` lists all options.
 ///
-/// It installs a `tracing` subscriber that writes to stderr, unless the program has its own.
+/// It installs a `tracing` subscriber that writes to stderr, unless the program has installed one.
 ///
 /// ```no_run
 /// use nodeback::{Callback, Context, Value, json};
@@ -53,19 +53,20 @@ use std::future::Future;
 ///
 /// # Errors
 ///
-/// What keeps it from running: an address that is taken, or an environment that lacks variables
-/// (all of which are named).
+/// Returns an error if it cannot run, for example because the address is in use or because
+/// variables of the environment are missing (the message names all of them).
 #[cfg(any(feature = "lambda", feature = "local"))]
 pub async fn run<M>(handler: impl Handler<M>) -> Result<()> {
     Runtime::new(handler).run().await
 }
 
 impl Runtime {
-    /// Waits for what a handler needs before its first event, such as a pool of connections, and
-    /// takes the handler that it makes. Lambda is told if that fails, through `/init/error`.
+    /// Waits for the initialization of a handler, such as opening a pool of connections, and
+    /// creates a runtime for the handler that it returns. If it fails, the error is reported to
+    /// Lambda through `/init/error`.
     ///
-    /// A `tracing` subscriber that it installs is the program's own. What it logs without one is
-    /// written as [`run`](Self::run) would.
+    /// `init` may install a `tracing` subscriber, which [`run`](Self::run) then keeps. Without one,
+    /// its log is written as [`run`](Self::run) writes it.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Runtime, Value, json};
@@ -93,7 +94,8 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// What it failed with, or `Runtime.Panic`, once Lambda has been told.
+    /// Returns the error of `init`, or `Runtime.Panic` if it panicked, after reporting it to
+    /// Lambda.
     pub async fn with_init<H: Handler<M>, M>(
         init: impl Future<Output = Result<H>>,
     ) -> Result<Self> {
@@ -104,7 +106,7 @@ impl Runtime {
             Ok(handler) => Ok(Runtime::new(handler)),
             Err(error) => {
                 #[cfg(feature = "lambda")]
-                tell_lambda(&error).await;
+                report_to_lambda(&error).await;
                 Err(error)
             }
         }
@@ -123,20 +125,21 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// What keeps them from running.
+    /// Returns an error if the handlers cannot run.
     #[cfg(any(feature = "lambda", feature = "local"))]
     pub async fn run(mut self) -> Result<()> {
-        // No log is installed, since writing it would be most of what is measured.
+        // No log is installed, since a benchmark would mostly measure how long writing it takes.
         #[cfg(feature = "bench")]
-        if let Some(asked) = BenchCommand::parse(env::args_os().skip(1)).filter(|_| !on_lambda()) {
+        if let Some(command) = BenchCommand::parse(env::args_os().skip(1)).filter(|_| !on_lambda())
+        {
             self.override_settings()?;
-            return Box::pin(bench(asked, &self.functions, &self.local)).await;
+            return Box::pin(bench(command, &self.functions, &self.local)).await;
         }
         log::init();
         let settled = self.override_settings();
         #[cfg(feature = "lambda")]
         if let Err(error) = &settled {
-            tell_lambda(error).await;
+            report_to_lambda(error).await;
         }
         settled?;
         #[cfg(not(feature = "local"))]
@@ -154,8 +157,8 @@ impl Runtime {
             return lambda::run(&self.functions, &self.snapstart).await;
         }
         #[cfg(feature = "parity")]
-        if let Some(asked) = Against::parse(std::env::args_os().skip(1)) {
-            return against(asked, &self.functions, &self.local).await;
+        if let Some(command) = Against::parse(std::env::args_os().skip(1)) {
+            return against(command, &self.functions, &self.local).await;
         }
         #[cfg(feature = "local")]
         let ran = local::run(self.functions, self.local).await;
@@ -167,18 +170,22 @@ impl Runtime {
         Ok(())
     }
 
-    /// Serves Lambda's Invoke API on `listener` until `shutdown` ends, then answers what is in
-    /// flight: what [`run`](Self::run) does locally, for a test or a program of one's own.
+    /// Serves Lambda's Invoke API on `listener` until `shutdown` ends, then waits for the requests
+    /// in flight. [`run`](Self::run) does the same locally. Use this in a test or in another
+    /// program.
     ///
-    /// A client may be slow, large or gone only within limits: headers of 16 KB within 30 s, a body
-    /// of 6 MB within 60 s and with no pause of 10 s, an answer of which some is taken every 30 s.
-    /// At 16,384 connections, or when the system has no more, those that are idle are closed.
+    /// Each client has limits: headers of 16 KB within 30 s, and a body of 6 MB within 60 s and
+    /// without a pause of 10 s. It has to read some of a response every 30 s. At 16,384
+    /// connections, or when the system has no more sockets, idle connections are closed.
     ///
-    /// A web page cannot call: a request is refused with 403 if its `Host` (or the host in its
-    /// target) is neither `localhost`, a name below it, a loopback address nor the listener's own,
-    /// which is any IP address where that listens on all of them; and if it has an `Origin` that
-    /// is not `http://` and that host. A request of HTTP/1.0 may have no `Host`. A listener that is
-    /// not on a loopback address is told in the log, at WARN.
+    /// Foreign web pages cannot invoke a function. A request is rejected with 403 in these cases:
+    ///
+    /// - Its `Host`, or the host in its target, is not one of the server's: `localhost`, a name
+    ///   below it, a loopback address, the address of the listener (any IP address if it listens on
+    ///   all of them), or a name in `NODEBACK_ALLOW_HOST`. A request of HTTP/1.0 may omit `Host`.
+    /// - Its `Sec-Fetch-Site`, `Origin` or `Referer` shows that a page of another origin caused it.
+    ///
+    /// A listener on an address that is not loopback is logged at WARN.
     ///
     /// ```no_run
     /// # async fn example() -> nodeback::Result<()> {
@@ -191,7 +198,8 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// If a variable of the environment is not what it has to be, or the listener has no address.
+    /// Returns an error if a variable of the environment or a route is invalid, or if the listener
+    /// has no local address.
     #[cfg(feature = "local")]
     pub async fn serve(
         mut self,
@@ -202,7 +210,8 @@ impl Runtime {
         local::serve(self.functions, self.local, listener, shutdown).await
     }
 
-    /// Gives each function its layers and its settings, of which those in the environment go first.
+    /// Applies the layers and the settings to each function. The environment overrides the settings
+    /// of the program.
     #[cfg(any(feature = "lambda", feature = "local"))]
     fn override_settings(&mut self) -> Result<()> {
         let settings = self.settings.overridden()?;
@@ -215,7 +224,7 @@ impl Runtime {
     }
 }
 
-/// Runs each hook to its end; one that panics keeps no other from running.
+/// Runs the hooks one after the other. A hook that panics does not keep the others from running.
 #[cfg(feature = "graceful-shutdown")]
 async fn run_hooks(hooks: Vec<Shutdown>) {
     for hook in hooks {
@@ -229,15 +238,15 @@ async fn run_hooks(hooks: Vec<Shutdown>) {
     }
 }
 
-/// Compares the port with its original, as the command line says, and ends the process.
+/// Runs the comparison of a command line, and exits the process.
 #[cfg(feature = "parity")]
 #[expect(clippy::exit, reason = "a command line ends with its exit code")]
 async fn against(
-    asked: Result<Against, String>,
+    command: Result<Against, String>,
     functions: &Functions,
     settings: &local::LocalSettings,
 ) -> Result<()> {
-    let code = match asked {
+    let code = match command {
         Ok(against) => {
             let configuration = local::FunctionConfiguration::read(settings)?;
             let context = |name: &str| configuration.context_of(name);
@@ -248,15 +257,15 @@ async fn against(
     std::process::exit(code)
 }
 
-/// Runs the benchmark of a command line, and ends the process.
+/// Runs the benchmark of a command line, and exits the process.
 #[cfg(feature = "bench")]
 #[expect(clippy::exit, reason = "a command line ends with its exit code")]
 async fn bench(
-    asked: Result<BenchCommand, String>,
+    command: Result<BenchCommand, String>,
     functions: &Functions,
     settings: &local::LocalSettings,
 ) -> Result<()> {
-    let code = match asked {
+    let code = match command {
         Ok(bench) => {
             let configuration = local::FunctionConfiguration::read(settings)?;
             let context = |name: &str| configuration.context_of(name);
@@ -275,19 +284,19 @@ fn not_understood(mistake: &str) -> i32 {
     2
 }
 
-/// What a program that somebody starts by hand says.
+/// The error of a program without the feature `local` that Lambda did not start.
 #[cfg(all(feature = "lambda", not(feature = "local")))]
 const WITHOUT_LOCAL: &str = "AWS_LAMBDA_RUNTIME_API is missing: this program is built without the \
-                             feature `local` of nodeback, so it runs on Lambda alone";
+                             feature `local` of nodeback, so it runs only on Lambda";
 
 #[cfg(any(feature = "lambda", feature = "bench"))]
 fn on_lambda() -> bool {
     cfg!(feature = "lambda") && env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
-/// Tells Lambda why the program cannot start, where that started it.
+/// Reports to Lambda why the program cannot start, if Lambda started it.
 #[cfg(feature = "lambda")]
-async fn tell_lambda(error: &Error) {
+async fn report_to_lambda(error: &Error) {
     if on_lambda() {
         lambda::failed_init(error).await;
     }
@@ -298,7 +307,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn without_the_feature_local_a_start_by_hand_says_so() {
+    async fn without_the_feature_local_a_start_outside_lambda_is_an_error() {
         let handler = async |event: serde_json::Value| Ok::<_, Error>(event);
         let error = run(handler).await.unwrap_err();
         assert_eq!(error.error_type(), "Runtime.InvalidEnvironment");
