@@ -44,7 +44,9 @@ pub(crate) async fn serve(
     hosts.extend(OwnHosts::of_environment()?);
     let hosts = OwnHosts::new(at, hosts);
     if !hosts.is_loopback() {
-        tracing::warn!("reachable from the network: any client that can connect to {at} can invoke");
+        tracing::warn!(
+            "reachable from the network: any client that can connect to {at} can invoke"
+        );
     }
     let routes = settings.routes.parse().map_err(IntoError::into_error)?;
     routes.check(&functions).map_err(IntoError::into_error)?;
