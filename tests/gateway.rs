@@ -637,7 +637,11 @@ async fn a_load_balancer_sends_status_502_in_html_for_a_malformed_response() {
     is_bad_gateway(server.get("/").await).await;
     let errors = log.errors();
     assert_eq!(errors.len(), 3, "{errors:?}");
-    assert!(errors[2].message.contains("a load balancer takes 1048576"));
+    assert!(
+        errors[2]
+            .message
+            .contains("a load balancer accepts at most 1048576")
+    );
 
     let request = server
         .request("POST", "/")
