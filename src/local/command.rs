@@ -66,10 +66,11 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
                 continue;
             }
             "--timeline" => {
-                let next = arguments.next_if(|next| TimelineForm::is_page(&next.to_string_lossy()));
                 let file = match text.split_once('=') {
                     Some((_, file)) => Some(OsString::from(file)),
-                    None => next,
+                    None => {
+                        arguments.next_if(|next| TimelineForm::is_page(&next.to_string_lossy()))
+                    }
                 };
                 let form = match file {
                     None => TimelineForm::Text,
@@ -281,6 +282,9 @@ mod tests {
         ] {
             assert_eq!(parsed(arguments), expected, "{arguments:?}");
         }
+        // A file of the option itself takes no further argument.
+        let event = parsed(&["--timeline=a.html", "b.html"]);
+        assert!(matches!(event, Ok(Command::Once { sources, .. }) if sources == [path("b.html")]));
         let other = Ok(Command::Once {
             sources: vec![Source::Stdin],
             handler: Some("other".into()),

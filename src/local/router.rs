@@ -45,7 +45,7 @@ pub(crate) async fn serve(
     let hosts = OwnHosts::new(at, hosts);
     if !hosts.is_loopback() {
         tracing::warn!(
-            "reachable from the network: any client that can connect to {at} can invoke"
+            "reachable from the network: any client that can connect to {at} can invoke, and can see all events and responses on the page"
         );
     }
     let routes = settings.routes.parse().map_err(IntoError::into_error)?;

@@ -40,6 +40,8 @@ export class Opened {
     if (invocations.some((summary) => summary.n === this.n && summary.requestId === requestId)) return;
     this.n = null;
     this.details = null;
+    // What is being read is of the server before.
+    this.reading = null;
     byId('details').hidden = true;
     byId('nothing-opened').hidden = false;
   }
