@@ -407,7 +407,7 @@ async fn locally_the_platform_lines_in_json_are_the_same_as_on_lambda() {
     let (log, _) = server.end();
     let lines: Vec<_> = lines(&log)
         .into_iter()
-        .filter(|line| !line.starts_with("finishing"))
+        .filter(|line| !line.starts_with("waiting for the requests in flight"))
         .map(parsed)
         .collect();
     let types: Vec<_> = lines.iter().map(|line| &line["type"]).collect();
