@@ -81,7 +81,7 @@ const CLAIMS: [(&str, [&str; 3]); 7] = [
         ],
     ),
     (
-        "less than a quarter of what AWS's Node client takes",
+        "less than a quarter of what AWS's Node client uses",
         [
             "100 B on a blocking Runtime API",
             "Node client 3.3.0",

@@ -29,6 +29,7 @@
 //! | call AWS services and handle their errors | [`aws_sdk`] |
 //! | test a handler | [`testing`] |
 //! | compare a port with its original | [`parity`] |
+//! | measure what its invocations cost | `bench`, with the feature of that name |
 //! | deploy a function | [`deploying`] |
 //! | understand an error or a log line | [`troubleshooting`] |
 //! | learn what is guaranteed when things go wrong | [`reliability`] |
@@ -66,7 +67,8 @@
 //! # }
 //! ```
 //!
-//! The methods of [`Callback`] consume it, so calling twice through one handle does not compile.
+//! The methods `succeed`, `fail` and `settle` consume the callback, so that a second call through the same
+//! handle does not compile. The literal call, `callback(error, result)`, does not consume it.
 //!
 //! # Handlers
 //!
@@ -82,8 +84,8 @@
 //! # The event loop
 //!
 //! Each invocation has an event loop of its own, which runs the handler and its tasks as Node does:
-//! one at a time, first in, first out, with timers of the same time in the order in which they were
-//! set. Tasks belong to the invocation if they are spawned through its context
+//! one at a time, first in, first out. Timers that are due at the same time run in the order in which
+//! they were set. Tasks belong to the invocation if they are spawned through its context
 //! ([`Context::spawn`], [`Context::spawn_blocking`]), or by [`spawn`](fn@spawn), [`set_timeout`] or
 //! [`set_immediate`] in code that runs as part of it.
 //!
@@ -91,7 +93,7 @@
 //! [`callback_waits_for_empty_event_loop`](Context::callback_waits_for_empty_event_loop) was set to
 //! false before. A failure, a signal through the context and the result that a handler returns are sent
 //! at once. [`Context::wait_until`] runs work after the response. Connection pools and sockets never
-//! delay an invocation, because nothing spawns them through the context.
+//! delay an invocation, because their tasks are not spawned through the context.
 //!
 //! # Callbacks without a handler
 //!
@@ -123,7 +125,7 @@
 //! | `bench-allocations` | allocations, too, in the figures of `bench` | no |
 //! | `graceful-shutdown` | [`Runtime::on_shutdown`]: a hook before the process ends | no |
 //!
-//! Without any feature the core remains, without an HTTP crate: [`invoke`](fn@invoke) and
+//! With no features, only the core remains, which depends on no HTTP crate: [`invoke`](fn@invoke) and
 //! [`Runtime::invoke_raw`] run handlers in process. Every feature supports Rust 1.85.
 //!
 //! nodeback enables two features of serde_json, which Cargo unifies for the whole program:
