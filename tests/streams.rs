@@ -13,7 +13,6 @@ use reqwest::{Client, Response, StatusCode};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
-    runtime::Handle,
     sync::{Semaphore, mpsc},
     time::timeout,
 };
@@ -90,24 +89,6 @@ async fn handler(
                 stream.write(vec![b'x'; MIB]).await?;
             }
             drop(failures.send(error!("all is written")));
-            stream.end().await
-        }
-        "busy" => {
-            stream.write("begun").await?;
-            // The client has the first chunk while the handler keeps its thread.
-            let begun = Arc::clone(&go_on);
-            let is_read = move || {
-                Handle::current()
-                    .block_on(begun.acquire())
-                    .map(|permit| permit.forget())
-            };
-            std::thread::scope(|scope| {
-                let runtime = Handle::current();
-                scope.spawn(move || {
-                    let _runtime = runtime.enter();
-                    is_read().unwrap();
-                });
-            });
             stream.end().await
         }
         "on_and_on" => loop {
@@ -414,15 +395,6 @@ async fn what_a_handler_writes_for_a_head_request_is_discarded() {
     let response = Client::new().head(url).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(server.failure().await.message(), "all is written");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_chunk_is_sent_while_the_handler_keeps_its_thread() {
-    let server = LocalServer::start().await;
-    let mut response = server.get("busy").await;
-    assert_eq!(response.chunk().await.unwrap().unwrap(), "begun");
-    server.go_on.add_permits(1);
-    assert_eq!(response.chunk().await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -400,3 +400,19 @@ fn a_stream_of_a_claimed_invocation_is_not_sent() {
         assert!(sending.finish(Ok(())).is_err());
     });
 }
+
+#[tokio::test]
+async fn a_stream_is_read_before_its_handler_runs() {
+    let handler = async |(): (), stream: ResponseStream, context: Context| {
+        assert!(context.invocation.stream.get().unwrap().has_reader());
+        stream.end_with("read").await
+    };
+    let function = Function::new(streamify_response(handler));
+    let event = Ok(Bytes::from_static(b"null"));
+    let driven = function
+        .drive(event, Context::builder(), Client::default())
+        .await;
+    let (read, end) = driven.sent.unwrap();
+    assert_eq!(read, ["read"]);
+    assert!(matches!(end, Some(Ok(()))), "{end:?}");
+}
