@@ -47,8 +47,8 @@ pub(crate) fn float_to_string(value: f64) -> String {
     ryu_js::Buffer::new().format(value).to_owned()
 }
 
-/// The start of a text that somebody else chose, as one line of the log can have it: without control
-/// characters, which could end the line or control a terminal.
+/// Returns the start of a text from outside in a form that fits into one line of the log: without
+/// control characters, which could end the line or control a terminal.
 pub(crate) fn excerpt(text: &str, limit: usize) -> String {
     let mut excerpt = String::new();
     for (n, character) in text.chars().enumerate() {

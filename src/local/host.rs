@@ -52,7 +52,7 @@ impl Host {
     }
 
     /// Returns whether the host is a loopback address, `localhost`, or a name below `localhost`,
-    /// which nobody can register (RFC 6761).
+    /// which cannot be registered (RFC 6761).
     fn is_localhost(&self) -> bool {
         match self {
             Host::Address(address) => address.is_loopback(),

@@ -135,7 +135,7 @@ pub(crate) fn shown_json(json: String) -> String {
 /// Whether lines on stderr are colored.
 #[cfg(feature = "local")]
 pub(crate) fn has_color() -> bool {
-    SETTINGS.colour
+    SETTINGS.color
 }
 
 /// The layer that writes events as lines, in the format of the settings.
@@ -207,9 +207,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         lines::add(&invocation.request_id, event.metadata().target(), &line);
         #[cfg(feature = "local")]
         tail::add(&invocation.request_id, &line);
-        write(line, |line| {
-            text::painted(line, level, self.settings.colour)
-        });
+        write(line, |line| text::painted(line, level, self.settings.color));
     }
 }
 

@@ -96,7 +96,7 @@ impl Report<'_> {
 }
 
 fn text(request_id: &str, line: String) {
-    platform_line(request_id, line, |line| match SETTINGS.colour {
+    platform_line(request_id, line, |line| match SETTINGS.color {
         true => format!("\x1b[2m{line}\x1b[0m"),
         false => line.to_owned(),
     });

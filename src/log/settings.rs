@@ -21,7 +21,7 @@ pub(super) struct LogSettings {
     pub(super) levels: Targets,
     /// Whether a person reads the log on a terminal.
     pub(super) terminal: bool,
-    pub(super) colour: bool,
+    pub(super) color: bool,
     /// Messages about the values that could not be parsed.
     pub(super) mistakes: Vec<String>,
 }
@@ -69,13 +69,13 @@ impl LogSettings {
         let on_lambda = variable("AWS_LAMBDA_RUNTIME_API").is_some() || !cfg!(feature = "local");
         // Only a person gets several lines for one event.
         let terminal = terminal && !on_lambda && format == Format::Text;
-        let no_colour = variable("NO_COLOR").is_some_and(|text| !text.is_empty())
+        let no_color = variable("NO_COLOR").is_some_and(|text| !text.is_empty())
             || variable("TERM").is_some_and(|text| text == "dumb");
         LogSettings {
             format,
             levels,
             terminal,
-            colour: terminal && !no_colour,
+            color: terminal && !no_color,
             mistakes,
         }
     }
@@ -201,7 +201,7 @@ mod tests {
     fn text_on_a_terminal_is_colored_unless_the_environment_disables_it() {
         let shown = |variables: &[_], terminal| {
             let settings = of(variables, terminal);
-            (settings.terminal, settings.colour)
+            (settings.terminal, settings.color)
         };
         assert_eq!(shown(&[], true), (true, true));
         assert_eq!(shown(&[("NO_COLOR", "")], true), (true, true));

@@ -50,7 +50,7 @@ const FAILURE: &str = "Invoke Error \t";
 
 /// Returns a line as it is shown on a terminal, with its newlines restored and the JSON of a
 /// failure indented.
-pub(super) fn painted(line: &str, level: &str, colour: bool) -> String {
+pub(super) fn painted(line: &str, level: &str, color: bool) -> String {
     let failure = line.split_once(FAILURE);
     let failure = failure.and_then(|(head, json)| Some((head, indented(json)?)));
     let line = match failure {
@@ -58,8 +58,8 @@ pub(super) fn painted(line: &str, level: &str, colour: bool) -> String {
         None => line.replace('\r', "\n"),
     };
     let code = match level {
-        "ERROR" if colour => 31,
-        "WARN" if colour => 33,
+        "ERROR" if color => 31,
+        "WARN" if color => 33,
         _ => return line,
     };
     line.replacen(
@@ -124,10 +124,10 @@ mod tests {
             painted("time\tid\tWARN\tx", "WARN", true),
             "time\tid\t\x1b[33mWARN\x1b[0m\tx"
         );
-        for (level, colour) in [("INFO", true), ("WARN", false), ("ERROR", false)] {
+        for (level, color) in [("INFO", true), ("WARN", false), ("ERROR", false)] {
             let line = format!("time\tid\t{level}\tone\rtwo");
             let shown = format!("time\tid\t{level}\tone\ntwo");
-            assert_eq!(painted(&line, level, colour), shown);
+            assert_eq!(painted(&line, level, color), shown);
         }
     }
 
