@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     invocation::{ContextBuilder, Functions},
+    local::{Argument, Arguments},
     parity::unwritable,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -196,21 +197,10 @@ fn parse(arguments: Vec<OsString>) -> Result<BenchCommand, String> {
     let (mut invocations, mut saved, mut events) = (None, None, Vec::new());
     let (mut handler, mut original, mut root) = (None, None, None);
     let (mut save, mut report, mut baseline) = (None, None, None);
-    let mut arguments = arguments.into_iter();
-    while let Some(argument) = arguments.next() {
-        let text = argument.to_string_lossy().into_owned();
-        let (option, inline) = match text.split_once('=') {
-            Some((option, value)) if option.starts_with("--") => {
-                (option.to_owned(), Some(value.to_owned()))
-            }
-            _ => (text, None),
-        };
-        let mut value = |expected: &str| {
-            let next = inline
-                .clone()
-                .or_else(|| Some(arguments.next()?.to_string_lossy().into_owned()));
-            next.ok_or_else(|| format!("`{option}` expects {expected}"))
-        };
+    let mut arguments = Arguments::new(arguments);
+    while let Some(argument) = arguments.read() {
+        let Argument { whole, option, .. } = &argument;
+        let mut value = |expected: &str| arguments.value(&argument, expected);
         match option.as_str() {
             "--bench" => invocations = Some(count(&value(COUNT)?)?),
             "--bench-saved" => saved = Some(value("a file that `--bench-save` wrote")?.into()),
@@ -234,7 +224,7 @@ fn parse(arguments: Vec<OsString>) -> Result<BenchCommand, String> {
                      --bench-report, --handler, --against, --root or events"
                 ));
             }
-            _ => events.push(PathBuf::from(argument)),
+            _ => events.push(PathBuf::from(whole)),
         }
     }
     let source = match (invocations, saved) {

@@ -1,6 +1,8 @@
 //! Running a function locally: its own command line, and a server that speaks the Invoke API.
 
 mod api;
+#[cfg(feature = "parity")]
+mod arguments;
 mod asynchronous;
 mod command;
 mod configuration;
@@ -30,6 +32,8 @@ mod source;
 mod stream;
 mod timeline;
 
+#[cfg(feature = "parity")]
+pub(crate) use arguments::{Argument, Arguments};
 #[cfg(feature = "parity")]
 pub(crate) use configuration::FunctionConfiguration;
 pub(crate) use configuration::LocalSettings;

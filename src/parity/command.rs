@@ -4,6 +4,7 @@ use super::{Comparison, comparison::Mode, report::Compared, requests::Again, ter
 use crate::{
     error::Result,
     invocation::{ContextBuilder, Functions},
+    local::{Argument, Arguments},
 };
 use std::{
     ffi::OsString,
@@ -107,21 +108,14 @@ fn failed(message: &str) -> i32 {
 fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
     let (mut original, mut handler, mut events, mut mode) = (None, None, Vec::new(), Mode::Live);
     let (mut root, mut requests, mut logs, mut report) = (None, false, false, None);
-    let mut arguments = arguments.into_iter();
-    while let Some(argument) = arguments.next() {
-        let text = argument.to_string_lossy().into_owned();
-        let (option, inline) = match text.split_once('=') {
-            Some((option, value)) if option.starts_with("--") => {
-                (option.to_owned(), Some(value.to_owned()))
-            }
-            _ => (text, None),
-        };
-        let mut value = |expected: &str| {
-            let next = inline
-                .clone()
-                .or_else(|| Some(arguments.next()?.to_string_lossy().into_owned()));
-            next.ok_or_else(|| format!("`{option}` expects {expected}"))
-        };
+    let mut arguments = Arguments::new(arguments);
+    while let Some(argument) = arguments.read() {
+        let Argument {
+            whole,
+            option,
+            inline,
+        } = &argument;
+        let mut value = |expected: &str| arguments.value(&argument, expected);
         match option.as_str() {
             "--against" => {
                 original = Some(value(
@@ -153,7 +147,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Against, String> {
                     "unexpected argument `{other}`: expected --against, --root, --handler, --logs, --fresh, --record, --recorded, --requests, --report or events"
                 ));
             }
-            _ => events.push(PathBuf::from(argument)),
+            _ => events.push(PathBuf::from(whole)),
         }
     }
     match original {
