@@ -3,7 +3,7 @@
 use super::call_site::CallSite;
 use crate::error::Result;
 use parking_lot::Mutex;
-use std::fmt;
+use std::{fmt, sync::OnceLock};
 
 /// A signal that came after the first one, and so changed nothing.
 ///
@@ -44,12 +44,13 @@ impl fmt::Display for DuplicateSignal {
 /// and reports every signal that lost.
 #[derive(Debug, Default)]
 pub(crate) struct CompletionTracker {
-    duplicates: Mutex<Option<Box<Duplicates>>>,
+    /// Set by the first duplicate. Most completions have none, and then take no lock.
+    duplicates: OnceLock<Box<Mutex<Duplicates>>>,
     /// Whether a falsy error counts as no error, as with Node's `util.promisify`.
     pub(super) ignores_falsy_errors: bool,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Duplicates {
     kept: Vec<DuplicateSignal>,
     count: usize,
@@ -70,8 +71,7 @@ impl CompletionTracker {
     /// Counts a duplicate signal, and logs it unless the rejection is returned to its caller.
     pub(crate) fn reject(&self, first: CallSite, duplicate: CallSite, is_returned: bool) {
         let earlier = {
-            let mut duplicates = self.duplicates.lock();
-            let duplicates = duplicates.get_or_insert_default();
+            let mut duplicates = self.duplicates.get_or_init(Box::default).lock();
             duplicates.count += 1;
             if duplicates.count <= DUPLICATES_KEPT {
                 duplicates.kept.push(DuplicateSignal { first, duplicate });
@@ -90,13 +90,12 @@ impl CompletionTracker {
 
     /// Returns the first duplicate signals so far, and the number of all of them.
     pub(crate) fn duplicates(&self) -> (Vec<DuplicateSignal>, usize) {
-        let duplicates = self
-            .duplicates
-            .lock()
-            .as_deref()
-            .cloned()
-            .unwrap_or_default();
-        (duplicates.kept, duplicates.count)
+        self.duplicates
+            .get()
+            .map_or_else(Default::default, |duplicates| {
+                let duplicates = duplicates.lock();
+                (duplicates.kept.clone(), duplicates.count)
+            })
     }
 }
 

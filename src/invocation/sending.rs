@@ -50,8 +50,10 @@ impl<T: Send + 'static> Sending<T> {
     ///
     /// Gives the outcome back if the response is not a stream.
     pub(super) fn finish<O>(&self, outcome: Result<O>) -> Result<JoinHandle<T>, Result<O>> {
-        let task = self.task.lock().take();
-        let (Some(stream), Some(task)) = (self.invocation.stream.get(), task) else {
+        let Some(stream) = self.invocation.stream.get() else {
+            return Err(outcome);
+        };
+        let Some(task) = self.task.lock().take() else {
             return Err(outcome);
         };
         // The client is gone and cannot receive the error, so it is at least logged.
