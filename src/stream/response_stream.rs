@@ -13,7 +13,7 @@ use std::{fmt, future::Future, sync::Arc};
 ///
 /// Clones write to the same stream, from any task or thread. If the client reads more slowly than
 /// the handler writes, [`write`](Self::write) waits: at most the high-water mark is held in memory,
-/// or one chunk if that is larger. The mark is 64 KiB unless
+/// or one chunk if that is larger. The mark is 256 KiB unless
 /// [`high_water_mark`](crate::StreamingHandler::high_water_mark) sets another number. After the
 /// client has disconnected, `write` fails with `Runtime.StreamClosed`.
 ///

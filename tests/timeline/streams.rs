@@ -91,7 +91,7 @@ async fn a_stream_that_a_task_fails_ends_with_its_invocation() {
     };
     let timeline = timeline(streamify_response(handler)).await;
     let entries = [
-        (0, "opened 65536"),
+        (0, "opened 262144"),
         (0, "wrote 3"),
         (0, "first"),
         (20, r#"None Some("Error: the disk is gone")"#),
