@@ -39,7 +39,13 @@ const fn own(
 }
 
 /// The benchmarks that save tables.
-const TABLES: [&str; 4] = ["lambda-one", "lambda-start", "lambda-many", "lambda-drift"];
+const TABLES: [&str; 5] = [
+    "lambda-one",
+    "lambda-start",
+    "lambda-many",
+    "lambda-drift",
+    "streaming",
+];
 
 /// The claims in the README, and the cell that supports each of them: the title of a table, a row
 /// and a column.

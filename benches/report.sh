@@ -10,7 +10,7 @@ tests/live/node.sh native
 tests/live/node.sh current
 tests/live/python.sh
 PROFILES=release benches/size.sh
-for bench in completion scale invoke lambda; do
+for bench in completion scale invoke lambda streaming; do
     cargo bench --quiet -p nodeback-benches --bench "$bench"
 done
 cargo bench --quiet -p nodeback-benches --bench report
