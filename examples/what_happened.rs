@@ -1,5 +1,5 @@
 //! Invocations to try `--timeline` with: a fan-in, a duplicate signal, a deferred response, a timeout,
-//! and a handler that blocks its thread.
+//! and a handler that blocks its thread. `README.md` in this folder shows the first four timelines.
 //!
 //! `cargo run --example what_happened -- --timeline timeline.html '"fan-in"' '"duplicate"' '"deferred"' '"timeout"'`
 
@@ -53,7 +53,7 @@ fn deferred(context: &Context, callback: Callback) {
     callback.succeed(json!("written"));
     context.spawn(sleep(Duration::from_millis(40)));
     context.wait_until(async {
-        sleep(Duration::from_millis(90)).await;
+        sleep(Duration::from_millis(140)).await;
         tracing::info!("sent the metrics");
     });
 }

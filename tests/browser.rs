@@ -1,9 +1,11 @@
 //! The local server in a real browser: requests of foreign web pages do not reach a function, while
 //! those of the user and of the function's own page do. Also tests the page of the local server,
-//! with keyboard and mouse.
+//! with keyboard and mouse, and the page of `--timeline`.
 
 mod common;
 mod support;
+#[path = "timeline/browser.rs"]
+mod timeline;
 
 use common::Log;
 use nodeback::{Error, Runtime, Value, json};

@@ -80,7 +80,7 @@ impl Timeline {
 
     fn task_table(&self) -> Markup {
         html! {
-            div class="figures" role="region" aria-label="Tasks" tabindex="0" {
+            div class="figures" role="group" aria-label="Tasks" tabindex="0" {
                 table {
                     caption { "The handler and its tasks, in ms" }
                     thead { tr {
