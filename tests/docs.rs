@@ -187,6 +187,7 @@ fn markdown_files() -> Vec<String> {
         "README.md".into(),
         "CHANGELOG.md".into(),
         "benches/README.md".into(),
+        "examples/README.md".into(),
     ];
     for folder in [".github", "src/docs"] {
         for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
