@@ -88,6 +88,12 @@ impl<R: Send + 'static> Callback<R> {
         }
     }
 
+    /// Signals, and returns where the first signal came from, which may be another one.
+    pub(crate) fn signal_first(self, outcome: Result<Option<R>>, call_site: CallSite) -> CallSite {
+        signal_shared(self.target(), outcome, call_site);
+        self.target().signalled().unwrap_or(call_site)
+    }
+
     /// Creates a callback that passes its single outcome to `f`. Use it to write a wrapper around a
     /// handler or around another callback.
     ///

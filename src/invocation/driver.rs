@@ -133,7 +133,7 @@ async fn drive_on<S: Sink>(
         running.invocation.record(|recorder| {
             recorder.responded(RespondedBy::EventLoop, outcome.as_ref());
         });
-        has_sent = match sending.finish(outcome) {
+        has_sent = match sending.finish(outcome, running.first_signal()) {
             Ok(task) => running.poll_during(sent(task)).await,
             Err(outcome) => {
                 let send = sink.send(outcome, &running.invocation.span);
@@ -173,7 +173,7 @@ async fn failed_by_a_layer<S: Sink>(
     let mut has_sent = None;
     if invocation.claim_outcome(ClaimedBy::Layer).is_some() {
         invocation.record(|recorder| recorder.responded(RespondedBy::Layer, Err(&error)));
-        has_sent = match sending.finish::<Bytes>(Err(error)) {
+        has_sent = match sending.finish::<Bytes>(Err(error), None) {
             Ok(task) => sent(task).await,
             Err(outcome) => Some(sink.send(outcome, &invocation.span).await),
         };

@@ -1,7 +1,10 @@
 //! The task that sends a response stream while its handler runs.
 
 use super::{sink::Sink, state::Invocation};
-use crate::error::{Error, Result};
+use crate::{
+    completion::CallSite,
+    error::{Error, Result},
+};
 use parking_lot::Mutex;
 use std::{panic, sync::Arc};
 use tokio::task::JoinHandle;
@@ -45,11 +48,16 @@ impl<T: Send + 'static> Sending<T> {
     }
 
     /// Ends the stream with the outcome of the invocation, and returns the task that sends it.
+    /// `first` is where the first signal came from, if the outcome is that of a signal.
     ///
     /// # Errors
     ///
     /// Gives the outcome back if the response is not a stream.
-    pub(super) fn finish<O>(&self, outcome: Result<O>) -> Result<JoinHandle<T>, Result<O>> {
+    pub(super) fn finish<O>(
+        &self,
+        outcome: Result<O>,
+        first: Option<CallSite>,
+    ) -> Result<JoinHandle<T>, Result<O>> {
         let Some(stream) = self.invocation.stream.get() else {
             return Err(outcome);
         };
@@ -57,7 +65,7 @@ impl<T: Send + 'static> Sending<T> {
             return Err(outcome);
         };
         // The client is gone and cannot receive the error, so it is at least logged.
-        if let Some(error) = stream.finish(outcome.map(drop)) {
+        if let Some(error) = stream.finish(outcome.map(drop), first) {
             self.invocation.span.in_scope(|| error.log());
         }
         Ok(task)
@@ -73,7 +81,7 @@ impl<T> Drop for Sending<T> {
                 "Runtime.ExitError",
                 "the invocation was dropped before its outcome",
             );
-            drop(stream.finish(Err(error)));
+            drop(stream.finish(Err(error), None));
         }
     }
 }

@@ -103,7 +103,8 @@ pub(super) fn watch<S: Sink>(invocation: &Arc<Invocation>, sink: &S) -> Watch {
         };
         let stream = Arc::clone(stream);
         // `finish` gives the error back if the client is gone. Nothing is left to send then.
-        drop(stream.finish(Err(timed_out(invocation.request_id(), allowed))));
+        let error_of_stream = timed_out(invocation.request_id(), allowed);
+        drop(stream.finish(Err(error_of_stream), None));
         let late = async move { sink.ended_for_blocked(error, stream.closed()).await };
         Some(late.instrument(span).boxed())
     };

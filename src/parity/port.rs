@@ -162,7 +162,7 @@ mod tests {
             let ended = async {
                 // A reader that stops at the limit does not need an end.
                 if end == StreamEnd::Ended {
-                    pipe.finish(Ok(()));
+                    pipe.finish(Ok(()), None);
                 }
             };
             let span = Span::none();

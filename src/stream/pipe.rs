@@ -165,14 +165,11 @@ impl Pipe {
         matches!(self.state.lock().reader, Reader::Gone(_))
     }
 
-    /// Ends the stream for its writers, from a call site of the handler. The outcome that follows
-    /// the chunks is set by [`finish`](Self::finish).
-    pub(super) fn end(&self, call_site: CallSite, succeeded: bool) {
+    /// Ends the stream for its writers, after the first signal of the invocation, which came from
+    /// `first`. The outcome that follows the chunks is set by [`finish`](Self::finish).
+    pub(super) fn end(&self, first: CallSite, succeeded: bool) {
         let mut state = self.state.lock();
-        if state.ended.is_none() {
-            state.ended = Some(call_site);
-            self.observe(|observer| observer.ended(Some(call_site)));
-        }
+        self.set_ended(&mut state, Some(first));
         // With a success, the head is final even if there are no chunks. With a failure before the
         // first byte, the head is not sent, as in Node.
         state.begun |= succeeded;
@@ -184,12 +181,12 @@ impl Pipe {
 
     /// Sets the outcome that follows the chunks, unless one is set already. Returns an error that
     /// the reader will not receive.
-    pub(crate) fn finish(&self, outcome: Result<()>) -> Option<Error> {
+    ///
+    /// `first` is where the first signal came from, if the outcome is that of a signal. The thread
+    /// that signals calls [`end`](Self::end) afterwards, which may be after this call.
+    pub(crate) fn finish(&self, outcome: Result<()>, first: Option<CallSite>) -> Option<Error> {
         let mut state = self.state.lock();
-        if state.ended.is_none() {
-            state.ended = Some(CallSite::Closed);
-            self.observe(|observer| observer.ended(None));
-        }
+        self.set_ended(&mut state, first);
         let unread = match (&state.outcome, &state.reader) {
             (Outcome::Unknown, Reader::None | Reader::Reading) => {
                 state.begun |= outcome.is_ok();
@@ -205,6 +202,18 @@ impl Pipe {
         #[cfg(feature = "lambda")]
         self.finished.notify_waiters();
         unread
+    }
+
+    /// Records where the stream was ended from, unless that is recorded already.
+    fn set_ended(&self, state: &mut State, first: Option<CallSite>) {
+        if state.ended.is_none() {
+            // Otherwise, the stream ends with its invocation.
+            let is_call =
+                |first: &CallSite| matches!(first, CallSite::Call { .. } | CallSite::Shutdown);
+            let call_site = first.filter(is_call);
+            state.ended = Some(call_site.unwrap_or(CallSite::Closed));
+            self.observe(|observer| observer.ended(call_site));
+        }
     }
 
     /// Returns the reader of the pipe.

@@ -170,8 +170,8 @@ impl ResponseStream {
             return;
         };
         let succeeded = outcome.is_ok();
-        callback.signal(outcome.map(|()| None), call_site);
-        self.pipe.end(call_site, succeeded);
+        let first = callback.signal_first(outcome.map(|()| None), call_site);
+        self.pipe.end(first, succeeded && first == call_site);
     }
 }
 
@@ -191,5 +191,44 @@ impl Clone for ResponseStream {
 impl fmt::Debug for ResponseStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseStream").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::completion::{Origin, Responder, into_callback};
+    use futures::FutureExt;
+    use parking_lot::Mutex;
+    use std::task::{self, Wake, Waker};
+    use tracing::Span;
+
+    /// Ends a stream within the call that wakes it.
+    struct Ends(Mutex<Option<ResponseStream>>);
+
+    impl Wake for Ends {
+        fn wake(self: Arc<Self>) {
+            if let Some(stream) = self.0.lock().take() {
+                stream.end().now_or_never().unwrap().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_duplicate_end_during_the_first_does_not_replace_its_call_site() {
+        let (responder, mut waiter) = Responder::new(Span::none(), None);
+        let callback = into_callback(responder.clone_as(Origin::first(), true), |()| {
+            Ok(Bytes::new())
+        });
+        let stream = ResponseStream::new(Pipe::new(1, None), callback);
+        let waker = Waker::from(Arc::new(Ends(Mutex::new(Some(stream.clone())))));
+        let signal = waiter.poll(&mut task::Context::from_waker(&waker));
+        assert!(signal.is_pending());
+        let late = stream.clone();
+        let first = line!() + 1;
+        stream.fail(Error::new("Failed", ""));
+        let error = late.write("1").now_or_never().unwrap().unwrap_err();
+        let call_site = format!("{}:{first}:", file!());
+        assert!(error.message().contains(&call_site), "{error}");
     }
 }

@@ -3,11 +3,22 @@
 use super::*;
 use crate::{
     completion::DuplicateSignal,
-    invocation::{Context, Function, state::ClaimedBy, streamify_response},
+    invocation::{
+        Context, Function, state::ClaimedBy, streamify_response, timeline::TimelineEvent,
+    },
     stream::{ResponseStream, StreamReader},
 };
 use bytes::Bytes;
-use std::{sync::Barrier, thread, time::Duration};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Fuse},
+};
+use std::{
+    sync::Barrier,
+    task::{self, Wake, Waker},
+    thread,
+    time::Duration,
+};
 use tokio::{
     sync::{Notify, oneshot},
     task::yield_now,
@@ -397,7 +408,7 @@ fn a_stream_of_a_claimed_invocation_is_not_sent() {
         sending.start(&Client::default());
         assert!(!stream.has_reader());
         // Its outcome is sent by what has claimed the invocation.
-        assert!(sending.finish(Ok(())).is_err());
+        assert!(sending.finish(Ok(()), None).is_err());
     });
 }
 
@@ -415,4 +426,56 @@ async fn a_stream_is_read_before_its_handler_runs() {
     let (read, end) = driven.sent.unwrap();
     assert_eq!(read, ["read"]);
     assert!(matches!(end, Some(Ok(()))), "{end:?}");
+}
+
+/// Polls a future within each call that wakes it.
+struct AtOnce(Mutex<Fuse<BoxFuture<'static, ()>>>);
+
+impl Wake for AtOnce {
+    fn wake(self: Arc<Self>) {
+        let waker = Waker::from(Arc::clone(&self));
+        if let Some(mut future) = self.0.try_lock() {
+            let _ = future.poll_unpin(&mut task::Context::from_waker(&waker));
+        }
+    }
+}
+
+/// The driver may end the stream between the signal and the rest of `end`, if it runs on another
+/// thread. Here it does so within the signal.
+#[tokio::test]
+async fn the_end_of_a_stream_has_its_call_site_even_if_the_driver_is_faster() {
+    let fail = |stream: ResponseStream| stream.fail(Error::new("Failed", ""));
+    let end = |stream: ResponseStream| stream.end().now_or_never().unwrap().unwrap();
+    for end in [fail, end] {
+        let (give, given) = oneshot::channel();
+        let give = Mutex::new(Some(give));
+        let handler = move |_: Bytes, stream: ResponseStream| {
+            drop(give.lock().take().unwrap().send(stream));
+            async { Ok::<_, Error>(()) }
+        };
+        let function = Function::new(streamify_response(handler));
+        let context = Context::builder().record_timeline();
+        let recorder = Arc::clone(context.recorder().unwrap());
+        let driven = async move {
+            let event = Ok(Bytes::from_static(b"1"));
+            drop(function.drive(event, context, Client::default()).await);
+        };
+        Arc::new(AtOnce(Mutex::new(driven.boxed().fuse()))).wake();
+        end(given.await.unwrap());
+        let timeline = recorder.timeline();
+        let mut events = timeline.entries.iter().map(|entry| &entry.event);
+        // The driver was faster.
+        assert!(
+            events.any(|event| matches!(event, TimelineEvent::Responded { .. })),
+            "{timeline}"
+        );
+        let call_site = events.find_map(|event| match event {
+            TimelineEvent::StreamEnded { call_site, .. } => Some(*call_site),
+            _ => None,
+        });
+        assert!(
+            matches!(call_site, Some(Some(CallSite::Call { .. }))),
+            "{timeline}"
+        );
+    }
 }
