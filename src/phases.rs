@@ -1,5 +1,8 @@
-//! Notes when an invocation reaches each of its phases, for a benchmark. Without the feature
-//! `bench`, nothing is noted.
+//! Notes when an invocation reaches each of its phases, for a benchmark. Those of another invocation
+//! within it are not noted. Without the feature `bench`, nothing is noted.
+
+#[cfg(not(feature = "bench"))]
+use std::{future::Future, pin::Pin};
 
 /// A point that an invocation reaches. Only the first time counts.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +28,15 @@ pub(crate) fn mark(phase: Phase) {
     let _ = phase;
 }
 
+/// Awaits an invocation in the same process, which may be within another: a handler may call
+/// [`invoke`](crate::invoke()).
+#[cfg(not(feature = "bench"))]
+pub(crate) fn awaited<F: Future>(invocation: Pin<&mut F>) -> Pin<&mut F> {
+    invocation
+}
+
 #[cfg(feature = "bench")]
-pub(crate) use marks::{Marks, marked};
+pub(crate) use marks::{Marks, awaited, marked};
 
 #[cfg(feature = "bench")]
 mod marks {
@@ -34,7 +44,7 @@ mod marks {
     use std::{
         cell::Cell,
         future::{Future, poll_fn},
-        pin::pin,
+        pin::{Pin, pin},
         time::Instant,
     };
 
@@ -42,15 +52,51 @@ mod marks {
     /// thread that polled the invocation.
     pub(crate) type Marks = [Option<Instant>; 5];
 
+    /// What this thread polls.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Polled {
+        /// Nothing whose points are noted.
+        Other,
+        /// A future that awaits the invocation whose points are noted.
+        Measured,
+        /// That invocation.
+        Invocation,
+    }
+
     thread_local! {
-        /// Whether this thread polls an invocation whose points are noted.
-        static IS_ON: Cell<bool> = const { Cell::new(false) };
+        static POLLED: Cell<Polled> = const { Cell::new(Polled::Other) };
         static MARKS: Cell<Marks> = const { Cell::new([None; 5]) };
+    }
+
+    /// Restores what was polled before, also after a panic.
+    struct Restore(Polled);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            POLLED.set(self.0);
+        }
+    }
+
+    fn enter(polled: Polled) -> Restore {
+        Restore(POLLED.replace(polled))
+    }
+
+    /// Awaits an invocation. Its points are noted if it is measured, but not if it is within another
+    /// invocation.
+    pub(crate) async fn awaited<F: Future>(mut invocation: Pin<&mut F>) -> F::Output {
+        poll_fn(|cx| {
+            let _restore = enter(match POLLED.get() {
+                Polled::Measured => Polled::Invocation,
+                Polled::Invocation | Polled::Other => Polled::Other,
+            });
+            invocation.as_mut().poll(cx)
+        })
+        .await
     }
 
     #[inline]
     pub(super) fn mark(phase: Phase) {
-        if IS_ON.get() {
+        if POLLED.get() == Polled::Invocation {
             note(phase);
         }
     }
@@ -69,10 +115,9 @@ mod marks {
         let mut invocation = pin!(invocation);
         let mut marks = [None; 5];
         let output = poll_fn(|cx| {
-            IS_ON.set(true);
+            let _restore = enter(Polled::Measured);
             MARKS.set(marks);
             let polled = invocation.as_mut().poll(cx);
-            IS_ON.set(false);
             marks = MARKS.get();
             polled
         })

@@ -412,6 +412,30 @@ mod tests {
         assert_eq!(marks, [None; 5]);
     }
 
+    #[tokio::test]
+    async fn the_points_of_an_invocation_within_a_handler_are_not_noted() {
+        let noted = Arc::new(Notes::new(Vec::new()));
+        let notes = Arc::clone(&noted);
+        let handler = move |event: Value| {
+            let notes = Arc::clone(&notes);
+            async move {
+                let inner = async |event: Value| Ok::<_, Error>(event);
+                let outcome = crate::invoke(inner, &event, Context::default()).await;
+                Invoker::new(inner).invoke(&"{}".into()).await?;
+                // The points of the handler are noted in later polls, too.
+                yield_now().await;
+                notes.lock().push(Instant::now());
+                outcome.result
+            }
+        };
+        let (invoker, event) = (Invoker::new(handler), "{}".into());
+        let (response, marks) = marked(invoker.invoke(&event)).await;
+        response.unwrap();
+        let [_, read, signalled, encoded, outcome] = marks.map(Option::unwrap);
+        let order = [read, noted.lock()[0], signalled, encoded, outcome];
+        assert!(order.is_sorted(), "{order:?}");
+    }
+
     static NOT_STOPPED: AtomicBool = AtomicBool::new(false);
 
     fn until(time: Duration) -> Until<'static> {

@@ -11,11 +11,13 @@ use crate::{
     completion::DuplicateSignal,
     error::{Error, Result},
     guard::guarded,
+    phases,
     stream::{StreamReader, StreamedResponse},
 };
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
+use std::pin::pin;
 #[cfg(feature = "lambda")]
 use std::sync::Arc;
 use tracing::Span;
@@ -108,7 +110,8 @@ pub(crate) async fn in_process(
     };
     let context = context.to_builder();
     let recorder = context.recorder().cloned();
-    let driven = function.drive(Ok(event), context, InProcess).await;
+    let driving = pin!(function.drive(Ok(event), context, InProcess));
+    let driven = phases::awaited(driving).await;
     let parse = |body: Bytes| Ok(serde_json::from_slice(&body)?);
     let (result, stream) = match driven.sent {
         Some(Returned::Stream(streamed, ended)) => (ended.map(|()| Value::Null), Some(streamed)),
@@ -131,7 +134,8 @@ pub(crate) async fn raw(
     event: Bytes,
     context: ContextBuilder,
 ) -> Result<Bytes> {
-    let driven = function.drive(Ok(event), context, InProcess).await;
+    let driving = pin!(function.drive(Ok(event), context, InProcess));
+    let driven = phases::awaited(driving).await;
     whole(driven.sent)
 }
 
@@ -144,7 +148,8 @@ pub(crate) async fn parsed<M, H: Handler<M>>(
     context: ContextBuilder,
 ) -> Result<Bytes> {
     let enter = |context| enter(handler, event, context);
-    let driven = driver::drive_parsed(enter, settings, context, InProcess).await;
+    let driving = pin!(driver::drive_parsed(enter, settings, context, InProcess));
+    let driven = phases::awaited(driving).await;
     match driven.sent {
         Some(Returned::Stream(_, Ok(()))) => Err(Error::ours(
             "Runtime.InvalidStreamingOperation",
