@@ -4,6 +4,7 @@ use super::{
     compare::Differences,
     excerpt::{CUT, Excerpt, shown},
     stream::{StreamEnd, Streamed, text},
+    window::Window,
 };
 use bytes::Bytes;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
@@ -66,25 +67,10 @@ impl Differences<'_> {
     /// only the port has, it is the index of the original's next line.
     fn lines(&mut self, original: &str, port: &str) {
         // Every byte counts: a `\r` at the end of a line is part of the line.
-        let original: Vec<&str> = original.split('\n').collect();
-        let port: Vec<&str> = port.split('\n').collect();
-        let same = |(original, port): &(&&str, &&str)| original == port;
-        let before = original.iter().zip(&port).take_while(same).count();
-        let rest = original.len().min(port.len()) - before;
-        let pairs = original.iter().rev().zip(port.iter().rev());
-        let after = pairs.take(rest).take_while(same).count();
-        let window = |lines: &'_ [&'_ str]| before..lines.len() - after;
-        let has_more = window(&original).len().max(window(&port).len()) > LINES;
-        let part = |lines: &[&str]| -> Vec<String> {
-            let lines = lines.get(window(lines)).unwrap_or_default();
-            lines
-                .iter()
-                .take(LINES)
-                .map(|line| (*line).into())
-                .collect()
-        };
-        let (original, port) = (part(&original), part(&port));
-        let mut operations = capture_diff_slices(Algorithm::Myers, &original, &port);
+        let split = |text| str::split(text, '\n');
+        let (original, port) = Window::of([original, port], split, 0, LINES);
+        let has_more = original.is_cut || port.is_cut;
+        let mut operations = capture_diff_slices(Algorithm::Myers, &original.lines, &port.lines);
         if has_more {
             // Lines at the end may differ only because the rest is left out.
             let is_equal = |operation: &DiffOp| matches!(operation, DiffOp::Equal { .. });
@@ -98,13 +84,13 @@ impl Differences<'_> {
                 continue;
             }
             for nth in 0..old.len().max(new.len()) {
-                let line = |lines: &[String], mut range: std::ops::Range<usize>| {
-                    let line = range.nth(nth).and_then(|at| lines.get(at));
-                    line.map_or(NONE, String::as_str).to_owned()
+                let line = |window: &Window<'_>, range| {
+                    let line = window.line(range, nth);
+                    line.map_or(NONE, |(_, line)| line).to_owned()
                 };
-                let path = format!("body/{}", before + old.start + nth.min(old.len()));
+                let at = original.skipped + old.start + nth.min(old.len());
                 self.texts(
-                    &path,
+                    &format!("body/{at}"),
                     &line(&original, old.clone()),
                     &line(&port, new.clone()),
                 );
@@ -417,5 +403,21 @@ mod tests {
         // A line that only one side has shifts those that follow.
         let more = self::listed(lines("a", 300_000), lines("a", 300_001));
         assert_eq!(more, ["body/300001: no line | a"]);
+    }
+
+    /// A stream may have 200 MB, and so as many lines.
+    #[cfg(feature = "bench-allocations")]
+    #[test]
+    fn the_memory_for_many_lines_is_bounded() {
+        let lines = |end: &str| stream("\n".repeat(1_000_000) + end, StreamEnd::Ended);
+        let (original, port) = (lines("a"), lines("b"));
+        let (original, port) = (
+            Seen::from(SentOutcome::Stream(original)),
+            Seen::from(SentOutcome::Stream(port)),
+        );
+        let mut listed = Vec::new();
+        let allocated = allocation_counter::measure(|| listed = all(&original, &port));
+        assert_eq!(listed, ["body/1000000: a | b"]);
+        assert!(allocated.bytes_max < 100_000, "{allocated:?}");
     }
 }

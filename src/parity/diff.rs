@@ -6,10 +6,10 @@ use super::{
     outcome::{Seen, SentOutcome},
     pretty::pretty,
     stream::{self, StreamEnd, Streamed, alike},
+    window::Window,
 };
 use serde_json::value::RawValue;
 use similar::{Algorithm, ChangeTag, DiffOp, TextDiff, capture_diff_slices, group_diff_ops};
-use std::ops::Range;
 
 /// The maximum number of lines of each side that are compared, from the first that differs. Equal
 /// lines at the end do not count.
@@ -77,7 +77,7 @@ impl SideBySide {
     }
 
     fn of_texts(original: &str, port: &str) -> Self {
-        let (original, port) = Window::of(original, port);
+        let (original, port) = Window::of([original, port], str::lines, CONTEXT, COMPARED);
         let mut operations = capture_diff_slices(Algorithm::Myers, &original.lines, &port.lines);
         let mut sides = SideBySide {
             rows: Vec::new(),
@@ -105,55 +105,6 @@ impl SideBySide {
             sides.has_more = true;
         }
         sides
-    }
-}
-
-/// The lines of a text that are compared.
-struct Window<'a> {
-    /// The number of lines before them.
-    skipped: usize,
-    lines: Vec<&'a str>,
-    /// Whether lines follow that may differ.
-    is_cut: bool,
-}
-
-impl<'a> Window<'a> {
-    /// Leaves out the equal lines at the beginning and at the end of two texts, except for a few
-    /// lines of context.
-    fn of(original: &'a str, port: &'a str) -> (Self, Self) {
-        let is_same = |(original, port): &(&str, &str)| original == port;
-        let same = original.lines().zip(port.lines());
-        let before = same.take_while(is_same).count();
-        let rest = |text: &str| text.lines().count() - before;
-        let (original_rest, port_rest) = (rest(original), rest(port));
-        let same = original.lines().rev().zip(port.lines().rev());
-        let after = same
-            .take(original_rest.min(port_rest))
-            .take_while(is_same)
-            .count();
-        let skipped = before.saturating_sub(CONTEXT);
-        let window = |text: &'a str, rest: usize| {
-            let different = rest - after;
-            let is_cut = different > COMPARED;
-            let shown = if is_cut {
-                COMPARED
-            } else {
-                different + CONTEXT
-            };
-            let lines = text.lines().skip(skipped).take(before - skipped + shown);
-            Window {
-                skipped,
-                lines: lines.collect(),
-                is_cut,
-            }
-        };
-        (window(original, original_rest), window(port, port_rest))
-    }
-
-    /// Returns the nth line of a range, and its number.
-    fn line(&self, mut range: Range<usize>, nth: usize) -> Option<(usize, &'a str)> {
-        let index = range.nth(nth)?;
-        Some((self.skipped + index + 1, self.lines.get(index)?))
     }
 }
 

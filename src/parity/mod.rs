@@ -31,6 +31,7 @@ mod terminal;
 #[cfg(feature = "bench")]
 mod timed;
 mod times;
+mod window;
 
 #[doc(hidden)]
 pub use crate::invocation::{Picked, Picker};
