@@ -19,6 +19,17 @@ async fn function() {
     };
     let ran = match name.as_str() {
         "fails" => nodeback::run(fails).await,
+        "fails-after-a-recording" => {
+            let context = Context::builder().record_timeline().build();
+            let handler = async |()| {
+                tracing::info!("in the timeline");
+                Ok::<_, Error>(())
+            };
+            let outcome = nodeback::invoke(handler, (), context).await;
+            let timeline = outcome.timeline.unwrap().to_string();
+            assert!(timeline.contains("INFO in the timeline"), "{timeline}");
+            nodeback::run(fails).await
+        }
         "logs" => nodeback::run(logs).await,
         other => panic!("no function {other}"),
     };
@@ -217,6 +228,23 @@ async fn each_line_of_json_has_its_request_id_and_each_failure_is_one_line() {
         messages.push(message.into());
     }
     assert_all_logged(by_request);
+}
+
+/// Without a subscriber, an invocation whose timeline is recorded has one of its own.
+#[tokio::test]
+async fn a_recorded_invocation_leaves_the_log_to_the_program() {
+    let mut api = RuntimeApi::start().await;
+    let process = start("fails-after-a-recording", &api, &[]);
+    let event = Event {
+        request_id: "id".into(),
+        body: "{}".into(),
+        ..Event::default()
+    };
+    assert_eq!(api.invoke(event).await.endpoint, "error");
+    api.wait_for_polls(2).await;
+    let log = process.log();
+    assert!(log.contains("\tid\tINFO\tfrom the handler"), "{log}");
+    assert!(!log.contains("in the timeline"), "{log}");
 }
 
 /// Runs one invocation of `logs`. Returns the log and the response.

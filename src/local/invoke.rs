@@ -377,3 +377,75 @@ impl LocalOutcome {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::{
+        completion::Completion,
+        invocation::Context,
+        local::history::{Outcome, Record},
+    };
+    use std::{
+        future::pending,
+        net::{Ipv4Addr, SocketAddr},
+    };
+
+    fn reply() -> (Reply, Completion<LocalOutcome>) {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = Server::new(
+            Functions::default(),
+            &LocalSettings::default(),
+            OwnHosts::new(address, Vec::new()),
+            Routes::default(),
+            CancellationToken::new(),
+        );
+        let server = Arc::new(server.unwrap());
+        let (callback, completion) = callback();
+        let reply = Reply {
+            entry: server.history.begin(&Context::builder(), &Bytes::new()),
+            server,
+            started: Instant::now(),
+            request_id: "id".into(),
+            reply_to: ReplyTo {
+                callback,
+                accepts_streams: true,
+            },
+            is_reported: Arc::default(),
+        };
+        (reply, completion)
+    }
+
+    /// Returns what the history has of the invocation: its response, or its error as JSON.
+    fn in_history(reply: &Reply) -> Option<Result<Bytes, String>> {
+        let outcome = |outcome: &Outcome| match &outcome.result {
+            Ok(body) => Ok(body.kept.clone()),
+            Err(failure) => Err(failure.json.clone()),
+        };
+        let outcome = |record: &Record| record.outcome.as_ref().map(outcome);
+        reply.server.history.read(reply.entry.n, outcome).unwrap()
+    }
+
+    /// The thread of a streaming handler is blocked, and the client does not read the end of the
+    /// stream, so the watchdog reports the error. The stream ends later.
+    #[tokio::test(start_paused = true)]
+    async fn an_outcome_is_reported_once() {
+        let (reply, completion) = reply();
+        let error = Error::new("Late", "");
+        reply.clone().ended_for_blocked(error, pending()).await;
+        assert!(in_history(&reply).unwrap().unwrap_err().contains("Late"));
+        let changes = || reply.server.history.since(0).seen;
+        let reported = changes();
+        reply
+            .clone()
+            .send(Ok(Bytes::from_static(b"1")), &Span::none())
+            .await;
+        assert!(in_history(&reply).unwrap().is_err());
+        assert_eq!(changes(), reported);
+        // The client receives the first outcome, too.
+        let outcome = completion.await.unwrap().unwrap().whole();
+        assert_eq!(outcome.unwrap_err().error_type(), "Late");
+    }
+}
