@@ -5,6 +5,7 @@ mod html;
 mod interrupt;
 mod measure;
 mod original;
+mod parts;
 mod report;
 mod text;
 mod times;
