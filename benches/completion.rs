@@ -7,8 +7,9 @@ mod scenarios;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use scenarios::{
-    AsyncOneshot, ByHand, Futures, LiteSync, LiteralCall, Nodeback, Oneshot, Peer, SCENARIOS,
-    Tokio, signalled_from_a_spawned_task, signalled_from_a_thread,
+    SCENARIOS,
+    peers::{AsyncOneshot, ByHand, Futures, LiteSync, LiteralCall, Nodeback, Oneshot, Peer, Tokio},
+    signalled_from_a_spawned_task, signalled_from_a_thread,
 };
 use std::time::Instant;
 
