@@ -5,6 +5,7 @@ use super::{
     asynchronous::Asynchronous,
     configuration::new_id,
     function_name::FunctionName,
+    history::{Client, Entry},
     invoke::{ReplyTo, Server, start},
     invoke_request::{self, InvocationType, InvokeHeaders},
     limits::{EVENT_INVOCATION, INVOKE_ASYNC},
@@ -102,8 +103,9 @@ pub(super) async fn invoke_async(
     let event = invoke_request::event(body, &server.limits, Some(INVOKE_ASYNC)).await;
     match event.and_then(|event| server.has_room().map(|()| event)) {
         Ok(event) => {
-            call.start_asynchronous(&server, event);
-            respond(StatusCode::ACCEPTED, &request_id, r#"{"Status":202}"#)
+            let entry = call.start_asynchronous(&server, event);
+            let response = respond(StatusCode::ACCEPTED, &request_id, r#"{"Status":202}"#);
+            entry.attach_to(response)
         }
         Err(rejection) => rejection.respond(&request_id),
     }
@@ -173,47 +175,41 @@ impl<'a> Call<'a> {
             members.xray_trace_id = xray_trace_id;
         });
         if is_event {
-            self.start_asynchronous(server, event);
-            return Ok(respond(StatusCode::ACCEPTED, &request_id, ""));
+            let entry = self.start_asynchronous(server, event);
+            let response = respond(StatusCode::ACCEPTED, &request_id, "");
+            return Ok(entry.attach_to(response));
         }
         let tail = log_tail.then(|| log::Tail::of(&request_id));
-        let version = self.named.version();
         let (callback, completion) = callback();
-        start(
-            server,
-            self.function,
-            self.request_id,
-            self.context,
-            event,
-            ReplyTo {
-                callback,
-                accepts_streams: streams,
-            },
-        );
-        let outcome = completion
-            .await
-            .map(Option::unwrap_or_default)
-            .map_err(|error| {
-                Rejection::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "ServiceException",
-                    error.to_string(),
-                )
-            })?;
-        Ok(match streams {
-            true => outcome.stream(&request_id, version, tail),
-            false => outcome.respond(&request_id, version, tail.as_ref()),
-        })
+        let context = self.context.clone();
+        let client = match streams {
+            true => Client::InvokeWithResponseStream,
+            false => Client::Invoke,
+        };
+        let reply_to = ReplyTo::Client {
+            callback,
+            accepts_streams: streams,
+        };
+        let entry = start(server, client, self.function, self.context, event, reply_to);
+        let outcome = completion.await.map(Option::unwrap_or_default);
+        let response = match outcome {
+            Ok(outcome) if streams => outcome.stream(context.members(), tail),
+            Ok(outcome) => outcome.respond(context.members(), tail.as_ref()),
+            Err(error) => {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                Rejection::new(status, "ServiceException", error.to_string()).respond(&request_id)
+            }
+        };
+        Ok(entry.attach_to(response))
     }
 
-    fn start_asynchronous(self, server: &Arc<Server>, event: Bytes) {
+    fn start_asynchronous(self, server: &Arc<Server>, event: Bytes) -> Entry {
         let invocation = Asynchronous {
             version_arn: self.named.version_arn(),
             function: self.function,
-            request_id: self.request_id,
             context: self.context,
             event,
         };
-        invocation.start(server);
+        invocation.start(server)
     }
 }

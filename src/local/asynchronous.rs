@@ -1,6 +1,7 @@
 //! Asynchronous invocations, which run once or are retried as AWS retries them.
 
 use super::{
+    history::{Client, Entry},
     invoke::{self, ReplyTo, Server},
     output::write,
 };
@@ -27,7 +28,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// An asynchronous invocation.
 pub(super) struct Asynchronous {
     pub(super) function: Function,
-    pub(super) request_id: String,
     pub(super) context: ContextBuilder,
     pub(super) event: Bytes,
     /// The ARN of the version that runs.
@@ -35,21 +35,27 @@ pub(super) struct Asynchronous {
 }
 
 impl Asynchronous {
-    /// Starts the invocation in its own task.
-    pub(super) fn start(self, server: &Arc<Server>) {
-        let run = self.run(Arc::clone(server));
+    /// Starts the invocation in its own task. Returns its entry in the history.
+    pub(super) fn start(self, server: &Arc<Server>) -> Entry {
+        let entry = self.begin(server, Client::Event);
+        let run = self.run(Arc::clone(server), entry.clone());
         server.invocations.spawn_on(run, &server.runtime);
+        entry
     }
 
-    async fn run(self, server: Arc<Server>) {
+    fn begin(&self, server: &Server, client: Client) -> Entry {
+        server.history.begin(client, &self.context, &self.event)
+    }
+
+    async fn run(self, server: Arc<Server>, mut entry: Entry) {
         if !server.retries {
             // The error has been logged.
-            let _ = self.attempt(&server).await;
+            let _ = self.attempt(entry).await;
             return;
         }
         let span = self.context.span();
         for attempt in 1..=ATTEMPTS {
-            let Err(error) = self.attempt(&server).await else {
+            let Err(error) = self.attempt(entry).await else {
                 return;
             };
             if attempt == ATTEMPTS {
@@ -70,22 +76,21 @@ impl Asynchronous {
                 );
             });
             select(pin!(sleep(pause)), pin!(server.stopping.cancelled())).await;
+            entry = self.begin(&server, Client::Retry);
         }
     }
 
-    async fn attempt(&self, server: &Arc<Server>) -> Result<Bytes> {
+    async fn attempt(&self, entry: Entry) -> Result<Bytes> {
         let (callback, completion) = callback();
         let run = invoke::run(
-            Arc::clone(server),
             self.function.clone(),
-            self.request_id.clone(),
             self.context.clone(),
             self.event.clone(),
-            ReplyTo {
+            ReplyTo::Client {
                 callback,
                 accepts_streams: false,
             },
-            server.history.begin(&self.context, &self.event),
+            entry,
         );
         run.await;
         completion.await?.unwrap_or_default().whole()
@@ -94,11 +99,12 @@ impl Asynchronous {
     /// Returns the record that AWS sends for an invocation whose attempts have all failed.
     fn record(&self, error: &Error) -> String {
         let response = error.to_json();
+        let members = self.context.members();
         let record = Record {
             version: "1.0",
             timestamp: humantime::format_rfc3339_millis(clock::now()).to_string(),
             request_context: RequestContext {
-                request_id: &self.request_id,
+                request_id: &members.aws_request_id,
                 function_arn: &self.version_arn,
                 condition: "RetriesExhausted",
                 approximate_invoke_count: ATTEMPTS,
@@ -106,7 +112,7 @@ impl Asynchronous {
             request_payload: serde_json::from_slice(&self.event).ok(),
             response_context: ResponseContext {
                 status_code: 200,
-                executed_version: &self.context.members().function_version,
+                executed_version: &members.function_version,
                 function_error: "Unhandled",
             },
             response_payload: serde_json::from_str(&response).ok(),
@@ -187,7 +193,6 @@ mod tests {
         };
         let invocation = Asynchronous {
             function: Function::new(handler),
-            request_id: "id".into(),
             context: Context::builder().aws_request_id("id"),
             event: Bytes::from_static(b"7"),
             version_arn: String::new(),
@@ -195,7 +200,14 @@ mod tests {
         invocation.start(&server);
         server.invocations.close();
         server.invocations.wait().await;
-        seconds.lock().clone()
+        let clients = (1..).map_while(|n| server.history.read(n, |record| record.client));
+        let clients: Vec<_> = clients.collect();
+        let (first, rest) = clients.split_first().unwrap();
+        assert_eq!(*first, Client::Event);
+        assert!(rest.iter().all(|client| *client == Client::Retry));
+        let seconds = seconds.lock().clone();
+        assert_eq!(clients.len(), seconds.len());
+        seconds
     }
 
     #[tokio::test(start_paused = true)]

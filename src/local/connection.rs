@@ -2,6 +2,7 @@
 
 use super::{
     configuration::new_id,
+    history::Entry,
     limits::{DRAINED, Limits},
     rejection::Rejection,
 };
@@ -17,6 +18,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use std::{
+    convert::Infallible,
     future::Future,
     io,
     net::SocketAddr,
@@ -151,7 +153,15 @@ async fn connection(
     let app = TowerToHyperService::new(app);
     let app = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        app.call(request)
+        let response = app.call(request);
+        async move {
+            let mut response = response.await?;
+            // Axum has added its headers by now.
+            if let Some(entry) = response.extensions_mut().remove::<Entry>() {
+                entry.sends(&response);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -88,6 +88,27 @@ impl<'a> FunctionName<'a> {
         })
     }
 
+    /// Returns a name that need not match AWS's pattern, with a qualifier that has to.
+    ///
+    /// # Errors
+    ///
+    /// Returns AWS's response to a malformed qualifier, or to one that cannot exist.
+    pub(super) fn qualified(
+        name: &'a str,
+        qualifier: Option<&'a str>,
+        region: &'a str,
+    ) -> Result<Self, Rejection> {
+        let FunctionName { qualifier, .. } = FunctionName::parse("function", qualifier)?;
+        let function = FunctionName {
+            qualifier,
+            ..FunctionName::of(name).placed_in(region)
+        };
+        match qualifier.is_some_and(is_unknown) {
+            true => Err(Rejection::no_function(function.not_found())),
+            false => Ok(function),
+        }
+    }
+
     /// Places the function in the region of the server.
     pub(super) fn placed_in(mut self, region: &'a str) -> Self {
         self.region = Some(region);
@@ -106,7 +127,6 @@ impl<'a> FunctionName<'a> {
             )));
         }
         let function = self.placed_in(region);
-        let is_unknown = |qualifier: &str| qualifier.contains('$') && !is_latest(qualifier);
         // AWS creates no function with such a name, which a handler might take for a path.
         let cannot_exist = function.name.len() > LONGEST_NAME || function.name.starts_with('.');
         if cannot_exist || function.qualifier.is_some_and(is_unknown) {
@@ -158,6 +178,11 @@ const LATEST: &str = "$LATEST";
 
 fn is_latest(qualifier: &str) -> bool {
     matches!(qualifier, LATEST | "$LATEST.PUBLISHED")
+}
+
+/// Returns whether no version and no alias can have this name.
+fn is_unknown(qualifier: &str) -> bool {
+    qualifier.contains('$') && !is_latest(qualifier)
 }
 
 fn partition_of(region: &str) -> &'static str {

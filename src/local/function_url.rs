@@ -4,6 +4,7 @@ use super::{
     configuration::new_id,
     function_name::FunctionName,
     help,
+    history::Client,
     invoke::{self, Server},
     invoke_request,
     limits::EVENT_LIMIT,
@@ -91,7 +92,8 @@ pub(super) async fn respond(
     let trace_id = trace_id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
     let context = context.optional(|members| members.xray_trace_id = trace_id);
     let span = context.span();
-    let outcome = invoke::outcome(&server, function, &request_id, context, event.into()).await;
+    let client = Client::FunctionUrl;
+    let (entry, outcome) = invoke::outcome(&server, client, function, context, event.into()).await;
     let response = match outcome {
         Ok(invoke::Response::Whole(body)) => {
             response_of(&body).map(|response| response.map(Body::from))
@@ -107,7 +109,7 @@ pub(super) async fn respond(
         bad_gateway().map(Body::from)
     });
     set(response.headers_mut(), "x-amzn-requestid", &request_id);
-    response
+    entry.attach_to(response)
 }
 
 /// Returns the name of the function for a request that names none.

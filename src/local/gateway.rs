@@ -74,7 +74,8 @@ pub(super) async fn respond(
     if let Err(rejection) = server.has_room() {
         return rejection.respond(&request_id);
     }
-    let outcome = invoke::outcome(&server, function, &request_id, context, event.into()).await;
+    let client = gateway.into();
+    let (entry, outcome) = invoke::outcome(&server, client, function, context, event.into()).await;
     let response = match outcome {
         Ok(invoke::Response::Whole(result)) => span.in_scope(|| response_to(&request, &result)),
         Ok(invoke::Response::Stream(stream)) => match streamed_response_of(&stream.head) {
@@ -87,7 +88,7 @@ pub(super) async fn respond(
                     });
                 }
                 let response = response.map(|()| stream.into_body());
-                return finish_streamed(gateway, response, &request_id);
+                return entry.attach_to(finish_streamed(gateway, response, &request_id));
             }
             Err(why) => {
                 span.in_scope(|| tracing::error!("the result is not an HTTP response: {why}"));
@@ -97,7 +98,7 @@ pub(super) async fn respond(
         // The error has been logged.
         Err(_) => gateway.failed(),
     };
-    finish(gateway, response, &request_id)
+    entry.attach_to(finish(gateway, response, &request_id))
 }
 
 /// Returns the response that a result describes, or the gateway's error if the result is invalid.

@@ -2,15 +2,15 @@
 
 use super::{
     configuration::{FunctionConfiguration, LocalSettings},
-    event_stream,
-    history::{Body as Kept, Entry, History},
+    history::{Body as Kept, Client, Entry, History},
     host::OwnHosts,
-    limits::{Limits, RESPONSE_LIMIT},
+    limits::Limits,
     origin::OriginCheck,
+    outcome::{LocalOutcome, within_limit},
     page::{self, EventFolder},
-    rejection::{Rejection, respond, set},
+    rejection::Rejection,
     routes::Routes,
-    stream::{LocalStream, complete, whole},
+    stream::{LocalStream, whole},
 };
 use crate::{
     completion::{Callback, callback},
@@ -19,11 +19,7 @@ use crate::{
     log,
     stream::StreamReader,
 };
-use axum::{
-    body::Body,
-    http::{self, StatusCode},
-};
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use axum::http::StatusCode;
 use bytes::Bytes;
 use std::{
     future::Future,
@@ -66,53 +62,46 @@ pub(super) struct Server {
 }
 
 /// Starts one invocation in its own task, so that it continues when the client disconnects. Returns
-/// its number in the history.
+/// its entry in the history.
 pub(super) fn start(
     server: &Arc<Server>,
+    client: Client,
     function: Function,
-    request_id: String,
     context: ContextBuilder,
     event: Bytes,
     reply_to: ReplyTo,
-) -> u64 {
-    let entry = server.history.begin(&context, &event);
-    let n = entry.n;
-    let run = run(
-        Arc::clone(server),
-        function,
-        request_id,
-        context,
-        event,
-        reply_to,
-        entry,
-    );
+) -> Entry {
+    let entry = server.history.begin(client, &context, &event);
+    let run = run(function, context, event, reply_to, entry.clone());
     server.invocations.spawn_on(run, &server.runtime);
-    n
+    entry
 }
 
 /// The receiver of an outcome.
 #[derive(Clone)]
-pub(super) struct ReplyTo {
-    pub(super) callback: Callback<LocalOutcome>,
-    /// Whether the receiver accepts a stream. If not, a streamed response is collected into one.
-    pub(super) accepts_streams: bool,
+pub(super) enum ReplyTo {
+    Client {
+        callback: Callback<LocalOutcome>,
+        /// Whether the client accepts a stream. If not, a streamed response is collected into one.
+        accepts_streams: bool,
+    },
+    /// The page, which reads the outcome from the history.
+    Page,
 }
 
-/// Runs one invocation, and passes its outcome to the callback.
+/// Runs one invocation, and passes its outcome to the receiver.
 pub(super) fn run(
-    server: Arc<Server>,
     function: Function,
-    request_id: String,
     context: ContextBuilder,
     event: Bytes,
     reply_to: ReplyTo,
     entry: Entry,
 ) -> impl Future<Output = ()> + Send {
-    log::platform::start(&request_id, &context.members().function_version);
+    let members = context.members();
+    log::platform::start(&members.aws_request_id, &members.function_version);
     let reply = Reply {
-        server,
         started: Instant::now(),
-        request_id,
+        context: context.clone(),
         reply_to,
         entry: entry.clone(),
         is_reported: Arc::default(),
@@ -134,30 +123,26 @@ pub(super) fn run(
 /// continues when the client disconnects.
 pub(super) async fn outcome(
     server: &Arc<Server>,
+    client: Client,
     function: Function,
-    request_id: &str,
     context: ContextBuilder,
     event: Bytes,
-) -> Result<Response> {
+) -> (Entry, Result<Response>) {
     let (callback, completion) = callback();
-    start(
-        server,
-        function,
-        request_id.to_owned(),
-        context,
-        event,
-        ReplyTo {
-            callback,
-            accepts_streams: true,
-        },
-    );
-    match completion.await?.unwrap_or_default() {
+    let reply_to = ReplyTo::Client {
+        callback,
+        accepts_streams: true,
+    };
+    let entry = start(server, client, function, context, event, reply_to);
+    let outcome = completion.await.map(Option::unwrap_or_default);
+    let outcome = outcome.and_then(|outcome| match outcome {
         LocalOutcome::Whole(outcome) => Ok(Response::Whole(outcome?)),
         LocalOutcome::Stream(mut stream) => match stream.failed_at_once() {
             Some(error) => Err(error),
             None => Ok(Response::Stream(stream)),
         },
-    }
+    });
+    (entry, outcome)
 }
 
 /// A response to an HTTP request.
@@ -166,12 +151,11 @@ pub(super) enum Response {
     Stream(Box<LocalStream>),
 }
 
-/// Passes the outcome on to the client, if one still waits.
+/// Passes the outcome on to its receiver, if one still waits.
 #[derive(Clone)]
 struct Reply {
-    server: Arc<Server>,
     started: Instant,
-    request_id: String,
+    context: ContextBuilder,
     reply_to: ReplyTo,
     entry: Entry,
     /// Whether the outcome is in the log and in the history.
@@ -187,20 +171,30 @@ impl Sink for Reply {
     }
 
     async fn stream(self, stream: StreamReader, span: Span) {
-        if !self.reply_to.accepts_streams {
-            let outcome = whole(&stream).await;
-            span.in_scope(|| self.respond(outcome));
-            return;
-        }
+        let callback = match &self.reply_to {
+            ReplyTo::Client {
+                callback,
+                accepts_streams: true,
+            } => callback.clone(),
+            _ => {
+                let outcome = whole(&stream).await;
+                span.in_scope(|| self.respond(outcome));
+                return;
+            }
+        };
         let closed = stream.closed();
         let report = {
             let this = self.clone();
-            Box::new(move |sent: Result<Kept, &Error>| span.in_scope(|| this.report(sent)))
+            Box::new(move |sent: Result<Kept, &Error>| {
+                span.in_scope(|| {
+                    this.report(sent);
+                })
+            })
         };
         let stream = LocalStream::begin(stream, report).await;
         // If the client has disconnected, this drops the stream, which closes it.
         let begun = LocalOutcome::Stream(Box::new(stream));
-        drop(self.reply_to.callback.try_settle(Ok::<_, Error>(begun)));
+        drop(callback.try_settle(Ok::<_, Error>(begun)));
         closed.await;
     }
 
@@ -220,32 +214,46 @@ impl Sink for Reply {
 
 impl Reply {
     fn respond(self, outcome: Result<Bytes>) {
-        self.report(outcome.as_ref().map(|body| Kept::whole(body)));
+        let is_first = self.report(outcome.as_ref().map(|body| Kept::whole(body)));
         let outcome = LocalOutcome::Whole(outcome);
-        // This fails if no client waits: after an asynchronous call, or if the client has
-        // disconnected.
-        let _ = self.reply_to.callback.try_settle(Ok::<_, Error>(outcome));
+        match self.reply_to {
+            ReplyTo::Client { callback, .. } => {
+                // This fails if no client waits: after an asynchronous call, or if the client has
+                // disconnected.
+                let _ = callback.try_settle(Ok::<_, Error>(outcome));
+            }
+            // The page shows the response that `Invoke` would send.
+            ReplyTo::Page if is_first => {
+                let response = outcome.respond(self.context.members(), None);
+                self.entry.sends(&response);
+            }
+            ReplyTo::Page => {}
+        }
     }
 
-    /// Reports the outcome, the first time.
-    fn report(&self, outcome: Result<Kept, &Error>) {
+    /// Reports the outcome, the first time. Returns whether it is the first time.
+    fn report(&self, outcome: Result<Kept, &Error>) -> bool {
         // ORDERING: Relaxed, since the flag decides who reports and publishes nothing.
         if self.is_reported.swap(true, Ordering::Relaxed) {
-            return;
+            return false;
         }
         let error = outcome.as_ref().err().copied();
         if let Some(error) = error {
             error.log();
         }
         let took = self.started.elapsed();
+        let used = log::platform::peak_memory();
+        let members = self.context.members();
         let report = log::platform::Report {
-            request_id: &self.request_id,
+            request_id: &members.aws_request_id,
             took,
-            memory: self.server.configuration.memory(),
+            memory: &members.memory_limit_in_mb,
+            used,
             error,
         };
         report.write();
-        self.entry.ended(outcome, took);
+        self.entry.ended(outcome, took, used);
+        true
     }
 }
 
@@ -294,158 +302,76 @@ impl Server {
     }
 }
 
-fn within_limit(body: Bytes) -> Result<Bytes> {
-    let size = body.len();
-    if size <= RESPONSE_LIMIT {
-        return Ok(body);
-    }
-    Err(Error::ours(
-        "Function.ResponseSizeTooLarge",
-        format!(
-            "Response payload size ({size} bytes) exceeded maximum allowed payload size \
-             ({RESPONSE_LIMIT} bytes)."
-        ),
-    ))
-}
-
-/// The outcome of a call.
-pub(super) enum LocalOutcome {
-    Whole(Result<Bytes>),
-    Stream(Box<LocalStream>),
-}
-
-impl Default for LocalOutcome {
-    fn default() -> Self {
-        LocalOutcome::Whole(Ok(Bytes::from_static(b"null")))
-    }
-}
-
-impl LocalOutcome {
-    /// Returns the outcome as a whole, for a call that does not accept a stream.
-    pub(super) fn whole(self) -> Result<Bytes> {
-        match self {
-            LocalOutcome::Whole(outcome) => outcome,
-            LocalOutcome::Stream(_) => Err(Error::ours(
-                "Runtime.ExitError",
-                "the response is a stream, which this call does not accept",
-            )),
-        }
-    }
-
-    /// Returns the response of `Invoke`.
-    pub(super) fn respond(
-        self,
-        request_id: &str,
-        version: &str,
-        tail: Option<&log::Tail>,
-    ) -> http::Response<Body> {
-        let outcome = self.whole();
-        let failed = outcome.is_err();
-        let body = outcome.unwrap_or_else(|error| error.to_json().into());
-        let mut response = respond(StatusCode::OK, request_id, body);
-        let headers = response.headers_mut();
-        set(headers, "x-amz-executed-version", version);
-        if failed {
-            set(headers, "x-amz-function-error", "Unhandled");
-        }
-        if let Some(tail) = tail {
-            set(headers, "x-amz-log-result", &BASE64.encode(tail.text()));
-        }
-        response
-    }
-
-    /// Returns the response of `InvokeWithResponseStream`.
-    pub(super) fn stream(
-        self,
-        request_id: &str,
-        version: &str,
-        tail: Option<log::Tail>,
-    ) -> http::Response<Body> {
-        let body = match self {
-            LocalOutcome::Stream(stream) => stream.into_events(tail),
-            LocalOutcome::Whole(outcome) => {
-                let chunk = outcome.as_ref().map(event_stream::payload_chunk);
-                let end = complete(outcome.as_ref().err(), tail.as_ref());
-                Body::from([chunk.unwrap_or_default(), end].concat())
-            }
-        };
-        let mut response = http::Response::new(body);
-        let headers = response.headers_mut();
-        set(headers, "content-type", event_stream::CONTENT_TYPE);
-        set(headers, "x-amzn-requestid", request_id);
-        set(headers, "x-amz-executed-version", version);
-        response
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
     use crate::{
-        completion::Completion,
         invocation::Context,
         local::history::{Outcome, Record},
     };
-    use std::{
-        future::pending,
-        net::{Ipv4Addr, SocketAddr},
-    };
+    use serde_json::Value;
+    use std::future::pending;
 
-    fn reply() -> (Reply, Completion<LocalOutcome>) {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::new(
-            Functions::default(),
-            &LocalSettings::default(),
-            OwnHosts::new(address, Vec::new()),
-            Routes::default(),
-            CancellationToken::new(),
-        );
-        let server = Arc::new(server.unwrap());
-        let (callback, completion) = callback();
+    fn reply_to(reply_to: ReplyTo) -> (Reply, Arc<History>) {
+        let history = Arc::<History>::default();
+        let context = Context::builder();
         let reply = Reply {
-            entry: server.history.begin(&Context::builder(), &Bytes::new()),
-            server,
+            entry: history.begin(Client::Invoke, &context, &Bytes::new()),
             started: Instant::now(),
-            request_id: "id".into(),
-            reply_to: ReplyTo {
-                callback,
-                accepts_streams: true,
-            },
+            context,
+            reply_to,
             is_reported: Arc::default(),
         };
-        (reply, completion)
+        (reply, history)
     }
 
-    /// Returns what the history has of the invocation: its response, or its error as JSON.
-    fn in_history(reply: &Reply) -> Option<Result<Bytes, String>> {
+    /// Reports an error and then a response. Returns what the history has of them.
+    async fn report_twice(reply: Reply, history: &History) -> Value {
+        // The thread of a streaming handler is blocked, and the client does not read the end of the
+        // stream, so the watchdog reports the error. The stream ends later.
+        let error = Error::new("Late", "");
+        reply.clone().ended_for_blocked(error, pending()).await;
+        let n = reply.entry.n;
+        assert!(in_history(history, n).unwrap_err().contains("Late"));
+        let reported = history.since(0).seen;
+        let response = Ok(Bytes::from_static(b"1"));
+        reply.send(response, &Span::none()).await;
+        assert!(in_history(history, n).is_err());
+        assert_eq!(history.since(0).seen, reported);
+        let sent = history.read(n, |record| serde_json::to_value(&record.sent));
+        sent.unwrap().unwrap()
+    }
+
+    /// Returns what the history has of an invocation: its response, or its error as JSON.
+    fn in_history(history: &History, n: u64) -> Result<Bytes, String> {
         let outcome = |outcome: &Outcome| match &outcome.result {
             Ok(body) => Ok(body.kept.clone()),
             Err(failure) => Err(failure.json.clone()),
         };
         let outcome = |record: &Record| record.outcome.as_ref().map(outcome);
-        reply.server.history.read(reply.entry.n, outcome).unwrap()
+        history.read(n, outcome).unwrap().unwrap()
     }
 
-    /// The thread of a streaming handler is blocked, and the client does not read the end of the
-    /// stream, so the watchdog reports the error. The stream ends later.
     #[tokio::test(start_paused = true)]
     async fn an_outcome_is_reported_once() {
-        let (reply, completion) = reply();
-        let error = Error::new("Late", "");
-        reply.clone().ended_for_blocked(error, pending()).await;
-        assert!(in_history(&reply).unwrap().unwrap_err().contains("Late"));
-        let changes = || reply.server.history.since(0).seen;
-        let reported = changes();
-        reply
-            .clone()
-            .send(Ok(Bytes::from_static(b"1")), &Span::none())
-            .await;
-        assert!(in_history(&reply).unwrap().is_err());
-        assert_eq!(changes(), reported);
+        let (callback, completion) = callback();
+        let (reply, history) = reply_to(ReplyTo::Client {
+            callback,
+            accepts_streams: true,
+        });
+        assert_eq!(report_twice(reply, &history).await, Value::Null);
         // The client receives the first outcome, too.
-        let outcome = completion.await.unwrap().unwrap().whole();
+        let outcome: Option<LocalOutcome> = completion.await.unwrap();
+        let outcome = outcome.unwrap().whole();
         assert_eq!(outcome.unwrap_err().error_type(), "Late");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_page_shows_the_headers_of_the_first_outcome() {
+        let (reply, history) = reply_to(ReplyTo::Page);
+        let sent = report_twice(reply, &history).await.to_string();
+        assert!(sent.contains("x-amz-function-error"), "{sent}");
     }
 }

@@ -21,6 +21,7 @@ mod limits;
 mod listen;
 mod once;
 mod origin;
+mod outcome;
 mod output;
 mod page;
 mod rejection;

@@ -203,6 +203,7 @@ impl Print {
             request_id: &self.request_id,
             took: self.started.elapsed(),
             memory: &self.memory,
+            used: log::platform::peak_memory(),
             error,
         };
         // The report comes first, so that an error is the last line on stderr.

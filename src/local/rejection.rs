@@ -125,12 +125,14 @@ pub(super) fn respond(
     body: impl Into<Bytes>,
 ) -> Response<Body> {
     let body = body.into();
-    let mut response = Response::new(Body::from(body.clone()));
+    let length = body.len();
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    if !body.is_empty() {
+    if length > 0 {
         let json = HeaderValue::from_static("application/json");
         headers.insert(header::CONTENT_TYPE, json);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     set(headers, "x-amzn-requestid", request_id);
     response

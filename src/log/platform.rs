@@ -11,6 +11,8 @@ pub(crate) struct Report<'a> {
     pub(crate) took: Duration,
     /// The memory size of the function, in MB.
     pub(crate) memory: &'a str,
+    /// The memory that was used, in MB.
+    pub(crate) used: Option<u64>,
     pub(crate) error: Option<&'a Error>,
 }
 
@@ -42,14 +44,17 @@ impl Report<'_> {
     pub(crate) fn write_alone(&self) {
         let request_id = self.request_id;
         match SETTINGS.format {
-            Format::Text => text(request_id, self.as_text(peak_memory())),
-            Format::Json => json(request_id, "platform.report", &self.as_json(peak_memory())),
+            Format::Text => text(request_id, self.as_text()),
+            Format::Json => json(request_id, "platform.report", &self.as_json()),
         }
     }
 
-    fn as_text(&self, used: Option<u64>) -> String {
+    fn as_text(&self) -> String {
         let Report {
-            request_id, memory, ..
+            request_id,
+            memory,
+            used,
+            ..
         } = self;
         let (millis, billed) = self.millis();
         let used = used.map_or(String::new(), |mb| format!("\tMax Memory Used: {mb} MB"));
@@ -59,14 +64,14 @@ impl Report<'_> {
         )
     }
 
-    fn as_json(&self, used: Option<u64>) -> Value {
+    fn as_json(&self) -> Value {
         let (millis, billed) = self.millis();
         let mut metrics = json!({
             "durationMs": (millis * 1000.0).round() / 1000.0,
             "billedDurationMs": billed,
         });
         let memory = self.memory.parse::<u64>().ok();
-        for (name, mb) in [("memorySizeMB", memory), ("maxMemoryUsedMB", used)] {
+        for (name, mb) in [("memorySizeMB", memory), ("maxMemoryUsedMB", self.used)] {
             if let (Some(mb), Value::Object(metrics)) = (mb, &mut metrics) {
                 metrics.insert(name.into(), mb.into());
             }
@@ -90,9 +95,13 @@ impl Report<'_> {
 
     /// Returns the duration and the billed duration, in milliseconds.
     fn millis(&self) -> (f64, u64) {
-        let billed = u64::try_from(self.took.as_nanos().div_ceil(1_000_000));
-        (self.took.as_secs_f64() * 1000.0, billed.unwrap_or(u64::MAX))
+        (self.took.as_secs_f64() * 1000.0, billed_millis(self.took))
     }
+}
+
+/// Returns the duration that Lambda bills, in whole milliseconds.
+pub(crate) fn billed_millis(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 fn text(request_id: &str, line: String) {
@@ -137,6 +146,7 @@ mod tests {
             request_id: "id",
             took: Duration::from_micros(2_346),
             memory: "128",
+            used: Some(7),
             error,
         }
     }
@@ -144,12 +154,12 @@ mod tests {
     #[test]
     fn a_report_has_lambdas_form_in_both_formats() {
         assert_eq!(
-            report(None).as_text(Some(7)),
+            report(None).as_text(),
             "REPORT RequestId: id\tDuration: 2.35 ms\tBilled Duration: 3 ms\t\
              Memory Size: 128 MB\tMax Memory Used: 7 MB"
         );
         assert_eq!(
-            report(None).as_json(Some(7)).to_string(),
+            report(None).as_json().to_string(),
             r#"{"requestId":"id","metrics":{"durationMs":2.346,"billedDurationMs":3,"memorySizeMB":128,"maxMemoryUsedMB":7},"status":"success"}"#
         );
     }
@@ -158,7 +168,7 @@ mod tests {
     fn a_report_in_json_has_the_status() {
         for (error_type, status) in [("Sandbox.Timedout", "timeout"), ("OrderNotFound", "error")] {
             let error = Error::new(error_type, "");
-            let record = report(Some(&error)).as_json(None);
+            let record = report(Some(&error)).as_json();
             assert_eq!(
                 (&record["status"], &record["errorType"]),
                 (&json!(status), &json!(error_type))

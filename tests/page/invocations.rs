@@ -10,6 +10,9 @@ fn about(event: Value, context: Context, callback: Callback) {
     callback.succeed(json!({
         "event": event,
         "function": context.function_name,
+        "version": context.function_version,
+        "memory": context.memory_limit_in_mb,
+        "identity": context.identity,
         "arn": context.invoked_function_arn,
         "client": context.client_context,
         "tenant": context.tenant_id,
@@ -21,7 +24,10 @@ fn about(event: Value, context: Context, callback: Callback) {
 #[tokio::test]
 async fn the_page_sets_event_timeout_and_context() {
     let server = Server::start(about).await;
-    let url = server.url("api/invoke?function=orders&timeout=61.5");
+    let members = "memory=1024&qualifier=live&cognitoIdentityId=eu-west-1%3A%C5%BC&cognitoIdentityPoolId=pool";
+    let url = server.url(&format!(
+        "api/invoke?function=orders&timeout=61.5&{members}"
+    ));
     // {"custom":{"a":1}}
     let request = Client::new()
         .post(url)
@@ -34,10 +40,15 @@ async fn the_page_sets_event_timeout_and_context() {
     assert_eq!(started["requestId"], first["summary"]["requestId"]);
     let response: Value =
         serde_json::from_str(first["response"]["text"].as_str().unwrap()).unwrap();
-    let arn = "arn:aws:lambda:us-east-1:123456789012:function:orders";
+    let arn = "arn:aws:lambda:us-east-1:123456789012:function:orders:live";
+    let identity =
+        json!({ "cognitoIdentityId": "eu-west-1:\u{17c}", "cognitoIdentityPoolId": "pool" });
     let expected = json!({
         "event": { "a": 1 },
         "function": "orders",
+        "version": "$LATEST",
+        "memory": "1024",
+        "identity": identity,
         "arn": arn,
         "client": { "custom": { "a": 1 } },
         "tenant": "blue",
@@ -54,6 +65,18 @@ async fn the_page_sets_event_timeout_and_context() {
         (&json!(61.5), &json!(arn))
     );
     assert_eq!(first["summary"]["state"], "succeeded");
+    assert_eq!(
+        [&first["qualifier"], &first["memory"], &first["identity"]],
+        [&json!("live"), &json!("1024"), &identity]
+    );
+    // The report has the memory size that was set.
+    let used = &first["memoryUsed"];
+    let report = format!("Memory Size: 1024 MB\tMax Memory Used: {used} MB");
+    assert!(used.as_u64().unwrap() > 0);
+    let log = first["log"].as_str().unwrap();
+    assert!(log.contains(&report), "{log}");
+    let billed = format!("Billed Duration: {} ms", first["billedMs"]);
+    assert!(log.contains(&billed), "{log}");
 
     // A repeated invocation has its own request id.
     let repeated = server.post("api/invocations/1/repeat", "").await;
@@ -185,6 +208,34 @@ async fn the_start_of_a_streamed_response_is_kept() {
 }
 
 #[tokio::test]
+async fn the_name_of_the_program_may_have_a_qualifier() {
+    let server = Server::start(about).await;
+    let program = server.json("api/program").await;
+    let name = program["name"].as_str().unwrap();
+    for (qualifier, version, arn_ends_with) in [
+        ("7", "7", ":7"),
+        ("live", "$LATEST", ":live"),
+        ("", "$LATEST", name),
+    ] {
+        let path = format!("api/invoke?function={name}&qualifier={qualifier}");
+        let started = server.post(&path, "{}").await;
+        let started: Value = started.json().await.unwrap();
+        let details = server.over(started["n"].as_u64().unwrap()).await;
+        assert_eq!(details["functionVersion"], version);
+        let arn = details["arn"].as_str().unwrap();
+        assert!(arn.ends_with(arn_ends_with), "{arn}");
+        let header = json!(["x-amz-executed-version", version]);
+        let headers = details["sent"]["headers"].as_array().unwrap();
+        assert!(headers.contains(&header), "{headers:?}");
+    }
+    for (qualifier, expected) in [("a b", "at 'qualifier'"), ("$NEXT", ":$NEXT")] {
+        let path = format!("api/invoke?function={name}&qualifier={qualifier}");
+        let rejected = server.post(&path, "{}").await.text().await.unwrap();
+        assert!(rejected.contains(expected), "{rejected}");
+    }
+}
+
+#[tokio::test]
 async fn invalid_input_of_the_form_is_rejected() {
     let server = Server::start(about).await;
     let large = "1".repeat(6 * 1024 * 1024 + 1);
@@ -194,6 +245,15 @@ async fn invalid_input_of_the_form_is_rejected() {
         ("function=f&timeout=NaN", "{}", "expected seconds from 0"),
         ("function=f&timeout=x", "{}", "invalid float"),
         ("timeout=1", "{}", "missing field `function`"),
+        ("function=f&memory=0", "{}", "expected megabytes from 1"),
+        ("function=f&memory=10241", "{}", "to 10240"),
+        ("function=f&memory=1.5", "{}", "invalid digit"),
+        (
+            "function=f&qualifier=%3Cimg%3E",
+            "{}",
+            "Value '<img>' at 'qualifier'",
+        ),
+        ("function=f&qualifier=$NEXT", "{}", "Function not found: "),
         ("function=a%20b", "{}", "validation error"),
         (
             "function=f",

@@ -9,6 +9,7 @@ mod feed;
 mod files;
 mod invocations;
 mod safety;
+mod sent;
 
 use nodeback::{Handler, Runtime, Value};
 use reqwest::{Client, Response, StatusCode};

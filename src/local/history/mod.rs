@@ -1,16 +1,23 @@
 //! The last invocations of the local server, of any client, for its page.
 
+mod client;
 mod record;
+mod sent;
 
-pub(super) use record::{Body, Outcome, Record, Streamed};
+pub(super) use self::{
+    client::Client,
+    record::{Body, Outcome, Record, Streamed},
+};
 
 use crate::{
     error::Error,
     invocation::{ContextBuilder, timeline::Recorder},
 };
+use axum::http::Response;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use record::Summary;
+use sent::Sent;
 use serde::Serialize;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -60,11 +67,16 @@ impl Default for History {
 
 impl History {
     /// Adds an invocation that starts now.
-    pub(super) fn begin(self: &Arc<Self>, context: &ContextBuilder, event: &Bytes) -> Entry {
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        client: Client,
+        context: &ContextBuilder,
+        event: &Bytes,
+    ) -> Entry {
         let mut state = self.state.lock();
         state.count += 1;
         let n = state.count;
-        let record = Record::new(n, context.clone(), event.clone());
+        let record = Record::new(n, client, context.clone(), event.clone());
         state.bytes += record.bytes();
         state.records.push_back(record);
         self.change(&mut state, n);
@@ -132,7 +144,7 @@ impl State {
     }
 }
 
-/// An invocation in the history, for the code that runs it.
+/// An invocation in the history, for the code that runs it and for the code that sends its outcome.
 #[derive(Clone)]
 pub(super) struct Entry {
     history: Arc<History>,
@@ -140,10 +152,27 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Records the outcome.
-    pub(super) fn ended(&self, outcome: Result<Body, &Error>, took: Duration) {
+    /// Records the outcome, and the memory that was used in MB, if it is known.
+    pub(super) fn ended(
+        &self,
+        outcome: Result<Body, &Error>,
+        took: Duration,
+        memory_used: Option<u64>,
+    ) {
         self.history
-            .update(self.n, |record| record.ended(outcome, took));
+            .update(self.n, |record| record.ended(outcome, took, memory_used));
+    }
+
+    /// Attaches the invocation to its HTTP response, whose headers are recorded when it is sent.
+    pub(super) fn attach_to<B>(self, mut response: Response<B>) -> Response<B> {
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// Records the status and the headers of the HTTP response, which is about to be sent.
+    pub(super) fn sends<B>(&self, response: &Response<B>) {
+        let sent = Sent::of(response);
+        self.history.update(self.n, |record| record.sent(sent));
     }
 
     /// Records that the invocation is over: its environment would poll for the next event.
@@ -163,10 +192,11 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::invocation::Context;
+    use axum::http::HeaderValue;
 
     fn begin(history: &Arc<History>, size: usize) -> Entry {
         let event = Bytes::from(vec![b'1'; size]);
-        history.begin(&Context::builder(), &event)
+        history.begin(Client::Invoke, &Context::builder(), &event)
     }
 
     fn kept(history: &History) -> Vec<u64> {
@@ -198,15 +228,25 @@ mod tests {
         assert_eq!(kept(&history), [1, 2]);
         // A response counts too, even that of the oldest invocation, which may be removed for it.
         let large = || Body::whole(&vec![b'1'; BYTES / 2]);
-        second.ended(Ok(large()), Duration::ZERO);
+        second.ended(Ok(large()), Duration::ZERO, None);
         assert_eq!(kept(&history), [2]);
-        first.ended(Ok(large()), Duration::ZERO);
+        first.ended(Ok(large()), Duration::ZERO, None);
         assert_eq!(kept(&history), [2]);
         begin(&history, BYTES);
         assert_eq!(kept(&history), [0; 0]);
         // The numbers continue.
-        assert_eq!(begin(&history, 1).n, 4);
+        let last = begin(&history, 1);
+        assert_eq!((last.n, kept(&history)), (4, vec![4]));
+        // Headers count too, once.
+        let value = HeaderValue::from_bytes(&[b'v'; 500]).unwrap();
+        let mut response = Response::new(());
+        response.headers_mut().insert("x-long", value);
+        let before = history.state.lock().bytes;
+        last.sends(&response);
+        last.sends(&response);
         assert_eq!(kept(&history), [4]);
+        let added = history.state.lock().bytes - before;
+        assert!((500..1_000).contains(&added), "{added}");
     }
 
     #[test]
@@ -224,7 +264,7 @@ mod tests {
         assert!(receiver.has_changed().unwrap());
         let next = history.since(all.seen);
         assert_eq!(numbers(&next), [2]);
-        first.ended(Err(&Error::new("E", "m")), Duration::ZERO);
+        first.ended(Err(&Error::new("E", "m")), Duration::ZERO, None);
         assert_eq!(numbers(&history.since(next.seen)), [1]);
         assert_eq!(*receiver.borrow_and_update(), 3);
     }

@@ -1,5 +1,6 @@
 //! The record of one invocation.
 
+use super::{client::Client, sent::Sent};
 use crate::{
     clock,
     error::Error,
@@ -34,12 +35,15 @@ pub(in crate::local) struct Record {
     pub(in crate::local) n: u64,
     /// The number of changes of the history at the last change of this record.
     pub(super) changed: u64,
+    pub(in crate::local) client: Client,
     pub(in crate::local) at: SystemTime,
     pub(in crate::local) context: ContextBuilder,
     /// The size of the context's members that a client may set.
     members: usize,
     pub(in crate::local) event: Bytes,
     pub(in crate::local) outcome: Option<Outcome>,
+    /// The head of the HTTP response. A client that has disconnected receives none.
+    pub(in crate::local) sent: Option<Sent>,
     log: Log,
     progress: Progress,
 }
@@ -47,6 +51,8 @@ pub(in crate::local) struct Record {
 pub(in crate::local) struct Outcome {
     pub(in crate::local) result: Result<Body, Failure>,
     pub(in crate::local) took: Duration,
+    /// The peak memory of the process until then, in MB.
+    pub(in crate::local) memory_used: Option<u64>,
 }
 
 /// A response, or the start of one that was streamed.
@@ -89,6 +95,7 @@ pub(in crate::local) enum State {
 pub(in crate::local) struct Summary {
     pub(super) n: u64,
     request_id: String,
+    client: Client,
     function: String,
     /// In milliseconds since 1970.
     at: u64,
@@ -100,22 +107,30 @@ pub(in crate::local) struct Summary {
 }
 
 impl Record {
-    pub(super) fn new(n: u64, context: ContextBuilder, event: Bytes) -> Self {
+    pub(super) fn new(n: u64, client: Client, context: ContextBuilder, event: Bytes) -> Self {
         let members = context.members();
         let log = log::Tail::with_limit(&members.aws_request_id, LOG);
-        let texts = [&members.tenant_id, &members.xray_trace_id];
+        let identity = members.identity.as_ref();
+        let texts = [
+            members.tenant_id.as_ref(),
+            members.xray_trace_id.as_ref(),
+            identity.map(|identity| &identity.cognito_identity_id),
+            identity.map(|identity| &identity.cognito_identity_pool_id),
+        ];
         let texts = texts.into_iter().flatten().map(String::len);
         let client_context = members.client_context.as_ref();
         // A parsed value takes more memory than its text.
         let client_context = client_context.map_or(0, |value| 4 * value.to_string().len());
         Record {
             n,
+            client,
             changed: 0,
             at: clock::now(),
             members: texts.sum::<usize>() + client_context,
             context,
             event,
             outcome: None,
+            sent: None,
             log: Log::Written(log),
             progress: Progress::NotStarted,
         }
@@ -125,9 +140,22 @@ impl Record {
         self.progress = Progress::Recorded(recorder);
     }
 
-    pub(super) fn ended(&mut self, outcome: Result<Body, &Error>, took: Duration) {
+    pub(super) fn ended(
+        &mut self,
+        outcome: Result<Body, &Error>,
+        took: Duration,
+        memory_used: Option<u64>,
+    ) {
         let result = outcome.map_err(Failure::of);
-        self.outcome = Some(Outcome { result, took });
+        self.outcome = Some(Outcome {
+            result,
+            took,
+            memory_used,
+        });
+    }
+
+    pub(super) fn sent(&mut self, sent: Sent) {
+        self.sent = Some(sent);
     }
 
     pub(super) fn over(&mut self, timeline: Timeline) {
@@ -150,7 +178,8 @@ impl Record {
             Progress::Over(timeline) => most_bytes(timeline),
             _ => 0,
         };
-        RECORD + self.members + self.event.len() + outcome + log + timeline
+        let sent = self.sent.as_ref().map_or(0, Sent::bytes);
+        RECORD + self.members + self.event.len() + outcome + sent + log + timeline
     }
 
     pub(in crate::local) fn state(&self) -> State {
@@ -197,6 +226,7 @@ impl Record {
         Summary {
             n: self.n,
             request_id: members.aws_request_id.clone(),
+            client: self.client,
             function: members.function_name.clone(),
             at: self.at_millis(),
             state: self.state(),

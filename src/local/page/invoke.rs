@@ -2,13 +2,13 @@
 
 use super::{json_of, not_found, opened};
 use crate::{
-    completion::callback,
-    invocation::{ContextBuilder, Function},
+    invocation::{CognitoIdentity, ContextBuilder, Function},
     local::{
         configuration::new_id,
         function_name::FunctionName,
         function_url::own_name,
-        invoke::{LocalOutcome, ReplyTo, Server, start},
+        history::Client,
+        invoke::{ReplyTo, Server, start},
         invoke_request::{self, InvokeHeaders},
         rejection::Rejection,
     },
@@ -26,15 +26,36 @@ use std::{sync::Arc, time::Duration};
 /// The longest timeout, in seconds. A day is enough to debug a handler.
 const LONGEST: f64 = 86_400.0;
 
+/// The largest memory size that AWS offers, in MB.
+const LARGEST: u64 = 10_240;
+
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct InvokeQuery {
     function: String,
+    /// A version or an alias.
+    qualifier: Option<String>,
     /// In seconds.
     timeout: Option<f64>,
+    /// In MB.
+    memory: Option<u64>,
+    // On AWS, the identity is that of the caller's credentials, so `Invoke` has no header for it.
+    cognito_identity_id: Option<String>,
+    cognito_identity_pool_id: Option<String>,
 }
 
-/// Invokes a function with the body as its event. The members of the context are in the same
-/// headers as for `Invoke`.
+impl InvokeQuery {
+    fn identity(&self) -> Option<CognitoIdentity> {
+        let identity = CognitoIdentity {
+            cognito_identity_id: self.cognito_identity_id.clone().unwrap_or_default(),
+            cognito_identity_pool_id: self.cognito_identity_pool_id.clone().unwrap_or_default(),
+        };
+        (identity != CognitoIdentity::default()).then_some(identity)
+    }
+}
+
+/// Invokes a function with the body as its event. The members of the context that `Invoke` has
+/// headers for are in the same headers, and the others are in the query.
 pub(super) async fn invoke(
     State(server): State<Arc<Server>>,
     query: Result<Query<InvokeQuery>, QueryRejection>,
@@ -79,10 +100,11 @@ fn context(
     let function = function.map_err(|mistake| Rejection::no_function(mistake.to_string()))?;
     let own = own_name();
     let region = server.configuration.region(None);
+    let qualifier = query.qualifier.as_deref();
     let named = match query.function == own {
         // The name of a program may be one that `Invoke` does not accept.
-        true => FunctionName::of(&own).placed_in(region),
-        false => FunctionName::parse(&query.function, None)?.in_region(region)?,
+        true => FunctionName::qualified(&own, qualifier, region)?,
+        false => FunctionName::parse(&query.function, qualifier)?.in_region(region)?,
     };
     let (_, mut context) = server.configuration.context(&named);
     if let Some(seconds) = query.timeout {
@@ -94,6 +116,13 @@ fn context(
             Rejection::parameter(message)
         })?);
     }
+    if let Some(megabytes) = query.memory {
+        if !(1..=LARGEST).contains(&megabytes) {
+            let message = format!("Memory `{megabytes}`: expected megabytes from 1 to {LARGEST}");
+            return Err(Rejection::parameter(message));
+        }
+        context = context.memory_limit_in_mb(megabytes.to_string());
+    }
     let InvokeHeaders {
         client_context,
         tenant_id,
@@ -101,6 +130,7 @@ fn context(
         ..
     } = InvokeHeaders::parse(headers)?;
     let context = context.optional(|members| {
+        members.identity = query.identity();
         members.client_context = client_context;
         members.tenant_id = tenant_id;
         members.xray_trace_id = xray_trace_id;
@@ -118,19 +148,14 @@ fn begin(
     server.has_room()?;
     let request_id = new_id();
     let context = context.aws_request_id(request_id.clone());
-    let (callback, _) = callback::<LocalOutcome>();
-    let reply_to = ReplyTo {
-        callback,
-        accepts_streams: false,
-    };
-    let n = start(
+    let entry = start(
         server,
+        Client::Page,
         function,
-        request_id.clone(),
         context,
         event,
-        reply_to,
+        ReplyTo::Page,
     );
-    let started = json!({ "n": n, "requestId": request_id });
+    let started = json!({ "n": entry.n, "requestId": request_id });
     Ok(json_of(StatusCode::ACCEPTED, &started))
 }

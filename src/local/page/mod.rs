@@ -125,6 +125,7 @@ async fn program(State(server): State<Arc<Server>>) -> Response<Body> {
         "functions": functions,
         "region": server.configuration.region(None),
         "timeout": server.configuration.timeout().as_secs_f64(),
+        "memory": server.configuration.memory(),
         "eventLimit": EVENT_LIMIT,
         "samples": events::samples(),
         "folder": folder,

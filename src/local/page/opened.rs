@@ -1,10 +1,13 @@
 //! The details of one invocation.
 
 use super::{json_of, not_found};
-use crate::local::{
-    history::{Body as Kept, Outcome, Record},
-    invoke::Server,
-    rejection::set,
+use crate::{
+    local::{
+        history::{Body as Kept, Outcome, Record},
+        invoke::Server,
+        rejection::set,
+    },
+    log::platform::billed_millis,
 };
 use axum::{
     body::Body,
@@ -83,11 +86,17 @@ fn details(record: &Record) -> Value {
         "summary": record.summary(),
         "arn": members.invoked_function_arn,
         "functionVersion": members.function_version,
+        "qualifier": members.invoked_function_arn.split(':').nth(7),
         "timeout": record.context.limit().map_or(0.0, |limit| limit.as_secs_f64()),
+        "memory": members.memory_limit_in_mb,
+        "memoryUsed": record.outcome.as_ref().and_then(|outcome| outcome.memory_used),
+        "billedMs": record.outcome.as_ref().map(|outcome| billed_millis(outcome.took)),
+        "identity": members.identity,
         "clientContext": members.client_context,
         "tenantId": members.tenant_id,
         "traceId": members.xray_trace_id,
         "event": shown(&Kept::whole(&record.event)),
+        "sent": record.sent,
         "log": String::from_utf8_lossy(&record.log()),
     });
     if let (Some((name, outcome)), Some(details)) = (outcome, details.as_object_mut()) {
