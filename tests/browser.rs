@@ -135,7 +135,10 @@ fn the_page_works_with_keyboard_and_mouse() {
     for kind in ["curl", "aws"] {
         let snippet = found["snippets"][kind].as_str().unwrap();
         let mut shell = Command::new("bash");
-        let shell = shell.args(["-c", snippet]);
+        let headers = folder.path("headers");
+        let dumps = format!("curl --dump-header {} ", headers.display());
+        let snippet = snippet.replacen("curl ", &dumps, 1);
+        let shell = shell.args(["-c", &snippet]);
         let path = format!("{}:/usr/bin:/bin", live("python/bin").display());
         let run = shell.env("PATH", path).output().expect("bash");
         let stdout = String::from_utf8(run.stdout).unwrap();
@@ -150,6 +153,11 @@ fn the_page_works_with_keyboard_and_mouse() {
             expected = error.to_owned();
         }
         assert_eq!(error, expected, "{kind}");
+        if kind == "curl" {
+            let received = fs::read_to_string(headers).unwrap();
+            let shown: Vec<String> = serde_json::from_value(found["headers"].clone()).unwrap();
+            assert_eq!(shown, shown_headers(&received, &shown));
+        }
     }
     let copied = include_str!("page/copied.rs");
     let snippet = found["snippets"]["rust"].as_str().unwrap();
@@ -157,4 +165,21 @@ fn the_page_works_with_keyboard_and_mouse() {
         copied.ends_with(snippet),
         "tests/page/copied.rs has to end with:\n{snippet}"
     );
+}
+
+/// Returns the status line and the headers that curl received in the form of the page, without those
+/// that the connection adds. Each invocation has its own request id, so this is replaced.
+fn shown_headers(received: &str, shown: &[String]) -> Vec<String> {
+    const ID: &str = "x-amzn-requestid: ";
+    let id = shown.iter().find(|line| line.starts_with(ID));
+    let id = id.expect("a request id");
+    let lines = received.lines().filter(|line| !line.is_empty());
+    lines
+        .filter(|line| !line.starts_with("date: "))
+        .map(|line| match line.strip_prefix("HTTP/1.1 ") {
+            Some(status) => status.into(),
+            None if line.starts_with(ID) => id.clone(),
+            None => line.into(),
+        })
+        .collect()
 }

@@ -11,6 +11,9 @@ const [port, profile, screenshots, axe] = process.argv.slice(2);
 const server = `http://localhost:${port}`;
 const found = { problems: [], requests: [], axe: {}, snippets: {} };
 
+/// A text that tries to become markup.
+const HOSTILE = `</textarea></pre><script>window.pwned = 1</script><img src=x onerror="window.pwned = 2">`;
+
 /// Records what the page logs, requests and opens.
 function watch(tab) {
   listeners.add(({ method, params, sessionId }) => {
@@ -22,6 +25,9 @@ function watch(tab) {
     if (method === 'Network.requestWillBeSent') found.requests.push(params.request.url);
   });
 }
+
+/// What opens the headers of the response.
+const HEADERS = '#details > details:nth-of-type(1) > summary';
 
 const CTRL = 2;
 const SHIFT = 8;
@@ -73,9 +79,17 @@ async function check(tab, name) {
   found.axe[name] = violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`);
 }
 
-async function screenshot(tab, name) {
+/// Writes an image of the whole width of the page, or of an element, which may be longer than the window. The image has no
+/// scrollbar, so the page is slightly wider on it.
+async function screenshot(tab, name, id) {
   browser.doing = `taking the screenshot ${name}`;
-  const { data } = await tab.send('Page.captureScreenshot', { format: 'webp', quality: 45 });
+  const clip = await tab.run(`(id) => {
+    const scrollbar = innerWidth - document.documentElement.clientWidth;
+    const { x, y, right, bottom } = document.getElementById(id ?? 'timeline').getBoundingClientRect();
+    const [left, top] = id ? [x - 8, y + scrollY - 8] : [0, 0];
+    return { x: left, y: top, width: Math.min(right + scrollbar + 8, innerWidth) - left, height: bottom + scrollY + 8 - top, scale: 1 };
+  }`, id ?? null);
+  const { data } = await tab.send('Page.captureScreenshot', { format: 'webp', quality: 45, clip, captureBeyondViewport: true });
   fs.writeFileSync(`${screenshots}/${name}.webp`, Buffer.from(data, 'base64'));
 }
 
@@ -108,6 +122,8 @@ async function firstUse(tab) {
   await shows(tab, 1, 'Succeeded');
   assert.equal(await text(tab, 'body'), '{}');
   assert.equal(await text(tab, 'body-note'), '2 B. Save all of it');
+  assert.match(await text(tab, 'report'), /^Duration \d+\.\d\d ms · Billed \d+ ms · Memory size 128 MB · Max memory used \d+ MB$/);
+  assert.equal(await text(tab, 'sent-status'), '200 OK');
   // Chooses another event with the keyboard.
   await tabTo(tab, '#source', SHIFT);
   browser.doing = 'choosing a sample';
@@ -131,28 +147,22 @@ async function mistakes(tab) {
 }
 
 async function outcomes(tab) {
-  let n = await invoke(tab, '{"do":"fail"}');
-  await shows(tab, n, 'Failed');
-  const failure = await text(tab, 'body');
-  assert.match(failure, /^OrderNotFound no order 7\s/);
-  assert.match(failure, /at tests\/page\/function\.rs:\d+/);
-
-  n = await invoke(tab, '{"do":"duplicate"}');
+  let n = await invoke(tab, '{"do":"duplicate"}');
   await shows(tab, n, 'Succeeded');
   assert.match(await tab.run(`() => document.getElementById('timeline').textContent`), /duplicate signal/);
   await screenshot(tab, 'duplicate-signal');
 
   n = await invoke(tab, '{"do":"deferred"}');
   await shows(tab, n, 'Succeeded');
-  await screenshot(tab, 'deferred');
+  await screenshot(tab, 'page');
 
   // A timeout is set in the form.
   await fill(tab, '#timeout', '0.1', SHIFT);
   n = await invoke(tab, '{"do":"timeout"}');
   await shows(tab, n, 'Timed out');
   assert.match(await text(tab, 'body'), /Task timed out after 0\.10 seconds/);
-  await check(tab, 'light and wide');
-  await screenshot(tab, 'timeout');
+  assert.match(await text(tab, 'log'), /to be aborted at the deadline: the task spawned at tests\/page\/function\.rs:\d+/);
+  await screenshot(tab, 'page-timeout', 'opened');
 
   // The keyboard reads the drawing.
   await tabTo(tab, '#timeline [tabindex="0"][aria-label]');
@@ -173,6 +183,19 @@ async function outcomes(tab) {
   await tab.send('Input.dispatchMouseEvent', { type: 'mouseMoved', x, y });
   await tab.until(`(label) => document.querySelector('.readout').textContent === label`, label);
   await tab.run('() => scrollTo(0, 0)');
+
+  await fill(tab, '#timeout', '3', SHIFT);
+  n = await invoke(tab, '{"do":"fail"}');
+  await shows(tab, n, 'Failed');
+  const failure = await text(tab, 'body');
+  assert.match(failure, /^OrderNotFound no order 7\s/);
+  assert.match(failure, /at tests\/page\/function\.rs:\d+/);
+  await tabTo(tab, HEADERS);
+  await tab.press('Enter');
+  assert.match(await text(tab, 'sent-headers'), /^x-amz-function-error: Unhandled$/m);
+  await check(tab, 'light and wide');
+  await tab.run('() => document.activeElement.blur()');
+  await screenshot(tab, 'page-error', 'opened');
 }
 
 async function large(tab) {
@@ -187,13 +210,22 @@ async function large(tab) {
 
 /// Puts a text that tries to become markup into each field. The function repeats it in its log and its error.
 async function hostile(tab) {
-  const text = `</textarea></pre><script>window.pwned = 1</script><img src=x onerror="window.pwned = 2">`;
-  for (const summary of ['#form summary', '#details > details > summary']) {
+  const text = HOSTILE;
+  for (const summary of ['#form summary', '#details > details:nth-of-type(2) > summary']) {
     await tabTo(tab, summary);
     await tab.press('Enter');
   }
+  // A version cannot contain such a text: the server rejects it, and the page shows why.
+  await fill(tab, '#qualifier', text, SHIFT);
+  await tab.press('Enter');
+  await tab.until('(text) => document.getElementById("form-error").textContent.includes(text)', text);
+  await fill(tab, '#qualifier', 'live');
+  await fill(tab, '#memory', '256', SHIFT);
   await tabTo(tab, '#event', SHIFT);
-  const fields = { '#client-context': JSON.stringify({ custom: { text } }), '#tenant': text, '#trace': text };
+  const fields = {
+    '#client-context': JSON.stringify({ custom: { text } }), '#identity': text, '#identity-pool': text, '#tenant': text,
+    '#trace': text,
+  };
   for (const [field, value] of Object.entries(fields)) {
     await fill(tab, field, value);
   }
@@ -204,6 +236,9 @@ async function hostile(tab) {
     browser.doing = `waiting for the hostile text in #${id}`;
     await tab.until('(id, text) => document.getElementById(id).textContent.includes(text)', id, text.slice(0, 40));
   }
+  assert.match(await tab.run('() => document.getElementById("facts").textContent'), /· alias live ·/);
+  assert.match(await tab.run('() => document.getElementById("report").textContent'), /· Memory size 256 MB ·/);
+  found.headers = await headers(tab);
   assert.equal(await tab.run('() => typeof window.pwned'), 'undefined');
   assert.equal(await tab.run(`() => document.querySelectorAll('main img, main script').length`), 0);
   for (const kind of ['curl', 'aws', 'rust']) {
@@ -216,11 +251,54 @@ async function hostile(tab) {
   await tab.press('Enter');
   await shows(tab, n + 1, 'Failed');
   // Editing the event also restores the context.
-  await tab.run('() => { for (const id of ["tenant", "trace", "client-context"]) document.getElementById(id).value = ""; }');
+  const restored = { memory: '256', qualifier: 'live', identity: text, 'identity-pool': text, tenant: text, trace: text };
+  await tab.run('(ids) => { for (const id of ids) document.getElementById(id).value = ""; }', [...Object.keys(restored), 'client-context']);
   await tabTo(tab, '#edit');
   await tab.press('Enter');
-  await tab.until('(text) => document.getElementById("tenant").value === text && document.activeElement.id === "event"', text);
+  await tab.until('() => document.getElementById("tenant").value && document.activeElement.id === "event"');
+  for (const [id, value] of Object.entries(restored)) {
+    assert.equal(await tab.run('(id) => document.getElementById(id).value', id), value, id);
+  }
   assert.match(await tab.run('() => document.getElementById("event").value'), /^\{\n  "do": "hostile",\n/);
+}
+
+/// Returns the status and the headers that the page shows, one a line.
+async function headers(tab) {
+  return [await tab.run('() => document.getElementById("sent-status").textContent'),
+    ...(await tab.run('() => document.getElementById("sent-headers").textContent')).split('\n')];
+}
+
+/// Opens invocations of other clients, and compares the headers that the page shows with those that the clients received.
+async function otherClients(tab) {
+  const call = (path, options, body) => new Promise((resolve, reject) => {
+    const request = http.request({ host: '127.0.0.1', port, path, method: 'POST', ...options }, (response) => {
+      response.resume().on('end', () => resolve(response));
+    });
+    request.on('error', reject).end(body);
+  });
+  for (const [path, options, body, label] of [
+    ['/2015-03-31/functions/f/invocations', { headers: { 'x-amzn-trace-id': HOSTILE, 'x-amz-log-type': 'Tail' } }, '{"do":"fail"}', 'Invoke'],
+    ['/2021-11-15/functions/f:live/response-streaming-invocations', {}, '{"do":"fail"}', 'Streaming'],
+    ['/orders', { headers: { 'content-type': 'text/plain' } }, HOSTILE, 'URL'],
+  ]) {
+    browser.doing = `comparing the headers of ${path}`;
+    const before = await last(tab);
+    const { statusCode, statusMessage, rawHeaders } = await call(path, options, body);
+    const n = await tab.until('(before) => { const n = Number(document.querySelector("#invocations tr").dataset.n); return n > before && n; }',
+      before);
+    await tabTo(tab, '#invocations button', SHIFT);
+    while (await tab.run('() => Number(document.activeElement.closest("tr").dataset.n)') < n) await tab.press('ArrowUp');
+    await tab.press('Enter');
+    await shows(tab, n, label === 'URL' ? 'Succeeded' : 'Failed');
+    // The connection adds the others.
+    const received = rawHeaders.map((name, at) => (at % 2 ? null : `${name}: ${rawHeaders[at + 1]}`))
+      .filter((line) => line && !/^(date|connection|keep-alive|transfer-encoding): /.test(line));
+    assert.deepEqual(await headers(tab), [`${statusCode} ${statusMessage}`, ...received]);
+    assert.equal(received.some((line) => line.includes(HOSTILE)), label === 'URL', label);
+    const cells = await tab.run('() => document.querySelector("#invocations [aria-current]").closest("tr").innerText');
+    assert.equal(cells.split('\t')[1], label);
+  }
+  assert.equal(await tab.run('() => typeof window.pwned'), 'undefined');
 }
 
 /// Invokes many times from another client while the page is in use.
@@ -258,6 +336,7 @@ async function main() {
   await outcomes(tab);
   await large(tab);
   await hostile(tab);
+  await otherClients(tab);
   await many(tab);
   found.shifts = await tab.run('() => window.shifts');
   await tab.close();

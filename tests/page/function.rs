@@ -7,7 +7,10 @@ use tokio::time::sleep;
 /// Runs the scenario that its event names, and echoes any other event.
 fn shown(event: Value, context: Context, callback: Callback) {
     match event["do"].as_str() {
-        Some("fail") => callback.fail(Error::new("OrderNotFound", "no order 7")),
+        Some("fail") => {
+            let error = Error::new("OrderNotFound", "no order 7");
+            callback.fail(error.with_cause("the table `orders` has no item with this key"));
+        }
         Some("duplicate") => {
             let late = callback.clone();
             set_timeout(Duration::from_millis(30), move || late.fail("too slow"));
@@ -35,6 +38,12 @@ fn shown(event: Value, context: Context, callback: Callback) {
             tracing::warn!("{text}");
             callback.fail(Error::new(text.clone(), text));
         }
+        // A request to the function URL, whose response repeats its body in a header.
+        _ if event["rawPath"].is_string() => callback.succeed(json!({
+            "statusCode": 201,
+            "headers": { "x-shown": event["body"] },
+            "cookies": ["a=1", "b=2"],
+        })),
         _ => callback.succeed(event),
     }
 }

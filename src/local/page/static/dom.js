@@ -63,6 +63,19 @@ export function bytes(count) {
   return `${(count / 1024 / 1024).toFixed(1)} MB`;
 }
 
+/// The kinds of clients: the label in the list, and what it means.
+export const clients = {
+  page: ['Page', 'this page'],
+  invoke: ['Invoke', 'Invoke, of the Invoke API'],
+  invokeWithResponseStream: ['Streaming', 'InvokeWithResponseStream, of the Invoke API'],
+  event: ['Event', 'Invoke of the type Event, or InvokeAsync'],
+  retry: ['Retry', 'a retry of an asynchronous invocation'],
+  functionUrl: ['URL', 'the function URL'],
+  restApi: ['REST API', 'a route of a REST API'],
+  httpApi: ['HTTP API', 'a route of an HTTP API'],
+  loadBalancer: ['ALB', 'a route of a load balancer'],
+};
+
 export const outcomes = {
   running: ['Running', 'quiet'],
   succeeded: ['Succeeded', 'good'],

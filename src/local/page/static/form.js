@@ -6,6 +6,11 @@ import { time } from './list.js';
 /// The length up to which an event is checked while it is edited.
 const CHECKED = 1024 * 1024;
 
+/// The fields that are sent unless they are empty.
+const OPTIONAL = {
+  memory: 'memory', qualifier: 'qualifier', cognitoIdentityId: 'identity', cognitoIdentityPoolId: 'identity-pool',
+};
+
 export class Form {
   constructor({ follow, recent }) {
     this.follow = follow;
@@ -36,6 +41,8 @@ export class Form {
     if (program.functions.includes(chosen)) functions.value = chosen;
     const timeout = byId('timeout');
     timeout.value ||= program.timeout;
+    // Empty for a size that is not a number, which the environment may contain.
+    byId('memory').value ||= program.memory;
     const source = this.source.value;
     const group = (label, options) => element('optgroup', { label }, ...options);
     const samples = program.samples.map(({ name, label }) => new Option(label, `samples/${name}`));
@@ -79,6 +86,10 @@ export class Form {
     this.set(pretty(event));
     byId('function').value = details.summary.function;
     byId('timeout').value = details.timeout;
+    byId('memory').value = details.memory;
+    byId('qualifier').value = details.qualifier ?? '';
+    byId('identity').value = details.identity?.cognitoIdentityId ?? '';
+    byId('identity-pool').value = details.identity?.cognitoIdentityPoolId ?? '';
     byId('client-context').value = details.clientContext ? JSON.stringify(details.clientContext, null, 2) : '';
     byId('tenant').value = details.tenantId ?? '';
     byId('trace').value = details.traceId ?? '';
@@ -150,6 +161,9 @@ export class Form {
       if (byId('tenant').value) headers['x-amz-tenant-id'] = byId('tenant').value;
       if (byId('trace').value) headers['x-amzn-trace-id'] = byId('trace').value;
       const query = new URLSearchParams({ function: byId('function').value, timeout: byId('timeout').value });
+      for (const [name, id] of Object.entries(OPTIONAL)) {
+        if (byId(id).value) query.set(name, byId(id).value);
+      }
       const started = await request(`invoke?${query}`, { method: 'POST', headers, body: this.event.value });
       await this.follow((await started.json()).n);
     } catch ({ message }) {

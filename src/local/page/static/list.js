@@ -1,6 +1,6 @@
 // The list of recent invocations, the newest first.
 
-import { byId, element, outcomes } from './dom.js';
+import { byId, clients, element, outcomes } from './dom.js';
 
 export const time = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23',
@@ -62,11 +62,12 @@ export class List {
     button?.setAttribute('tabindex', '0');
   }
 
-  add({ n, at, function: name, requestId }) {
+  add({ n, at, client, function: name, requestId }) {
+    const [kind, meaning] = clients[client];
     const outcome = element('td');
     const duration = element('td', { className: 'number' });
     const button = element('button', { type: 'button', textContent: time.format(at), title: `Request ${requestId}`, tabIndex: -1 });
-    const row = element('tr', {}, element('td', {}, button),
+    const row = element('tr', {}, element('td', {}, button), element('td', { textContent: kind, title: `From ${meaning}` }),
       element('td', { className: 'name', textContent: name, title: name }), outcome, duration);
     row.dataset.n = n;
     return { element: row, button, outcome, duration };

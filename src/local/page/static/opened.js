@@ -1,6 +1,6 @@
 // The invocation that is open.
 
-import { byId, bytes, element, json, outcomes, pretty, text } from './dom.js';
+import { byId, bytes, clients, element, json, outcomes, pretty, text } from './dom.js';
 import { snippets } from './snippets.js';
 import { readTimeline, showTimeline } from './timeline.js';
 
@@ -87,17 +87,14 @@ export class Opened {
     outcome.textContent = `${label}${took}${after}`;
     outcome.className = `result ${tone}`;
     this.announce(`${summary.function}: ${outcome.textContent}`);
-    const facts = [
-      summary.function, `version ${details.functionVersion}`, `request ${summary.requestId}`,
-      new Date(summary.at).toLocaleString(), details.timeout ? `timeout ${details.timeout} s` : 'no timeout',
-    ];
-    if (details.tenantId) facts.push(`tenant ${details.tenantId}`);
-    byId('facts').textContent = facts.join(' · ');
+    byId('report').textContent = report(details).join(' · ');
+    byId('facts').textContent = facts(details).join(' · ');
     const save = byId('save');
     save.href = `api/invocations/${this.n}/event`;
     byId('body-title').textContent = details.error ? 'Error' : 'Response';
     this.fill('body', 'response', details.error ?? details.response, details.error ? failure(details.error) : []);
     this.fill('sent', 'event', details.event, []);
+    showSent(details);
     const log = byId('log');
     log.textContent = details.log.replaceAll('\r', '\n') || 'No lines';
     log.classList.toggle('quiet', !details.log);
@@ -153,6 +150,50 @@ export class Opened {
     byId('snippet-label').textContent = (copied ? 'Copied' : 'Selected for copying') + saved;
     this.announce(byId('snippet-label').textContent);
   }
+}
+
+/// The parts of Lambda's `REPORT` line.
+function report({ summary: { durationMs }, billedMs, memory, memoryUsed }) {
+  const parts = [`Memory size ${memory} MB`];
+  if (durationMs !== null) parts.unshift(`Duration ${durationMs.toFixed(2)} ms`, `Billed ${billedMs} ms`);
+  if (memoryUsed !== null) parts.push(`Max memory used ${memoryUsed} MB`);
+  return parts;
+}
+
+/// What the invocation was called with.
+function facts({ summary, functionVersion, qualifier, timeout, identity, tenantId, traceId }) {
+  const parts = [
+    summary.function, `version ${functionVersion}`, `request ${summary.requestId}`,
+    new Date(summary.at).toLocaleString(), `from ${clients[summary.client][1]}`, timeout ? `timeout ${timeout} s` : 'no timeout',
+  ];
+  if (qualifier && qualifier !== functionVersion) parts.splice(2, 0, `alias ${qualifier}`);
+  if (identity) {
+    const { cognitoIdentityId: id, cognitoIdentityPoolId: pool } = identity;
+    parts.push(`Cognito identity ${[id, pool && `of pool ${pool}`].filter(Boolean).join(' ')}`);
+  }
+  if (tenantId) parts.push(`tenant ${tenantId}`);
+  if (traceId) parts.push(`trace ${traceId}`);
+  return parts;
+}
+
+/// Shows the status and the headers that the client received.
+function showSent({ summary, sent }) {
+  const status = byId('sent-status');
+  const headers = byId('sent-headers');
+  const note = byId('sent-headers-note');
+  if (!sent) {
+    status.textContent = summary.state === 'running' ? 'none yet' : 'none';
+    headers.textContent = '';
+    if (summary.client === 'retry') note.textContent = 'No client waits for a retry.';
+    else note.textContent = summary.state === 'running' ? '\u00a0' : 'The client disconnected before the response was sent.';
+    return;
+  }
+  status.textContent = [sent.status, sent.reason].filter(Boolean).join(' ');
+  const lines = sent.headers.map(([name, value]) => `${name}: ${value}`);
+  if (sent.leftOut) lines.push(`${sent.leftOut} more`);
+  headers.textContent = lines.join('\n');
+  note.textContent = summary.client === 'page' ? 'This is the response that Invoke would send.'
+    : 'The connection adds Date, and Transfer-Encoding to a response that is streamed.';
 }
 
 /// The type, the message and the call sites of an error, above its JSON.

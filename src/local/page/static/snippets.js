@@ -32,7 +32,8 @@ function curl(details, event, program, n) {
   header('x-amz-client-context', clientContext(details));
   header('x-amz-tenant-id', details.tenantId);
   header('x-amzn-trace-id', details.traceId);
-  lines.push(word(`${location.origin}/${path}`));
+  const query = details.qualifier ? `?Qualifier=${encodeURIComponent(details.qualifier)}` : '';
+  lines.push(word(`${location.origin}/${path}${query}`));
   return lines.join(' \\\n    ');
 }
 
@@ -45,6 +46,7 @@ function aws(details, event, program, n) {
     `${before}aws lambda invoke --endpoint-url ${word(location.origin)} --no-sign-request`,
     `--region ${word(program.region)} --function-name ${word(details.summary.function)} --payload fileb://${file}`,
   ];
+  if (details.qualifier) lines.push(`--qualifier ${word(details.qualifier)}`);
   const context = clientContext(details);
   if (context) lines.push(`--client-context ${word(context)}`);
   if (details.tenantId) lines.push(`--tenant-id ${word(details.tenantId)}`);
@@ -59,9 +61,22 @@ function rust(details, event, program, n) {
     '#[tokio::test]',
     'async fn responds_as_before() {',
     `    let event: nodeback::Value = ${source}.parse().unwrap();`,
-    '    let context = nodeback::Context::builder()',
-    `        .function_name(${literal(summary.function)})`,
   ];
+  if (details.identity) {
+    const { cognitoIdentityId: id, cognitoIdentityPoolId: pool } = details.identity;
+    lines.push('    let mut identity = nodeback::CognitoIdentity::default();',
+      `    identity.cognito_identity_id = ${literal(id)}.into();`,
+      `    identity.cognito_identity_pool_id = ${literal(pool)}.into();`);
+  }
+  lines.push('    let context = nodeback::Context::builder()',
+    `        .function_name(${literal(summary.function)})`);
+  if (details.qualifier) {
+    lines.push(`        .invoked_function_arn(${literal(details.arn)})`,
+      `        .function_version(${literal(details.functionVersion)})`);
+  }
+  // Unlike the default of the builder.
+  if (details.memory !== '128') lines.push(`        .memory_limit_in_mb(${literal(details.memory)})`);
+  if (details.identity) lines.push('        .identity(identity)');
   if (details.clientContext) {
     const context = raw(plain(JSON.stringify(details.clientContext)));
     lines.push(`        .client_context(${context}.parse::<nodeback::Value>().unwrap())`);
