@@ -278,7 +278,7 @@ async function otherClients(tab) {
   });
   for (const [path, options, body, label] of [
     ['/2015-03-31/functions/f/invocations', { headers: { 'x-amzn-trace-id': HOSTILE, 'x-amz-log-type': 'Tail' } }, '{"do":"fail"}', 'Invoke'],
-    ['/2021-11-15/functions/f:live/response-streaming-invocations', {}, '{"do":"fail"}', 'Streaming'],
+    ['/2021-11-15/functions/f:live/response-streaming-invocations', {}, '{"do":"fail"}', 'Stream'],
     ['/orders', { headers: { 'content-type': 'text/plain' } }, HOSTILE, 'URL'],
   ]) {
     browser.doing = `comparing the headers of ${path}`;
@@ -344,6 +344,7 @@ async function main() {
   await tabTo(narrow, '#event');
   const n = await invoke(narrow, '{"do":"deferred"}');
   await shows(narrow, n, 'Succeeded');
+  found.shifts.push(...await narrow.run('() => window.shifts'));
   await check(narrow, 'dark and narrow');
   assert(await narrow.run('() => document.documentElement.scrollWidth <= innerWidth'), 'a narrow page is not scrolled sideways');
   await screenshot(narrow, 'narrow');

@@ -67,7 +67,7 @@ export function bytes(count) {
 export const clients = {
   page: ['Page', 'this page'],
   invoke: ['Invoke', 'Invoke, of the Invoke API'],
-  invokeWithResponseStream: ['Streaming', 'InvokeWithResponseStream, of the Invoke API'],
+  invokeWithResponseStream: ['Stream', 'InvokeWithResponseStream, of the Invoke API'],
   event: ['Event', 'Invoke of the type Event, or InvokeAsync'],
   retry: ['Retry', 'a retry of an asynchronous invocation'],
   functionUrl: ['URL', 'the function URL'],
