@@ -89,8 +89,14 @@ async function screenshot(tab, name, id) {
     const [left, top] = id ? [x - 8, y + scrollY - 8] : [0, 0];
     return { x: left, y: top, width: Math.min(right + scrollbar + 8, innerWidth) - left, height: bottom + scrollY + 8 - top, scale: 1 };
   }`, id ?? null);
+  const frames = (then) => `(shifts) => new Promise((resolve) => {
+    requestAnimationFrame(() => requestAnimationFrame(() => resolve((() => { ${then} })())));
+  })`;
+  const shifts = await tab.run(frames('return window.shifts.length;'));
   const { data } = await tab.send('Page.captureScreenshot', { format: 'webp', quality: 45, clip, captureBeyondViewport: true });
   fs.writeFileSync(`${screenshots}/${name}.webp`, Buffer.from(data, 'base64'));
+  // Removes the shifts that the change of the width has caused.
+  await tab.run(frames('window.shiftObserver.takeRecords(); window.shifts.length = shifts;'), shifts);
 }
 
 async function open(width, height, scheme) {
@@ -102,11 +108,13 @@ async function open(width, height, scheme) {
   await tab.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
   // Shifts that the user did not cause.
   await tab.send('Page.addScriptToEvaluateOnNewDocument', {
-    source: `window.shifts = []; new PerformanceObserver((list) => {
+    source: `window.shifts = [];
+    window.shiftObserver = new PerformanceObserver((list) => {
       for (const { value, hadRecentInput, sources } of list.getEntries()) {
         if (!hadRecentInput) window.shifts.push([value, ...sources.map(({ node }) => node?.id || node?.nodeName)]);
       }
-    }).observe({ type: 'layout-shift', buffered: true });`,
+    });
+    window.shiftObserver.observe({ type: 'layout-shift', buffered: true });`,
   });
   browser.doing = 'opening the page';
   await tab.type(`${server}/_nodeback/`);
