@@ -88,10 +88,13 @@ impl<R: Send + 'static> Callback<R> {
         }
     }
 
-    /// Signals, and returns where the first signal came from, which may be another one.
-    pub(crate) fn signal_first(self, outcome: Result<Option<R>>, call_site: CallSite) -> CallSite {
-        signal_shared(self.target(), outcome, call_site);
-        self.target().signalled().unwrap_or(call_site)
+    /// Signals. If the signal is rejected, returns where the first one came from.
+    pub(crate) fn signal_first(
+        self,
+        outcome: Result<Option<R>>,
+        call_site: CallSite,
+    ) -> Result<(), CallSite> {
+        self.target().signal_first(outcome, call_site)
     }
 
     /// Creates a callback that passes its single outcome to `f`. Use it to write a wrapper around a

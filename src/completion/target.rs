@@ -197,6 +197,19 @@ impl<R: Send + 'static> Target<R> {
         }
     }
 
+    /// Signals. If the signal is rejected, returns where the first one came from.
+    pub(super) fn signal_first(
+        &self,
+        outcome: Result<Option<R>>,
+        call_site: CallSite,
+    ) -> Result<(), CallSite> {
+        self.try_signal(outcome, call_site).map_err(|rejected| {
+            let first = rejected.1;
+            self.rejected(rejected, call_site);
+            first
+        })
+    }
+
     /// Signals as `callback(error, result)` does.
     #[inline]
     pub(super) fn call(&self, error: Option<Error>, result: Option<R>, call_site: CallSite) {

@@ -133,7 +133,7 @@ async fn drive_on<S: Sink>(
         running.invocation.record(|recorder| {
             recorder.responded(RespondedBy::EventLoop, outcome.as_ref());
         });
-        has_sent = match sending.finish(outcome, running.first_signal()) {
+        has_sent = match sending.finish(outcome, running.ended_by()) {
             Ok(task) => running.poll_during(sent(task)).await,
             Err(outcome) => {
                 let send = sink.send(outcome, &running.invocation.span);

@@ -41,6 +41,8 @@ pub(super) struct Running {
     pub(super) was_deferred: bool,
     /// Whether the event loop still has to be polled.
     left: Left,
+    /// Whether the accepted signal had no effect, since something else ended the invocation.
+    is_overtaken: bool,
 }
 
 impl Running {
@@ -89,6 +91,7 @@ impl Running {
             deferred: None,
             was_deferred: false,
             left: Left::Tasks,
+            is_overtaken: false,
         }
     }
 
@@ -124,6 +127,7 @@ impl Running {
         if let Some(first) = first.filter(|_| accepted) {
             let shared = &self.waiter.slot.attached;
             shared.reject(CallSite::Closed, first, false);
+            self.is_overtaken = true;
         }
     }
 
@@ -356,6 +360,11 @@ impl Running {
     /// Returns where the first signal came from.
     pub(super) fn first_signal(&self) -> Option<CallSite> {
         self.waiter.slot.first.get()
+    }
+
+    /// Returns where the signal came from that ended the invocation, if one did.
+    pub(super) fn ended_by(&self) -> Option<CallSite> {
+        self.first_signal().filter(|_| !self.is_overtaken)
     }
 
     /// Returns the first duplicate signals, and how many there were in total.

@@ -170,8 +170,9 @@ impl ResponseStream {
             return;
         };
         let succeeded = outcome.is_ok();
-        let first = callback.signal_first(outcome.map(|()| None), call_site);
-        self.pipe.end(first, succeeded && first == call_site);
+        let signalled = callback.signal_first(outcome.map(|()| None), call_site);
+        let first = signalled.err().unwrap_or(call_site);
+        self.pipe.end(first, succeeded && signalled.is_ok());
     }
 }
 
@@ -220,7 +221,8 @@ mod tests {
         let callback = into_callback(responder.clone_as(Origin::first(), true), |()| {
             Ok(Bytes::new())
         });
-        let stream = ResponseStream::new(Pipe::new(1, None), callback);
+        let pipe = Pipe::new(1, None);
+        let stream = ResponseStream::new(Arc::clone(&pipe), callback);
         let waker = Waker::from(Arc::new(Ends(Mutex::new(Some(stream.clone())))));
         let signal = waiter.poll(&mut task::Context::from_waker(&waker));
         assert!(signal.is_pending());
@@ -230,5 +232,7 @@ mod tests {
         let error = late.write("1").now_or_never().unwrap().unwrap_err();
         let call_site = format!("{}:{first}:", file!());
         assert!(error.message().contains(&call_site), "{error}");
+        // The success was rejected, so the head is not sent.
+        assert!(pipe.reader().head().now_or_never().is_none());
     }
 }

@@ -101,6 +101,28 @@ async fn a_stream_that_a_task_fails_ends_with_its_invocation() {
     assert_eq!(of_stream(&timeline), expected(&entries), "{timeline}");
 }
 
+/// The panic takes precedence over the signal of the same poll, so the stream was not ended by the
+/// signal.
+#[tokio::test(start_paused = true)]
+async fn a_stream_whose_handler_panics_after_a_signal_ends_with_its_invocation() {
+    let handler = async |event: Value, _: ResponseStream, context: Context| {
+        context.fail(error!("overtaken"));
+        assert!(event.is_number(), "expected a number");
+        Ok::<_, nodeback::Error>(())
+    };
+    let timeline = timeline(streamify_response(handler)).await;
+    let of_stream = of_stream(&timeline);
+    let (_, ended) = of_stream
+        .iter()
+        .find(|(_, it)| it.starts_with("ended by"))
+        .unwrap();
+    assert_eq!(ended, "ended by invocation: 0, 0", "{timeline}");
+    assert!(
+        timeline.to_string().contains("expected a number"),
+        "{timeline}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_write_that_waits_for_room_is_recorded_when_it_has_it() {
     let handler = async |_: Value, stream: ResponseStream| {
