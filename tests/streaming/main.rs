@@ -93,7 +93,11 @@ async fn function() {
         }
         Ok("serve") => large::serve().await,
         Ok("sync") => nodeback::run(streamify_response(ports::sync)).await,
-        Ok(_) => nodeback::run(streamify_response(ports::handler)).await,
+        Ok(_) => {
+            // Node's mark, so that the same writes wait as in the originals.
+            let handler = streamify_response(ports::handler).high_water_mark(64 * 1024);
+            nodeback::run(handler).await
+        }
         Err(_) => return,
     };
     ran.unwrap();
