@@ -161,6 +161,7 @@ fn source_files_that_a_page_names_exist() {
     let pages = [
         "README.md",
         ".github/CONTRIBUTING.md",
+        "examples/README.md",
         "src/docs/internals.md",
         "src/docs/reliability.md",
         "src/docs/streaming.md",

@@ -8,7 +8,7 @@ const { pathToFileURL } = require('url');
 const { browser, Tab, listeners } = require('./devtools.js');
 
 const [page, profile, screenshots, axe, ...events] = process.argv.slice(2);
-const found = { problems: [], requests: [], axe: {}, invocations: [] };
+const found = { page: pathToFileURL(page).href, problems: [], requests: [], axe: {}, invocations: [] };
 
 async function open(width, height, scheme) {
   const tab = await Tab.open();
@@ -22,7 +22,7 @@ async function open(width, height, scheme) {
   await tab.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: false });
   await tab.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
   browser.doing = 'opening the page';
-  await tab.type(pathToFileURL(page).href);
+  await tab.type(found.page);
   return tab;
 }
 
