@@ -1,5 +1,5 @@
 //! The functions that are measured. The functions in Rust are this binary, started with the
-//! variable [`FUNCTION`]. All of them write the same bytes, which are created once.
+//! variable [`FUNCTION`]. All of them write the same chunks.
 
 use lambda_runtime::{LambdaEvent, StreamResponse, service_fn};
 use nodeback::{Bytes, ResponseStream, streamify_response};
@@ -25,7 +25,7 @@ pub(crate) struct Candidate {
 
 const NODE_CLIENT: &str = "Node client 3.3.0";
 
-/// nodeback, which is compared with each of the others, comes first.
+/// nodeback, which the others are compared with, comes first.
 pub(crate) const CANDIDATES: [Candidate; 5] = [
     Candidate {
         name: "nodeback",
@@ -147,7 +147,7 @@ async fn on_tokio(name: &str) {
     }
 }
 
-/// The lower bound: a blocking socket without an HTTP library.
+/// A blocking socket without an HTTP library, with one write for each chunk.
 fn raw() {
     let address = env::var("AWS_LAMBDA_RUNTIME_API").expect("an address");
     let mut writer = TcpStream::connect(&address).expect("a Runtime API");

@@ -74,10 +74,10 @@ fn micros(process: &Process, (_, chunks, times, time): Measure) -> f64 {
 }
 
 fn table(title: &str, candidates: &[Candidate], figures: &[Vec<f64>]) -> Table {
-    let mut table = Table::new(title, &["µs", "nodeback's, of it"]).plotted(0);
+    let mut table = Table::new(title, &["µs", "of nodeback's"]).plotted(0);
     let ours = figures.first().map_or(&[][..], Vec::as_slice);
     for (candidate, figures) in candidates.iter().zip(figures) {
-        let ratios = ours.iter().zip(figures).map(|(ours, its)| ours / its);
+        let ratios = figures.iter().zip(ours).map(|(its, ours)| its / ours);
         let cells = [
             format!("{:.0}", median(figures.iter().copied())),
             format!("{:.2}", median(ratios)),
