@@ -344,6 +344,7 @@ async fn no_response_header_repeats_what_the_client_sent() {
         ("", 200),
         ("x-amz-log-type: Tail\r\n", 200),
         ("x-amz-invocation-type: Event\r\n", 202),
+        ("x-amz-invocation-type: DryRun\r\n", 204),
         ("x-amz-invocation-type: zzmarkzz\r\n", 400),
         ("x-amz-log-type: zzmarkzz\r\n", 400),
         ("x-amz-client-context: zzmarkzz\r\n", 400),

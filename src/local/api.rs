@@ -10,6 +10,7 @@ use super::{
     invoke_request::{self, InvocationType, InvokeHeaders},
     limits::{EVENT_INVOCATION, INVOKE_ASYNC},
     rejection::{Rejection, respond},
+    trace_header,
 };
 use crate::{
     completion::callback,
@@ -167,7 +168,9 @@ impl<'a> Call<'a> {
         server.has_room()?;
         let request_id = self.request_id.clone();
         if invocation_type == InvocationType::DryRun {
-            return Ok(respond(StatusCode::NO_CONTENT, &request_id, ""));
+            let mut response = respond(StatusCode::NO_CONTENT, &request_id, "");
+            trace_header::send_back(response.headers_mut(), xray_trace_id.as_deref());
+            return Ok(response);
         }
         self.context = self.context.optional(|members| {
             members.client_context = client_context;
@@ -175,8 +178,10 @@ impl<'a> Call<'a> {
             members.xray_trace_id = xray_trace_id;
         });
         if is_event {
+            let mut response = respond(StatusCode::ACCEPTED, &request_id, "");
+            let trace_id = self.context.members().xray_trace_id.as_deref();
+            trace_header::send_back(response.headers_mut(), trace_id);
             let entry = self.start_asynchronous(server, event);
-            let response = respond(StatusCode::ACCEPTED, &request_id, "");
             return Ok(entry.attach_to(response));
         }
         let tail = log_tail.then(|| log::Tail::of(&request_id));

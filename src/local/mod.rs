@@ -32,6 +32,7 @@ mod signals;
 mod source;
 mod stream;
 mod timeline;
+mod trace_header;
 
 #[cfg(feature = "parity")]
 pub(crate) use arguments::{Argument, Arguments};

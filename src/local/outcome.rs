@@ -6,6 +6,7 @@ use super::{
     limits::RESPONSE_LIMIT,
     rejection::{respond, set},
     stream::{LocalStream, complete},
+    trace_header,
 };
 use crate::{
     error::{Error, Result},
@@ -18,8 +19,6 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
-use regex_lite::Regex;
-use std::sync::LazyLock;
 
 pub(super) fn within_limit(body: Bytes) -> Result<Bytes> {
     let size = body.len();
@@ -103,57 +102,8 @@ impl LocalOutcome {
     }
 }
 
-/// Sets the headers that both responses have in addition to the request id. On AWS, each response
-/// has a trace header. Here, only an invocation whose client sent a valid one has it: other text of
-/// a client never becomes a header.
+/// Sets the headers that both responses have in addition to the request id.
 fn set_executed(headers: &mut HeaderMap, members: &ContextMembers) {
     set(headers, "x-amz-executed-version", &members.function_version);
-    let trace_id = members.xray_trace_id.as_deref();
-    if let Some(trace_id) = trace_id.filter(|id| is_trace_header(id)) {
-        set(headers, "x-amzn-trace-id", trace_id);
-    }
-}
-
-/// The parts of a trace header.
-const TRACE: &str = r"(?i)^root=1-[0-9a-f]{8}-[0-9a-f]{24}(;(parent=[0-9a-f]{16}|sampled=[01?]|lineage=[0-9a-f:]{1,64}))*$";
-
-/// The length of the longest trace header that is sent.
-const LONGEST_TRACE: usize = 256;
-
-fn is_trace_header(text: &str) -> bool {
-    // The pattern is valid, as the test shows.
-    static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TRACE).ok());
-    let matches = |pattern: &Regex| pattern.is_match(text);
-    text.len() <= LONGEST_TRACE && PATTERN.as_ref().is_some_and(matches)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_valid_trace_header_is_sent_back() {
-        const ROOT: &str = "Root=1-6951d70a-3f43124672de60387a603d5d";
-        for (rest, valid) in [
-            ("", true),
-            (";Parent=4891d1a21b62b07d;Sampled=1", true),
-            (
-                ";Parent=4891d1a21b62b07d;Sampled=0;Lineage=1:ddf3d3e0:0",
-                true,
-            ),
-            (";sampled=?", true),
-            (";Sampled=2", false),
-            (";Self=x", false),
-            (";", false),
-            ("\r\nx: y", false),
-            ("<b>", false),
-            (&";Sampled=1".repeat(30), false),
-        ] {
-            assert_eq!(is_trace_header(&format!("{ROOT}{rest}")), valid, "{rest}");
-        }
-        assert!(is_trace_header(&ROOT.to_lowercase()));
-        for text in ["", "Root=1-2-3", "x", "Parent=4891d1a21b62b07d"] {
-            assert!(!is_trace_header(text), "{text}");
-        }
-    }
+    trace_header::send_back(headers, members.xray_trace_id.as_deref());
 }

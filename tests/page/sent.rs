@@ -93,8 +93,20 @@ async fn the_headers_are_those_that_the_client_received() {
     }
     assert!(has(&failed, "x-amz-log-result"), "{failed}");
 
-    let event = |request: RequestBuilder| request.header("x-amz-invocation-type", "Event");
-    assert_eq!(server.compare(3, INVOKE, event).await["status"], 202);
+    let event = |request: RequestBuilder| {
+        let request = request.header("x-amz-invocation-type", "Event");
+        request.header("x-amzn-trace-id", TRACE)
+    };
+    let accepted = server.compare(3, INVOKE, event).await;
+    assert_eq!(accepted["status"], 202);
+    assert!(has(&accepted, "x-amzn-trace-id"), "{accepted}");
+    // A dry run is no invocation.
+    let url = format!("http://{}/{INVOKE}", server.address);
+    let dry = Client::new().post(url);
+    let dry = dry.header("x-amz-invocation-type", "DryRun");
+    let dry = dry.header("x-amzn-trace-id", TRACE).send().await.unwrap();
+    assert_eq!(dry.status(), 204);
+    assert_eq!(dry.headers()["x-amzn-trace-id"], TRACE);
     let streamed = server.compare(4, STREAMING, |request| {
         request.header("x-amzn-trace-id", TRACE)
     });
