@@ -167,7 +167,8 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
         .max_header_size(HEADERS)
-        // A client that has closed its sending side still waits for the response.
+        // A client that has closed its sending side still waits for the response. As a consequence,
+        // hyper notices that a client has disconnected only when it writes.
         .half_close(true)
         .serve_connection(TokioIo::new(Box::pin(stream)), app);
     // A new connection may have sent a request that was not read yet.

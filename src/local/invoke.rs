@@ -192,7 +192,8 @@ impl Sink for Reply {
             })
         };
         let stream = LocalStream::begin(stream, report).await;
-        // If the client has disconnected, this drops the stream, which closes it.
+        // If the client has received an error of the watchdog, this drops the stream, which closes
+        // it.
         let begun = LocalOutcome::Stream(Box::new(stream));
         drop(callback.try_settle(Ok::<_, Error>(begun)));
         closed.await;
@@ -218,8 +219,8 @@ impl Reply {
         let outcome = LocalOutcome::Whole(outcome);
         match self.reply_to {
             ReplyTo::Client { callback, .. } => {
-                // This fails if no client waits: after an asynchronous call, or if the client has
-                // disconnected.
+                // This fails if the client has received an outcome before, such as the start of a
+                // stream.
                 let _ = callback.try_settle(Ok::<_, Error>(outcome));
             }
             // The page shows the response that `Invoke` would send.

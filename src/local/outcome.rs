@@ -15,7 +15,7 @@ use crate::{
 };
 use axum::{
     body::Body,
-    http::{HeaderMap, Response, StatusCode},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
@@ -76,6 +76,10 @@ impl LocalOutcome {
         if let Some(tail) = tail {
             set(headers, "x-amz-log-result", &BASE64.encode(tail.text()));
         }
+        // Axum adds this to an empty response that it sends, but the page also shows one that is not
+        // sent.
+        let length = headers.entry(header::CONTENT_LENGTH);
+        length.or_insert(HeaderValue::from(0));
         response
     }
 

@@ -5,6 +5,8 @@ use nodeback::{
     Callback, Context, Error, LocalRoutes, ResponseStream, Runtime, Value, json, streamify_response,
 };
 use reqwest::{Client, RequestBuilder, Response};
+use std::sync::Arc;
+use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Notify};
 
 /// Fails for `7`, and succeeds with the response of a function URL otherwise.
 fn respond(event: Value, _: Context, callback: Callback) {
@@ -152,6 +154,41 @@ async fn a_gateway_and_a_streamed_response_have_headers_too() {
     server.compare(2, STREAMING, |request| request).await;
 }
 
+/// The server notices that a client has disconnected only when it writes.
+#[tokio::test]
+async fn a_client_that_disconnects_has_headers_too() {
+    let go = Arc::new(Notify::new());
+    let gate = Arc::clone(&go);
+    let server = Server::start(move |event: Value, _: Context, callback: Callback| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.notified().await;
+            callback.succeed(event);
+        }
+    })
+    .await;
+    let mut feed = server.feed().await;
+    feed.next().await.unwrap();
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request =
+        format!("POST /{INVOKE} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n1");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    // The invocation has started.
+    feed.next().await.unwrap();
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+    // By the time of this response, the server could have seen the reset of the connection.
+    server.get("api/program").await;
+    go.notify_one();
+    let mut details = server.over(1).await;
+    // The server may record the headers later than the end of the invocation.
+    while details["sent"].is_null() {
+        feed.next().await.unwrap();
+        details = server.json("api/invocations/1").await;
+    }
+    assert_eq!(details["sent"]["status"], 200);
+}
+
 #[tokio::test]
 async fn an_invocation_from_the_page_shows_the_response_of_invoke() {
     let server = Server::start(respond).await;
@@ -168,5 +205,21 @@ async fn an_invocation_from_the_page_shows_the_response_of_invoke() {
             }
         }
         assert_eq!(of_page["sent"], invoked, "{event}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_response_to_the_page_has_a_length_too() {
+    let empty = async |_: Value, stream: ResponseStream| stream.end().await;
+    let server = Server::start(streamify_response(empty)).await;
+    let of_page = server.invoke("{}").await;
+    let invoked = server.compare(2, INVOKE, |request| request).await;
+    let length = json!(["content-length", "0"]);
+    for sent in [&of_page["sent"], &invoked] {
+        assert!(
+            sent["headers"].as_array().unwrap().contains(&length),
+            "{sent}"
+        );
+        assert!(!has(sent, "content-type"), "{sent}");
     }
 }

@@ -42,7 +42,8 @@ pub(in crate::local) struct Record {
     members: usize,
     pub(in crate::local) event: Bytes,
     pub(in crate::local) outcome: Option<Outcome>,
-    /// The head of the HTTP response. A client that has disconnected receives none.
+    /// The head of the HTTP response, once the server has begun to send it. A retry has none, and an
+    /// invocation from the page has the one that `Invoke` would send.
     pub(in crate::local) sent: Option<Sent>,
     log: Log,
     progress: Progress,

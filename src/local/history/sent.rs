@@ -12,7 +12,8 @@ const TEXT: usize = 1024;
 /// What a header takes in addition to its name and value.
 const HEADER: usize = 64;
 
-/// The status and the headers of a response, as its client receives them.
+/// The status and the headers of a response that the server sent. The server notices that a client
+/// has disconnected only when it writes, so a client may not have received them.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::local) struct Sent {

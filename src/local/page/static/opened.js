@@ -176,16 +176,16 @@ function facts({ summary, functionVersion, qualifier, timeout, identity, tenantI
   return parts;
 }
 
-/// Shows the status and the headers that the client received.
+/// Shows the status and the headers that the server sent.
 function showSent({ summary, sent }) {
   const status = byId('sent-status');
   const headers = byId('sent-headers');
   const note = byId('sent-headers-note');
   if (!sent) {
-    status.textContent = summary.state === 'running' ? 'none yet' : 'none';
+    const isRetry = summary.client === 'retry';
+    status.textContent = isRetry ? 'none' : 'none yet';
     headers.textContent = '';
-    if (summary.client === 'retry') note.textContent = 'No client waits for a retry.';
-    else note.textContent = summary.state === 'running' ? '\u00a0' : 'The client disconnected before the response was sent.';
+    note.textContent = isRetry ? 'No client waits for a retry.' : '\u00a0';
     return;
   }
   status.textContent = [sent.status, sent.reason].filter(Boolean).join(' ');
@@ -193,7 +193,7 @@ function showSent({ summary, sent }) {
   if (sent.leftOut) lines.push(`${sent.leftOut} more`);
   headers.textContent = lines.join('\n');
   note.textContent = summary.client === 'page' ? 'This is the response that Invoke would send.'
-    : 'The connection adds Date, and Transfer-Encoding to a response that is streamed.';
+    : 'The connection adds Date and, where they apply, Transfer-Encoding and Connection.';
 }
 
 /// The type, the message and the call sites of an error, above its JSON.
