@@ -35,16 +35,44 @@ pub(super) struct InvokeQuery {
     function: String,
     /// A version or an alias.
     qualifier: Option<String>,
+    // These are texts, so that the response to an invalid one says what was expected.
     /// In seconds.
-    timeout: Option<f64>,
+    timeout: Option<String>,
     /// In MB.
-    memory: Option<u64>,
+    memory: Option<String>,
     // On AWS, the identity is that of the caller's credentials, so `Invoke` has no header for it.
     cognito_identity_id: Option<String>,
     cognito_identity_pool_id: Option<String>,
 }
 
 impl InvokeQuery {
+    fn timeout(&self) -> Result<Option<Duration>, Rejection> {
+        let Some(text) = &self.timeout else {
+            return Ok(None);
+        };
+        let seconds = text.parse::<f64>().ok();
+        let seconds = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
+        let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        timeout.map(Some).ok_or_else(|| {
+            Rejection::parameter(format!(
+                "Timeout `{text}`: expected seconds from 0, for no limit, to {LONGEST}"
+            ))
+        })
+    }
+
+    fn memory(&self) -> Result<Option<u64>, Rejection> {
+        let Some(text) = &self.memory else {
+            return Ok(None);
+        };
+        let megabytes = text.parse::<u64>().ok();
+        let megabytes = megabytes.filter(|megabytes| (1..=LARGEST).contains(megabytes));
+        megabytes.map(Some).ok_or_else(|| {
+            Rejection::parameter(format!(
+                "Memory `{text}`: expected whole megabytes from 1 to {LARGEST}"
+            ))
+        })
+    }
+
     fn identity(&self) -> Option<CognitoIdentity> {
         let identity = CognitoIdentity {
             cognito_identity_id: self.cognito_identity_id.clone().unwrap_or_default(),
@@ -107,20 +135,10 @@ fn context(
         false => FunctionName::parse(&query.function, qualifier)?.in_region(region)?,
     };
     let (_, mut context) = server.configuration.context(&named);
-    if let Some(seconds) = query.timeout {
-        let timeout = (0.0..=LONGEST).contains(&seconds);
-        let timeout = timeout.then(|| Duration::try_from_secs_f64(seconds).ok());
-        context = context.timeout(timeout.flatten().ok_or_else(|| {
-            let message =
-                format!("Timeout `{seconds}`: expected seconds from 0, for no limit, to {LONGEST}");
-            Rejection::parameter(message)
-        })?);
+    if let Some(timeout) = query.timeout()? {
+        context = context.timeout(timeout);
     }
-    if let Some(megabytes) = query.memory {
-        if !(1..=LARGEST).contains(&megabytes) {
-            let message = format!("Memory `{megabytes}`: expected megabytes from 1 to {LARGEST}");
-            return Err(Rejection::parameter(message));
-        }
+    if let Some(megabytes) = query.memory()? {
         context = context.memory_limit_in_mb(megabytes.to_string());
     }
     let InvokeHeaders {

@@ -6,10 +6,9 @@ import { time } from './list.js';
 /// The length up to which an event is checked while it is edited.
 const CHECKED = 1024 * 1024;
 
-/// The fields that are sent unless they are empty.
-const OPTIONAL = {
-  memory: 'memory', qualifier: 'qualifier', cognitoIdentityId: 'identity', cognitoIdentityPoolId: 'identity-pool',
-};
+/// The parameters that are sent unless their fields are empty.
+const NUMBERS = ['timeout', 'memory'];
+const TEXTS = { qualifier: 'qualifier', cognitoIdentityId: 'identity', cognitoIdentityPoolId: 'identity-pool' };
 
 export class Form {
   constructor({ follow, recent }) {
@@ -22,6 +21,11 @@ export class Form {
       event.preventDefault();
       this.invoke();
     });
+    // The browser cannot show what is wrong with a hidden field. `invalid` does not bubble, so it is captured.
+    byId('form').addEventListener('invalid', ({ target }) => {
+      const details = target.closest('details');
+      if (details) details.open = true;
+    }, true);
     this.event.addEventListener('input', () => this.edited());
     this.event.addEventListener('scroll', () => { byId('numbers').scrollTop = this.event.scrollTop; });
     this.event.addEventListener('keydown', (event) => {
@@ -39,10 +43,10 @@ export class Form {
     const chosen = functions.value;
     functions.replaceChildren(...program.functions.map((name) => new Option(name, name)));
     if (program.functions.includes(chosen)) functions.value = chosen;
-    const timeout = byId('timeout');
-    timeout.value ||= program.timeout;
-    // Empty for a size that is not a number, which the environment may contain.
-    byId('memory').value ||= program.memory;
+    // These are not values, which would outlive a restart of the program with another configuration.
+    this.program = program;
+    byId('timeout').placeholder = program.timeout || 'No limit';
+    byId('memory').placeholder = program.memory;
     const source = this.source.value;
     const group = (label, options) => element('optgroup', { label }, ...options);
     const samples = program.samples.map(({ name, label }) => new Option(label, `samples/${name}`));
@@ -85,8 +89,7 @@ export class Form {
   edit(event, details) {
     this.set(pretty(event));
     byId('function').value = details.summary.function;
-    byId('timeout').value = details.timeout;
-    byId('memory').value = details.memory;
+    for (const name of NUMBERS) byId(name).value = details[name] === this.program?.[name] ? '' : details[name];
     byId('qualifier').value = details.qualifier ?? '';
     byId('identity').value = details.identity?.cognitoIdentityId ?? '';
     byId('identity-pool').value = details.identity?.cognitoIdentityPoolId ?? '';
@@ -160,8 +163,13 @@ export class Form {
       if (clientContext) headers['x-amz-client-context'] = base64(clientContext);
       if (byId('tenant').value) headers['x-amz-tenant-id'] = byId('tenant').value;
       if (byId('trace').value) headers['x-amzn-trace-id'] = byId('trace').value;
-      const query = new URLSearchParams({ function: byId('function').value, timeout: byId('timeout').value });
-      for (const [name, id] of Object.entries(OPTIONAL)) {
+      const query = new URLSearchParams({ function: byId('function').value });
+      for (const name of NUMBERS) {
+        // A number such as `1e3` is sent as 1000.
+        const { value, valueAsNumber } = byId(name);
+        if (value) query.set(name, valueAsNumber);
+      }
+      for (const [name, id] of Object.entries(TEXTS)) {
         if (byId(id).value) query.set(name, byId(id).value);
       }
       const started = await request(`invoke?${query}`, { method: 'POST', headers, body: this.event.value });
