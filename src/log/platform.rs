@@ -56,19 +56,18 @@ impl Report<'_> {
             used,
             ..
         } = self;
-        let (millis, billed) = self.millis();
+        let (duration, billed) = (duration(self.took), billed_millis(self.took));
         let used = used.map_or(String::new(), |mb| format!("\tMax Memory Used: {mb} MB"));
         format!(
-            "REPORT RequestId: {request_id}\tDuration: {millis:.2} ms\t\
+            "REPORT RequestId: {request_id}\tDuration: {duration} ms\t\
              Billed Duration: {billed} ms\tMemory Size: {memory} MB{used}"
         )
     }
 
     fn as_json(&self) -> Value {
-        let (millis, billed) = self.millis();
         let mut metrics = json!({
-            "durationMs": (millis * 1000.0).round() / 1000.0,
-            "billedDurationMs": billed,
+            "durationMs": (millis(self.took) * 1000.0).round() / 1000.0,
+            "billedDurationMs": billed_millis(self.took),
         });
         let memory = self.memory.parse::<u64>().ok();
         for (name, mb) in [("memorySizeMB", memory), ("maxMemoryUsedMB", self.used)] {
@@ -92,11 +91,15 @@ impl Report<'_> {
         }
         record.into()
     }
+}
 
-    /// Returns the duration and the billed duration, in milliseconds.
-    fn millis(&self) -> (f64, u64) {
-        (self.took.as_secs_f64() * 1000.0, billed_millis(self.took))
-    }
+fn millis(took: Duration) -> f64 {
+    took.as_secs_f64() * 1000.0
+}
+
+/// Returns a duration in milliseconds, as the `REPORT` line contains it.
+pub(crate) fn duration(took: Duration) -> String {
+    format!("{:.2}", millis(took))
 }
 
 /// Returns the duration that Lambda bills, in whole milliseconds.

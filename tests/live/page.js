@@ -154,6 +154,43 @@ async function mistakes(tab) {
   await tab.until(`() => document.getElementById('form-error').textContent.includes('line 3 column 8')`);
 }
 
+/// Reads and sets the timeout and the memory size, which are empty for those of the function.
+async function configuration(tab) {
+  browser.doing = 'reading the configuration of the function';
+  const fields = `() => ['timeout', 'memory'].map((id) => document.getElementById(id)).map(({ value, placeholder }) => [value, placeholder])`;
+  assert.deepEqual(await tab.run(fields), [['', '3'], ['', '128']]);
+  // An invocation with the configuration of the function leaves them empty.
+  await tabTo(tab, '#copy-rust');
+  await tab.press('Enter');
+  const snippet = await tab.until("() => document.getElementById('snippet').value");
+  assert.match(snippet, /\n {8}\.invoked_function_arn\("arn:aws:lambda:us-east-1:123456789012:function:page_function"\)\n {8}\.timeout\(/);
+  await tabTo(tab, '#edit', SHIFT);
+  await tab.press('Enter');
+  await tab.until(`() => document.activeElement.id === 'event' && document.getElementById('event').value === '{}'`);
+  assert.deepEqual(await tab.run(fields), [['', '3'], ['', '128']]);
+  // An invalid value is shown, even if its field is hidden.
+  const summary = '#form summary';
+  await tabTo(tab, summary);
+  await tab.press('Enter');
+  await fill(tab, '#memory', '0');
+  await tabTo(tab, summary, SHIFT);
+  await tab.press('Enter');
+  const before = await last(tab);
+  await tabTo(tab, '#event', SHIFT);
+  await tab.press('Enter', CTRL);
+  browser.doing = 'waiting for the invalid memory size';
+  await tab.until(`() => document.activeElement.id === 'memory' && document.querySelector('#form details').open`);
+  assert.equal(await last(tab), before);
+  // All forms of a number are valid.
+  await fill(tab, '#memory', '1e3');
+  await tab.press('Enter');
+  await shows(tab, before + 1, 'Succeeded');
+  assert.match(await text(tab, 'report'), /· Memory size 1000 MB ·/);
+  await tab.run(`() => { document.getElementById('memory').value = ''; }`);
+  await tabTo(tab, summary, SHIFT);
+  await tab.press('Enter');
+}
+
 async function outcomes(tab) {
   let n = await invoke(tab, '{"do":"duplicate"}');
   await shows(tab, n, 'Succeeded');
@@ -227,11 +264,12 @@ async function hostile(tab) {
   await fill(tab, '#qualifier', text, SHIFT);
   await tab.press('Enter');
   await tab.until('(text) => document.getElementById("form-error").textContent.includes(text)', text);
-  await fill(tab, '#qualifier', 'live');
+  // On a command line, these would be options of their own if no equals sign came before them.
+  await fill(tab, '#qualifier', '-live');
   await fill(tab, '#memory', '256', SHIFT);
   await tabTo(tab, '#event', SHIFT);
   const fields = {
-    '#client-context': JSON.stringify({ custom: { text } }), '#identity': text, '#identity-pool': text, '#tenant': text,
+    '#client-context': JSON.stringify({ custom: { text } }), '#identity': text, '#identity-pool': text, '#tenant': `-${text}`,
     '#trace': text,
   };
   for (const [field, value] of Object.entries(fields)) {
@@ -244,7 +282,7 @@ async function hostile(tab) {
     browser.doing = `waiting for the hostile text in #${id}`;
     await tab.until('(id, text) => document.getElementById(id).textContent.includes(text)', id, text.slice(0, 40));
   }
-  assert.match(await tab.run('() => document.getElementById("facts").textContent'), /· alias live ·/);
+  assert.match(await tab.run('() => document.getElementById("facts").textContent'), /· alias -live ·/);
   assert.match(await tab.run('() => document.getElementById("report").textContent'), /· Memory size 256 MB ·/);
   found.headers = await headers(tab);
   assert.equal(await tab.run('() => typeof window.pwned'), 'undefined');
@@ -259,7 +297,7 @@ async function hostile(tab) {
   await tab.press('Enter');
   await shows(tab, n + 1, 'Failed');
   // Editing the event also restores the context.
-  const restored = { memory: '256', qualifier: 'live', identity: text, 'identity-pool': text, tenant: text, trace: text };
+  const restored = { memory: '256', qualifier: '-live', identity: text, 'identity-pool': text, tenant: `-${text}`, trace: text };
   await tab.run('(ids) => { for (const id of ids) document.getElementById(id).value = ""; }', [...Object.keys(restored), 'client-context']);
   await tabTo(tab, '#edit');
   await tab.press('Enter');
@@ -309,6 +347,20 @@ async function otherClients(tab) {
   assert.equal(await tab.run('() => typeof window.pwned'), 'undefined');
 }
 
+/// Adds invocations of a newer program to the list, from kinds of clients that the page does not know.
+async function unknownClients(tab) {
+  browser.doing = 'adding invocations of unknown clients';
+  const kinds = await tab.run(`async () => {
+    const { List } = await import('/_nodeback/list.js');
+    const list = new List({ open() {} });
+    const summary = (n, client) => (
+      { n, at: 0, client, function: 'f', requestId: '', state: 'succeeded', over: true, durationMs: 1, error: null });
+    list.update({ first: 1, invocations: [summary(1e6, 'constructor'), summary(1e6 + 1)] });
+    return [...document.querySelectorAll('#invocations tr')].slice(0, 2).map((row) => row.cells[1].textContent);
+  }`);
+  assert.deepEqual(kinds, ['unknown', 'constructor']);
+}
+
 /// Invokes many times from another client while the page is in use.
 async function many(tab) {
   browser.doing = 'invoking 1,000 times';
@@ -341,6 +393,7 @@ async function main() {
   const tab = await open(1280, 900, 'light');
   await firstUse(tab);
   await mistakes(tab);
+  await configuration(tab);
   await outcomes(tab);
   await large(tab);
   await hostile(tab);
@@ -356,6 +409,7 @@ async function main() {
   await check(narrow, 'dark and narrow');
   assert(await narrow.run('() => document.documentElement.scrollWidth <= innerWidth'), 'a narrow page is not scrolled sideways');
   await screenshot(narrow, 'narrow');
+  await unknownClients(narrow);
   console.log(JSON.stringify(found));
   await browser.close();
 }

@@ -16,12 +16,11 @@ async fn responds_as_before() {
     identity.cognito_identity_pool_id = "</textarea></pre><script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 2\">".into();
     let context = nodeback::Context::builder()
         .function_name("page_function")
-        .invoked_function_arn("arn:aws:lambda:us-east-1:123456789012:function:page_function:live")
-        .function_version("$LATEST")
+        .invoked_function_arn("arn:aws:lambda:us-east-1:123456789012:function:page_function:-live")
         .memory_limit_in_mb("256")
         .identity(identity)
         .client_context(r#"{"custom":{"text":"</textarea></pre><script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 2\">"}}"#.parse::<nodeback::Value>().unwrap())
-        .tenant_id("</textarea></pre><script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 2\">")
+        .tenant_id("-</textarea></pre><script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 2\">")
         .xray_trace_id("</textarea></pre><script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 2\">")
         .timeout(std::time::Duration::from_millis(0))
         .build();

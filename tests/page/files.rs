@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::support::{Folder, Process, example};
-use nodeback::{Value, json};
+use nodeback::{Context, Value, json};
 use reqwest::{Client, StatusCode};
 use std::{
     fs,
@@ -70,6 +70,22 @@ async fn its_paths_never_reach_the_function() {
     let without_slash = server.url("");
     let followed = client.get(without_slash.trim_end_matches('/')).send();
     assert_eq!(followed.await.unwrap().url().path(), "/_nodeback/");
+}
+
+/// A copied test sets what differs from the defaults of the builder.
+#[tokio::test]
+async fn the_page_knows_the_defaults_of_the_builder() {
+    let context = Context::default();
+    let snippets = server().await.get("snippets.js").await;
+    let snippets = snippets.text().await.unwrap();
+    for (member, value) in [
+        ("invoked_function_arn", &context.invoked_function_arn),
+        ("function_version", &context.function_version),
+        ("memory_limit_in_mb", &context.memory_limit_in_mb),
+    ] {
+        let line = format!("\n  {member}: '{value}',\n");
+        assert!(snippets.contains(&line), "{snippets}");
+    }
 }
 
 #[tokio::test]

@@ -75,8 +75,9 @@ async fn the_page_sets_event_timeout_and_context() {
     assert!(used.as_u64().unwrap() > 0);
     let log = first["log"].as_str().unwrap();
     assert!(log.contains(&report), "{log}");
-    let billed = format!("Billed Duration: {} ms", first["billedMs"]);
-    assert!(log.contains(&billed), "{log}");
+    let (duration, billed) = (first["duration"].as_str().unwrap(), &first["billedMs"]);
+    let durations = format!("\tDuration: {duration} ms\tBilled Duration: {billed} ms\t");
+    assert!(log.contains(&durations), "{log}");
 
     // A repeated invocation has its own request id.
     let repeated = server.post("api/invocations/1/repeat", "").await;
@@ -175,6 +176,7 @@ async fn an_invocation_is_shown_while_it_runs() {
     let running = server.json("api/invocations/1").await;
     assert_eq!(running["summary"]["state"], "running");
     assert_eq!(running["summary"]["durationMs"], Value::Null);
+    assert_eq!(running["duration"], Value::Null);
     let none = server.get("api/invocations/1/response").await;
     assert_eq!(none.status(), StatusCode::NOT_FOUND);
     go.notify_one();

@@ -2,12 +2,13 @@
 
 use super::{json_of, not_found};
 use crate::{
+    invocation::ContextMembers,
     local::{
         history::{Body as Kept, Outcome, Record},
         invoke::Server,
         rejection::set,
     },
-    log::platform::billed_millis,
+    log::platform,
 };
 use axum::{
     body::Body,
@@ -86,11 +87,12 @@ fn details(record: &Record) -> Value {
         "summary": record.summary(),
         "arn": members.invoked_function_arn,
         "functionVersion": members.function_version,
-        "qualifier": members.invoked_function_arn.split(':').nth(7),
+        "qualifier": qualifier(members),
         "timeout": record.context.limit().map_or(0.0, |limit| limit.as_secs_f64()),
         "memory": members.memory_limit_in_mb,
         "memoryUsed": record.outcome.as_ref().and_then(|outcome| outcome.memory_used),
-        "billedMs": record.outcome.as_ref().map(|outcome| billed_millis(outcome.took)),
+        "duration": record.outcome.as_ref().map(|outcome| platform::duration(outcome.took)),
+        "billedMs": record.outcome.as_ref().map(|outcome| platform::billed_millis(outcome.took)),
         "identity": members.identity,
         "clientContext": members.client_context,
         "tenantId": members.tenant_id,
@@ -103,6 +105,14 @@ fn details(record: &Record) -> Value {
         details.insert(name.into(), outcome);
     }
     details
+}
+
+/// Returns the version or the alias that the function was called with, if any. The name of a program
+/// may contain a colon, so the ARN cannot be split at its colons.
+fn qualifier(members: &ContextMembers) -> Option<&str> {
+    let name = format!(":function:{}", members.function_name);
+    let (_, rest) = members.invoked_function_arn.split_once(&name)?;
+    rest.strip_prefix(':')
 }
 
 /// Returns a text, or the start of a long one, and its size.
@@ -127,4 +137,24 @@ fn file(record: &Record, what: &str, content: Bytes) -> Response<Body> {
     let name = format!("attachment; filename=\"{what}-{}.json\"", record.n);
     set(headers, "content-disposition", &name);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::{
+        LocalSettings, configuration::FunctionConfiguration, function_name::FunctionName,
+    };
+
+    #[test]
+    fn the_qualifier_is_that_of_the_call_whatever_the_name_contains() {
+        let configuration = FunctionConfiguration::read(&LocalSettings::default()).unwrap();
+        for name in ["orders", "function", "shop:orders", "a:function:a", "a b"] {
+            for called_with in [None, Some("live"), Some("7"), Some("$LATEST")] {
+                let named = FunctionName::qualified(name, called_with, "us-east-1").unwrap();
+                let (_, context) = configuration.context(&named);
+                assert_eq!(qualifier(context.members()), called_with, "{name}");
+            }
+        }
+    }
 }

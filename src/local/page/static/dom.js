@@ -64,7 +64,7 @@ export function bytes(count) {
 }
 
 /// The kinds of clients: the label in the list, and what it means.
-export const clients = {
+const clients = {
   page: ['Page', 'this page'],
   invoke: ['Invoke', 'Invoke, of the Invoke API'],
   invokeWithResponseStream: ['Stream', 'InvokeWithResponseStream, of the Invoke API'],
@@ -75,6 +75,12 @@ export const clients = {
   httpApi: ['HTTP API', 'a route of an HTTP API'],
   loadBalancer: ['ALB', 'a route of a load balancer'],
 };
+
+/// Returns the label of the kind of client, and what it means. A page that stays open may not know each kind of a newer program.
+export function kindOf({ client }) {
+  const kind = client ?? 'unknown';
+  return Object.hasOwn(clients, kind) ? clients[kind] : [kind, kind];
+}
 
 export const outcomes = {
   running: ['Running', 'quiet'],

@@ -1,6 +1,6 @@
 // The list of recent invocations, the newest first.
 
-import { byId, clients, element, outcomes } from './dom.js';
+import { byId, element, kindOf, outcomes } from './dom.js';
 
 export const time = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23',
@@ -62,8 +62,9 @@ export class List {
     button?.setAttribute('tabindex', '0');
   }
 
-  add({ n, at, client, function: name, requestId }) {
-    const [kind, meaning] = clients[client];
+  add(summary) {
+    const { n, at, function: name, requestId } = summary;
+    const [kind, meaning] = kindOf(summary);
     const outcome = element('td');
     const duration = element('td', { className: 'number' });
     const button = element('button', { type: 'button', textContent: time.format(at), title: `Request ${requestId}`, tabIndex: -1 });

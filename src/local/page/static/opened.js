@@ -1,6 +1,6 @@
 // The invocation that is open.
 
-import { byId, bytes, clients, element, json, outcomes, pretty, text } from './dom.js';
+import { byId, bytes, element, json, kindOf, outcomes, pretty, text } from './dom.js';
 import { snippets } from './snippets.js';
 import { readTimeline, showTimeline } from './timeline.js';
 
@@ -153,9 +153,9 @@ export class Opened {
 }
 
 /// The parts of Lambda's `REPORT` line.
-function report({ summary: { durationMs }, billedMs, memory, memoryUsed }) {
+function report({ duration, billedMs, memory, memoryUsed }) {
   const parts = [`Memory size ${memory} MB`];
-  if (durationMs !== null) parts.unshift(`Duration ${durationMs.toFixed(2)} ms`, `Billed ${billedMs} ms`);
+  if (duration !== null) parts.unshift(`Duration ${duration} ms`, `Billed ${billedMs} ms`);
   if (memoryUsed !== null) parts.push(`Max memory used ${memoryUsed} MB`);
   return parts;
 }
@@ -164,7 +164,7 @@ function report({ summary: { durationMs }, billedMs, memory, memoryUsed }) {
 function facts({ summary, functionVersion, qualifier, timeout, identity, tenantId, traceId }) {
   const parts = [
     summary.function, `version ${functionVersion}`, `request ${summary.requestId}`,
-    new Date(summary.at).toLocaleString(), `from ${clients[summary.client][1]}`, timeout ? `timeout ${timeout} s` : 'no timeout',
+    new Date(summary.at).toLocaleString(), `from ${kindOf(summary)[1]}`, timeout ? `timeout ${timeout} s` : 'no timeout',
   ];
   if (qualifier && qualifier !== functionVersion) parts.splice(2, 0, `alias ${qualifier}`);
   if (identity) {

@@ -2,6 +2,13 @@
 
 import { base64 } from './form.js';
 
+/// The defaults of `Context::builder()`.
+const DEFAULTS = {
+  invoked_function_arn: 'arn:aws:lambda:us-east-1:123456789012:function:function',
+  function_version: '$LATEST',
+  memory_limit_in_mb: '128',
+};
+
 /// Quotes a word for a POSIX shell.
 const word = (value) => `'${String(value).replaceAll("'", "'\\''")}'`;
 
@@ -44,12 +51,13 @@ function aws(details, event, program, n) {
     : [`printf %s ${word(plain(event))} | `, '/dev/stdin'];
   const lines = [
     `${before}aws lambda invoke --endpoint-url ${word(location.origin)} --no-sign-request`,
-    `--region ${word(program.region)} --function-name ${word(details.summary.function)} --payload fileb://${file}`,
+    // A value that begins with `-` needs the equals sign.
+    `--region ${word(program.region)} --function-name=${word(details.summary.function)} --payload fileb://${file}`,
   ];
-  if (details.qualifier) lines.push(`--qualifier ${word(details.qualifier)}`);
+  if (details.qualifier) lines.push(`--qualifier=${word(details.qualifier)}`);
   const context = clientContext(details);
   if (context) lines.push(`--client-context ${word(context)}`);
-  if (details.tenantId) lines.push(`--tenant-id ${word(details.tenantId)}`);
+  if (details.tenantId) lines.push(`--tenant-id=${word(details.tenantId)}`);
   lines.push('/dev/stdout');
   return lines.join(' \\\n    ');
 }
@@ -70,12 +78,12 @@ function rust(details, event, program, n) {
   }
   lines.push('    let context = nodeback::Context::builder()',
     `        .function_name(${literal(summary.function)})`);
-  if (details.qualifier) {
-    lines.push(`        .invoked_function_arn(${literal(details.arn)})`,
-      `        .function_version(${literal(details.functionVersion)})`);
+  // Only what differs from the defaults of the builder.
+  for (const [member, value] of [
+    ['invoked_function_arn', details.arn], ['function_version', details.functionVersion], ['memory_limit_in_mb', details.memory],
+  ]) {
+    if (value !== DEFAULTS[member]) lines.push(`        .${member}(${literal(value)})`);
   }
-  // Unlike the default of the builder.
-  if (details.memory !== '128') lines.push(`        .memory_limit_in_mb(${literal(details.memory)})`);
   if (details.identity) lines.push('        .identity(identity)');
   if (details.clientContext) {
     const context = raw(plain(JSON.stringify(details.clientContext)));
