@@ -40,5 +40,5 @@ fn prelude(metadata: &[u8]) -> Bytes {
 }
 
 /// The default high-water mark. With that of Node, 64 KiB, the writer and the reader, which may be on
-/// different threads, wait for each other more often: 1 MB then takes more than twice the time.
+/// different threads, wait for each other more often: 1 MB then takes half as long again.
 pub(crate) const HIGH_WATER_MARK: usize = 256 * 1024;
