@@ -1,9 +1,9 @@
 //! The options of a command line, which are written `--name value` or `--name=value`.
 
-use std::{ffi::OsString, vec};
+use std::{ffi::OsString, iter::Peekable, vec};
 
 /// The arguments of a command line, one after the other.
-pub(crate) struct Arguments(vec::IntoIter<OsString>);
+pub(crate) struct Arguments(Peekable<vec::IntoIter<OsString>>);
 
 /// An option with the value behind its `=`, or another argument.
 pub(crate) struct Argument {
@@ -14,7 +14,7 @@ pub(crate) struct Argument {
 
 impl Arguments {
     pub(crate) fn new(arguments: Vec<OsString>) -> Self {
-        Arguments(arguments.into_iter())
+        Arguments(arguments.into_iter().peekable())
     }
 
     pub(crate) fn read(&mut self) -> Option<Argument> {
@@ -31,6 +31,11 @@ impl Arguments {
             option,
             inline,
         })
+    }
+
+    /// Returns the next argument if it fits.
+    pub(super) fn next_if(&mut self, fits: impl FnOnce(&str) -> bool) -> Option<OsString> {
+        self.0.next_if(|next| fits(&next.to_string_lossy()))
     }
 
     /// Returns the value of an option, which is the next argument if it is not behind a `=`.

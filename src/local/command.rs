@@ -1,6 +1,12 @@
 //! The command line of a function's own binary.
 
-use super::{host::Host, routes::LocalRoutes, source::Source, timeline::TimelineForm};
+use super::{
+    arguments::{Argument, Arguments},
+    host::Host,
+    routes::LocalRoutes,
+    source::Source,
+    timeline::TimelineForm,
+};
 use crate::http::Gateway;
 use std::{ffi::OsString, path::PathBuf};
 
@@ -36,41 +42,35 @@ pub(super) const DEFAULT_ADDRESS: &str = "127.0.0.1:9000";
 
 /// Parses the arguments that follow the program's name.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-    let mut arguments = arguments.into_iter().peekable();
+    let mut arguments = Arguments::new(arguments.into_iter().collect());
     let (mut handler, mut address, mut retry) = (None, None, false);
     let (mut timeline, mut events) = (None, None);
     let (mut hosts, mut routes, mut sources) = (Vec::new(), LocalRoutes::new(), Vec::new());
-    while let Some(argument) = arguments.next() {
-        let text = argument.to_string_lossy();
-        // `--name value` or `--name=value`.
-        let (option, mut value) = match text.split_once('=') {
-            Some((option, value)) if option.starts_with("--") => (option, Some(value.to_owned())),
-            _ => (&*text, None),
-        };
-        let mut value = |expected| {
-            value
-                .take()
-                .or_else(|| Some(arguments.next()?.to_string_lossy().into_owned()))
-                .ok_or(format!("`{option}` expects {expected}"))
-        };
-        let next = match option {
+    while let Some(argument) = arguments.read() {
+        let Argument {
+            whole,
+            option,
+            inline,
+        } = &argument;
+        let mut value = |expected: &str| arguments.value(&argument, expected);
+        let next = match option.as_str() {
             "--help" | "-h" => return Ok(Command::Help),
             "--version" | "-V" => return Ok(Command::Version),
-            "--retry" if text == option => {
+            "--retry" => {
+                if let Some(value) = inline {
+                    return Err(format!("`--retry={value}`: `--retry` expects no value"));
+                }
                 retry = true;
                 continue;
             }
-            "--retry" => return Err(format!("`{text}`: `--retry` expects no value")),
             "--handler" => {
                 handler = Some(value("the name of an exported handler")?);
                 continue;
             }
             "--timeline" => {
-                let file = match text.split_once('=') {
-                    Some((_, file)) => Some(OsString::from(file)),
-                    None => {
-                        arguments.next_if(|next| TimelineForm::is_page(&next.to_string_lossy()))
-                    }
+                let file = match inline {
+                    Some(file) => Some(OsString::from(file)),
+                    None => arguments.next_if(TimelineForm::is_page),
                 };
                 let form = match file {
                     None => TimelineForm::Text,
@@ -102,7 +102,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             }
             "--listen" => listen(value("an address, host:port")?)?,
             "--alb" | "--http-api" | "--rest" => {
-                let gateway = match option {
+                let gateway = match option.as_str() {
                     "--alb" => Gateway::Alb,
                     "--http-api" => Gateway::HttpApi,
                     _ => Gateway::Rest,
@@ -145,7 +145,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
                 ));
             }
             _ => {
-                sources.push(Source::of(&argument)?);
+                sources.push(Source::of(whole)?);
                 continue;
             }
         };

@@ -1,7 +1,6 @@
 //! Running a function locally: its own command line, and a server that speaks the Invoke API.
 
 mod api;
-#[cfg(feature = "parity")]
 mod arguments;
 mod asynchronous;
 mod command;
