@@ -35,7 +35,7 @@ pub(super) struct InvokeQuery {
     function: String,
     /// A version or an alias.
     qualifier: Option<String>,
-    // These are texts, so that the response to an invalid one says what was expected.
+    // The numbers are parsed later, so that the error for an invalid one states what was expected.
     /// In seconds.
     timeout: Option<String>,
     /// In MB.
@@ -47,30 +47,22 @@ pub(super) struct InvokeQuery {
 
 impl InvokeQuery {
     fn timeout(&self) -> Result<Option<Duration>, Rejection> {
-        let Some(text) = &self.timeout else {
-            return Ok(None);
+        let read = |text: &str| {
+            let seconds = text.parse::<f64>().ok()?;
+            let seconds = Some(seconds).filter(|seconds| (0.0..=LONGEST).contains(seconds))?;
+            Duration::try_from_secs_f64(seconds).ok()
         };
-        let seconds = text.parse::<f64>().ok();
-        let seconds = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
-        let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        timeout.map(Some).ok_or_else(|| {
-            Rejection::parameter(format!(
-                "Timeout `{text}`: expected seconds from 0, for no limit, to {LONGEST}"
-            ))
-        })
+        let expected = format!("seconds from 0, for no limit, to {LONGEST}");
+        number("Timeout", self.timeout.as_deref(), read, &expected)
     }
 
     fn memory(&self) -> Result<Option<u64>, Rejection> {
-        let Some(text) = &self.memory else {
-            return Ok(None);
+        let read = |text: &str| {
+            let megabytes = text.parse().ok();
+            megabytes.filter(|megabytes| (1..=LARGEST).contains(megabytes))
         };
-        let megabytes = text.parse::<u64>().ok();
-        let megabytes = megabytes.filter(|megabytes| (1..=LARGEST).contains(megabytes));
-        megabytes.map(Some).ok_or_else(|| {
-            Rejection::parameter(format!(
-                "Memory `{text}`: expected whole megabytes from 1 to {LARGEST}"
-            ))
-        })
+        let expected = format!("whole megabytes from 1 to {LARGEST}");
+        number("Memory", self.memory.as_deref(), read, &expected)
     }
 
     fn identity(&self) -> Option<CognitoIdentity> {
@@ -80,6 +72,22 @@ impl InvokeQuery {
         };
         (identity != CognitoIdentity::default()).then_some(identity)
     }
+}
+
+/// Reads a number of the query, if it is there.
+fn number<T>(
+    name: &str,
+    text: Option<&str>,
+    read: impl FnOnce(&str) -> Option<T>,
+    expected: &str,
+) -> Result<Option<T>, Rejection> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let number = read(text);
+    number
+        .map(Some)
+        .ok_or_else(|| Rejection::parameter(format!("{name} `{text}`: expected {expected}")))
 }
 
 /// Invokes a function with the body as its event. The members of the context that `Invoke` has
