@@ -12,8 +12,11 @@ mod api;
 mod blocking;
 mod candidates;
 mod emulator;
+#[path = "../support/http.rs"]
 mod http;
 mod many;
+#[path = "../support/median.rs"]
+mod median;
 mod one;
 #[path = "../support/order.rs"]
 mod order;

@@ -1,11 +1,7 @@
 //! Measures many concurrent invocations, and many consecutive ones.
 
 use super::{
-    api::Kind,
-    candidates::ourselves,
-    one::{in_turn, median},
-    order::event,
-    process::Process,
+    api::Kind, candidates::ourselves, median::median, one::in_turn, order::event, process::Process,
     table::Table,
 };
 use std::time::Duration;
@@ -53,7 +49,7 @@ pub(crate) fn bench(rounds: usize) -> Vec<Table> {
             }
             let [ours, theirs] = &measured;
             table.row(
-                "nodeback, of theirs",
+                "ratio",
                 cells(|of| median(ours.iter().zip(theirs).map(|(a, b)| of(a) / of(b)))),
             );
             tables.push(table);

@@ -3,6 +3,7 @@
 use super::{
     api::Kind,
     candidates::{self, Candidate},
+    median::median,
     order::event,
     process::{Process, Sample},
     table::Table,
@@ -69,12 +70,6 @@ pub(crate) fn in_turn(candidates: usize, round: usize) -> impl Iterator<Item = u
             candidates - 1 - at
         }
     })
-}
-
-pub(crate) fn median(all: impl IntoIterator<Item = f64>) -> f64 {
-    let mut all: Vec<f64> = all.into_iter().collect();
-    all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Returns the median of the ratios within each round. Figures of different rounds differ by up to

@@ -3,7 +3,8 @@
 use super::{
     api::Kind,
     candidates::{self, Candidate},
-    one::{in_turn, median},
+    median::median,
+    one::in_turn,
     process::Process,
     table::Table,
 };

@@ -1,12 +1,13 @@
 //! The functions that are measured. The functions in Rust are this binary, started with the
 //! variable [`FUNCTION`]. All of them write the same chunks.
 
+use super::http;
 use lambda_runtime::{LambdaEvent, StreamResponse, service_fn};
 use nodeback::{Bytes, ResponseStream, streamify_response};
 use serde::Deserialize;
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::Write,
     net::TcpStream,
     path::Path,
     process::{self, Command},
@@ -150,9 +151,8 @@ async fn on_tokio(name: &str) {
 /// A blocking socket without an HTTP library, with one write for each chunk.
 fn raw() {
     let address = env::var("AWS_LAMBDA_RUNTIME_API").expect("an address");
-    let mut writer = TcpStream::connect(&address).expect("a Runtime API");
-    writer.set_nodelay(true).expect("a socket");
-    let mut reader = BufReader::new(writer.try_clone().expect("a socket"));
+    let stream = TcpStream::connect(&address).expect("a Runtime API");
+    let (mut reader, mut writer) = http::connection(stream).expect("a socket");
     let api = "/2018-06-01/runtime/invocation";
     let poll = format!("GET {api}/next HTTP/1.1\r\nHost: {address}\r\n\r\n");
     let post = format!(
@@ -167,30 +167,15 @@ fn raw() {
     .concat();
     loop {
         writer.write_all(poll.as_bytes()).expect("written");
-        let Some(event) = read(&mut reader) else {
+        let Ok(Some(event)) = http::read(&mut reader) else {
             process::exit(0);
         };
-        let event: Size = serde_json::from_slice(&event).expect("JSON");
+        let event: Size = serde_json::from_slice(&event.body).expect("JSON");
         writer.write_all(post.as_bytes()).expect("written");
         for _ in 0..event.chunks {
             writer.write_all(&chunk).expect("written");
         }
         writer.write_all(b"0\r\n\r\n").expect("written");
-        read(&mut reader).expect("a reply");
+        http::read(&mut reader).expect("a reply");
     }
-}
-
-/// Reads a response and returns its body. Returns `None` at the end of the connection.
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
-    let (mut length, mut line) = (0, String::new());
-    while line != "\r\n" {
-        line.clear();
-        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some(body)
 }

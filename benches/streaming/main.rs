@@ -10,11 +10,17 @@
 
 mod api;
 mod candidates;
+#[allow(dead_code, reason = "the loop ignores what the head of an event says")]
+#[path = "../support/http.rs"]
+mod http;
+#[path = "../support/median.rs"]
+mod median;
 #[path = "../support/table.rs"]
 mod table;
 
 use api::{Process, Took};
 use candidates::{CANDIDATES, CHUNK, Candidate, FUNCTION};
+use median::median;
 use std::{env, time::Duration};
 use table::Table;
 
@@ -85,10 +91,4 @@ fn table(title: &str, candidates: &[Candidate], figures: &[Vec<f64>]) -> Table {
         table.row(candidate.name, cells);
     }
     table
-}
-
-fn median(all: impl Iterator<Item = f64>) -> f64 {
-    let mut all: Vec<f64> = all.collect();
-    all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }
