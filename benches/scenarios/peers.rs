@@ -1,6 +1,6 @@
 //! nodeback and its peers, behind one interface.
 
-use futures::channel::oneshot as futures_oneshot;
+use futures::{channel::oneshot as futures_oneshot, executor::block_on};
 use nodeback::{Callback, Completion, Error, Value, json};
 use std::{
     future::Future,
@@ -23,7 +23,11 @@ pub(crate) trait Peer {
     fn pair() -> (Self::Signaller, Self::Waiter);
     fn signal(signaller: Self::Signaller);
     fn future(waiter: &mut Self::Waiter) -> impl Future<Output: Send> + Send;
-    fn block(waiter: Self::Waiter);
+
+    /// Waits on the current thread.
+    fn block(mut waiter: Self::Waiter) {
+        black_box(block_on(Self::future(&mut waiter)));
+    }
 }
 
 pub(crate) struct Nodeback;
@@ -67,10 +71,6 @@ impl Peer for LiteralCall {
     fn future(completion: &mut Completion<Value>) -> impl Future<Output: Send> + Send {
         completion
     }
-
-    fn block(completion: Completion<Value>) {
-        let _ = black_box(completion.wait());
-    }
 }
 
 pub(crate) struct Tokio;
@@ -113,10 +113,6 @@ impl Peer for Futures {
     fn future(receiver: &mut Self::Waiter) -> impl Future<Output: Send> + Send {
         receiver
     }
-
-    fn block(receiver: Self::Waiter) {
-        let _ = black_box(futures::executor::block_on(receiver));
-    }
 }
 
 /// The crate `oneshot`.
@@ -137,10 +133,6 @@ impl Peer for Oneshot {
     fn future(receiver: &mut Self::Waiter) -> impl Future<Output: Send> + Send {
         receiver
     }
-
-    fn block(receiver: Self::Waiter) {
-        let _ = black_box(futures::executor::block_on(receiver));
-    }
 }
 
 /// The crate `async-oneshot`. Its sender is an `Arc`, which its receiver outlives.
@@ -160,10 +152,6 @@ impl Peer for AsyncOneshot {
 
     fn future(receiver: &mut Self::Waiter) -> impl Future<Output: Send> + Send {
         receiver
-    }
-
-    fn block(receiver: Self::Waiter) {
-        let _ = black_box(futures::executor::block_on(receiver));
     }
 }
 
@@ -219,9 +207,5 @@ impl Peer for ByHand {
             notify.notified().await;
             value.lock().ok()?.take()
         }
-    }
-
-    fn block(mut cell: ByHand) {
-        black_box(futures::executor::block_on(ByHand::future(&mut cell)));
     }
 }
