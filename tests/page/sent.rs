@@ -102,7 +102,7 @@ async fn the_headers_are_those_that_the_client_received() {
     let accepted = server.compare(3, INVOKE, event).await;
     assert_eq!(accepted["status"], 202);
     assert!(has(&accepted, "x-amzn-trace-id"), "{accepted}");
-    // A dry run is no invocation.
+    // A dry run invokes nothing.
     let url = format!("http://{}/{INVOKE}", server.address);
     let dry = Client::new().post(url);
     let dry = dry.header("x-amz-invocation-type", "DryRun");
