@@ -80,23 +80,16 @@ async function check(tab, name) {
 }
 
 /// Writes an image of the whole width of the page, or of an element, which may be longer than the window. The image has no
-/// scrollbar, so the page is slightly wider on it.
+/// scrollbar.
 async function screenshot(tab, name, id) {
   browser.doing = `taking the screenshot ${name}`;
   const clip = await tab.run(`(id) => {
-    const scrollbar = innerWidth - document.documentElement.clientWidth;
     const { x, y, right, bottom } = document.getElementById(id ?? 'timeline').getBoundingClientRect();
     const [left, top] = id ? [x - 8, y + scrollY - 8] : [0, 0];
-    return { x: left, y: top, width: Math.min(right + scrollbar + 8, innerWidth) - left, height: bottom + scrollY + 8 - top, scale: 1 };
+    return { x: left, y: top, width: Math.min(right + 8, document.documentElement.clientWidth) - left, height: bottom + scrollY + 8 - top, scale: 1 };
   }`, id ?? null);
-  const frames = (then) => `(shifts) => new Promise((resolve) => {
-    requestAnimationFrame(() => requestAnimationFrame(() => resolve((() => { ${then} })())));
-  })`;
-  const shifts = await tab.run(frames('return window.shifts.length;'));
   const { data } = await tab.send('Page.captureScreenshot', { format: 'webp', quality: 45, clip, captureBeyondViewport: true });
   fs.writeFileSync(`${screenshots}/${name}.webp`, Buffer.from(data, 'base64'));
-  // Removes the shifts that the change of the width has caused.
-  await tab.run(frames('window.shiftObserver.takeRecords(); window.shifts.length = shifts;'), shifts);
 }
 
 async function open(width, height, scheme) {
@@ -109,18 +102,34 @@ async function open(width, height, scheme) {
   // Shifts that the user did not cause.
   await tab.send('Page.addScriptToEvaluateOnNewDocument', {
     source: `window.shifts = [];
-    window.shiftObserver = new PerformanceObserver((list) => {
+    new PerformanceObserver((list) => {
       for (const { value, hadRecentInput, sources } of list.getEntries()) {
         if (!hadRecentInput) window.shifts.push([value, ...sources.map(({ node }) => node?.id || node?.nodeName)]);
       }
-    });
-    window.shiftObserver.observe({ type: 'layout-shift', buffered: true });`,
+    }).observe({ type: 'layout-shift', buffered: true });`,
   });
   browser.doing = 'opening the page';
   await tab.type(`${server}/_nodeback/`);
   await tab.until(`() => document.getElementById('connection').textContent === 'Connected'
     && document.getElementById('event').value`);
   return tab;
+}
+
+/// While the page is loading, it is so short that it has no scrollbar, and its elements must be where they are later.
+async function short(tab) {
+  browser.doing = 'shortening the page';
+  const [isLong, long, short] = await tab.run(`() => {
+    const isLong = document.documentElement.scrollHeight > innerHeight;
+    const left = () => document.getElementById('connection').getBoundingClientRect().left;
+    const main = document.querySelector('main');
+    const long = left();
+    main.hidden = true;
+    const short = left();
+    main.hidden = false;
+    return [isLong, long, short];
+  }`);
+  assert(isLong, 'the page has a scrollbar');
+  assert.equal(short, long);
 }
 
 async function firstUse(tab) {
@@ -391,6 +400,7 @@ async function many(tab) {
 
 async function main() {
   const tab = await open(1280, 900, 'light');
+  await short(tab);
   await firstUse(tab);
   await mistakes(tab);
   await configuration(tab);

@@ -197,12 +197,12 @@ impl Drop for Process {
     }
 }
 
-/// Returns the path of a file that `tests/live/python.sh` installed.
+/// Returns the path of a file that a script of `tests/live` installed.
 pub fn live(path: &str) -> PathBuf {
     let path = Path::new(ROOT).join("target/live").join(path);
     assert!(
         path.exists(),
-        "{} is missing: run tests/live/python.sh",
+        "{} is missing: run the script of tests/live that the test needs",
         path.display()
     );
     path
