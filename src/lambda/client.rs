@@ -4,6 +4,7 @@
 //! connection takes a third more processor time for an invocation of 100 bytes, since every reply
 //! then wakes two tasks.
 
+use super::own_wakes::OwnWakes;
 use bytes::Bytes;
 use futures::{
     FutureExt,
@@ -165,6 +166,7 @@ type Driver = Pin<Box<Fuse<http1::Connection<TokioIo<TcpStream>, Body>>>>;
 struct Connection {
     sender: SendRequest<Body>,
     driver: Driver,
+    own_wakes: OwnWakes,
 }
 
 impl Connection {
@@ -180,6 +182,7 @@ impl Connection {
         Ok(Connection {
             sender,
             driver: Box::pin(driver.fuse()),
+            own_wakes: OwnWakes::new(),
         })
     }
 
@@ -187,25 +190,38 @@ impl Connection {
     /// it is still sending the previous request because the reply came before the end of that
     /// request: the server may never read the rest.
     async fn is_ready(&mut self) -> bool {
-        poll_fn(|cx| {
-            let mut polled = self.sender.poll_ready(cx);
+        let Connection {
+            sender,
+            driver,
+            own_wakes,
+        } = self;
+        let mut ready = |cx: &mut Context<'_>| {
+            let mut polled = sender.poll_ready(cx);
             if polled.is_pending() {
                 // If this is the end of the connection, the sender sees it below.
-                let _ = self.driver.poll_unpin(cx);
-                polled = self.sender.poll_ready(cx);
+                let _ = driver.poll_unpin(cx);
+                polled = sender.poll_ready(cx);
             }
             Poll::Ready(matches!(polled, Poll::Ready(Ok(()))))
-        })
-        .await
+        };
+        poll_fn(|cx| own_wakes.poll(cx, &mut ready)).await
     }
 
     /// Waits for a future that needs the connection to be driven.
     async fn drive<T>(&mut self, future: impl Future<Output = T>) -> T {
-        match future::select(pin!(future), &mut self.driver).await {
-            Either::Left((ended, _)) => ended,
-            // The connection has ended, so the future resolves now, with the reason if it failed.
-            Either::Right((_, future)) => future.await,
-        }
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            self.own_wakes.poll(cx, |cx| {
+                let polled = future.as_mut().poll(cx);
+                if polled.is_pending() {
+                    // If this is the end of the connection, it wakes the future, which resolves
+                    // with the reason if the connection failed.
+                    let _ = self.driver.poll_unpin(cx);
+                }
+                polled
+            })
+        })
+        .await
     }
 }
 
@@ -243,12 +259,18 @@ impl HttpBody for Reply {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let reply = self.get_mut();
-        let mut polled = Pin::new(&mut reply.body).poll_frame(cx);
-        if let (Poll::Pending, Some(connection)) = (&polled, &mut reply.connection) {
-            // If this is the end of the connection, the body sees it below.
-            let _ = connection.driver.poll_unpin(cx);
-            polled = Pin::new(&mut reply.body).poll_frame(cx);
-        }
+        let mut body = Pin::new(&mut reply.body);
+        let polled = match &mut reply.connection {
+            Some(connection) => connection.own_wakes.poll(cx, |cx| {
+                let polled = body.as_mut().poll_frame(cx);
+                if polled.is_pending() {
+                    // If this is the end of the connection, it wakes the body.
+                    let _ = connection.driver.poll_unpin(cx);
+                }
+                polled
+            }),
+            None => body.poll_frame(cx),
+        };
         // A body of known length is at its end with its last frame, and any other only with the
         // `None` after it.
         if matches!(polled, Poll::Ready(None)) || reply.body.is_end_stream() {
@@ -338,6 +360,56 @@ mod tests {
             );
             assert!(head.contains("host: 127.0.0.1:") && head.contains("user-agent: nodeback/"));
         }
+    }
+
+    /// Counts how often the task of a future is woken while it polls the future.
+    struct OwnWakeCount<F> {
+        future: Pin<Box<F>>,
+        shared: Arc<Counted>,
+    }
+
+    #[derive(Default)]
+    struct Counted {
+        state: Mutex<(bool, usize)>,
+        task: futures::task::AtomicWaker,
+    }
+
+    impl std::task::Wake for Counted {
+        fn wake(self: Arc<Self>) {
+            let (polling, count) = &mut *self.state.lock();
+            *count += usize::from(*polling);
+            self.task.wake();
+        }
+    }
+
+    impl<F: Future> Future for OwnWakeCount<F> {
+        type Output = (F::Output, usize);
+
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+            let shared = Arc::clone(&self.shared);
+            shared.task.register(cx.waker());
+            shared.state.lock().0 = true;
+            let waker = Arc::clone(&shared).into();
+            let polled = self.future.as_mut().poll(&mut Context::from_waker(&waker));
+            let (polling, count) = &mut *shared.state.lock();
+            *polling = false;
+            polled.map(|output| (output, *count))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_halves_of_a_connection_do_not_wake_their_task() {
+        let (client, _, served) = server(3, 1).await;
+        let calls = OwnWakeCount {
+            future: Box::pin(async {
+                for path in ["/a", "/b", "/c"] {
+                    assert_eq!(get(&client, path).await.unwrap(), "ok");
+                }
+            }),
+            shared: Arc::default(),
+        };
+        assert_eq!(calls.await, ((), 0));
+        served.await;
     }
 
     #[tokio::test(start_paused = true)]

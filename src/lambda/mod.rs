@@ -4,6 +4,7 @@ mod backoff;
 mod client;
 mod environment;
 mod event;
+mod own_wakes;
 mod poll;
 mod post;
 mod service;
