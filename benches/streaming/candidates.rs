@@ -12,6 +12,7 @@ use std::{
     path::Path,
     process::{self, Command},
 };
+use tokio::runtime::Builder;
 
 /// Names the function that this process runs, if it is not the benchmark itself.
 pub(crate) const FUNCTION: &str = "NODEBACK_BENCH_FUNCTION";
@@ -21,34 +22,42 @@ pub(crate) const CHUNK: usize = 16 * 1024;
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate {
     pub(crate) name: &'static str,
+    /// The name of the candidate of lambda_runtime that it is compared with.
+    pub(crate) baseline: &'static str,
     pub(crate) command: fn() -> Command,
 }
 
-const NODE_CLIENT: &str = "Node client 3.3.0";
+pub(crate) const NODE_CLIENT: &str = "Node client 3.3.0";
+const BARE_ONE: &str = "lambda_runtime, one thread";
+const BARE_SEVERAL: &str = "lambda_runtime, several threads";
 
-/// nodeback, which the others are compared with, comes first.
-pub(crate) const CANDIDATES: [Candidate; 5] = [
-    Candidate {
-        name: "nodeback",
-        command: || ourselves("nodeback"),
-    },
-    Candidate {
-        name: "nodeback, mark of 64 KiB",
-        command: || ourselves("node's mark"),
-    },
-    Candidate {
-        name: "lambda_runtime 1.5",
-        command: || ourselves("channel"),
-    },
-    Candidate {
-        name: NODE_CLIENT,
-        command: node,
-    },
-    Candidate {
-        name: "raw socket loop",
-        command: || ourselves("raw"),
-    },
+pub(crate) const CANDIDATES: [Candidate; 7] = [
+    candidate("nodeback, one thread", BARE_ONE, || {
+        ourselves("nodeback@one")
+    }),
+    candidate("nodeback, several threads", BARE_SEVERAL, || {
+        ourselves("nodeback@several")
+    }),
+    candidate("nodeback, one thread, mark of 64 KiB", BARE_ONE, || {
+        ourselves("64 KiB@one")
+    }),
+    candidate(BARE_ONE, BARE_ONE, || ourselves("channel@one")),
+    candidate(BARE_SEVERAL, BARE_SEVERAL, || ourselves("channel@several")),
+    candidate(NODE_CLIENT, BARE_ONE, node),
+    candidate("raw socket loop", BARE_ONE, || ourselves("raw@one")),
 ];
+
+const fn candidate(
+    name: &'static str,
+    baseline: &'static str,
+    command: fn() -> Command,
+) -> Candidate {
+    Candidate {
+        name,
+        baseline,
+        command,
+    }
+}
 
 impl Candidate {
     pub(crate) fn is_present(&self) -> bool {
@@ -100,18 +109,22 @@ struct Size {
 
 /// Runs a function until the process is killed.
 pub(crate) fn function(name: &str) {
-    match name {
-        "raw" => raw(),
-        _ => tokio::runtime::Runtime::new()
-            .expect("a runtime")
-            .block_on(on_tokio(name)),
+    let (name, flavor) = name.split_once('@').expect("a name and a flavor");
+    if name == "raw" {
+        return raw();
     }
+    let mut builder = match flavor {
+        "one" => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build().expect("a runtime");
+    runtime.block_on(on_tokio(name));
 }
 
 async fn on_tokio(name: &str) {
     let chunk = Bytes::from(vec![b'x'; CHUNK]);
     match name {
-        "nodeback" | "node's mark" => {
+        "nodeback" | "64 KiB" => {
             let handler = streamify_response(move |event: Size, stream: ResponseStream| {
                 let chunk = chunk.clone();
                 async move {

@@ -1,7 +1,7 @@
 //! Measures streams of whole processes to a Runtime API: nodeback, lambda_runtime alone, AWS's Node
 //! runtime client, and a loop over a raw socket. Measures the time to the first byte, and that of 1
-//! MB and 100 MB in chunks of 16 KiB. nodeback is measured with its default high-water mark and
-//! with that of Node, 64 KiB.
+//! MB and 100 MB in chunks of 16 KiB. nodeback and lambda_runtime are measured on one thread and on
+//! several, and nodeback also with Node's high-water mark, 64 KiB.
 //!
 //! `cargo bench --bench streaming`; `NODEBACK_FULL=1` runs more rounds. The Node client is what
 //! `tests/live/node.sh native` installs. Without it, Node is left out. Each round has one
@@ -19,7 +19,7 @@ mod median;
 mod table;
 
 use api::{Process, Took};
-use candidates::{CANDIDATES, CHUNK, Candidate, FUNCTION};
+use candidates::{CANDIDATES, CHUNK, Candidate, FUNCTION, NODE_CLIENT};
 use median::median;
 use std::{env, time::Duration};
 use table::Table;
@@ -80,13 +80,20 @@ fn micros(process: &Process, (_, chunks, times, time): Measure) -> f64 {
 }
 
 fn table(title: &str, candidates: &[Candidate], figures: &[Vec<f64>]) -> Table {
-    let mut table = Table::new(title, &["µs", "of nodeback's"]).plotted(0);
-    let ours = figures.first().map_or(&[][..], Vec::as_slice);
-    for (candidate, figures) in candidates.iter().zip(figures) {
-        let ratios = figures.iter().zip(ours).map(|(its, ours)| its / ours);
+    let mut table =
+        Table::new(title, &["µs", "of lambda_runtime", "of the Node client"]).plotted(0);
+    for (candidate, its) in candidates.iter().zip(figures) {
+        // Compares the figures of the same round.
+        let ratio = |peer: &str| {
+            let at = candidates.iter().position(|other| other.name == peer)?;
+            let ratios = its.iter().zip(figures.get(at)?);
+            Some(median(ratios.map(|(its, peers)| its / peers)))
+        };
+        let ratio = |peer| ratio(peer).map_or_else(String::new, |ratio| format!("{ratio:.2}"));
         let cells = [
-            format!("{:.0}", median(figures.iter().copied())),
-            format!("{:.2}", median(ratios)),
+            format!("{:.0}", median(its.iter().copied())),
+            ratio(candidate.baseline),
+            ratio(NODE_CLIENT),
         ];
         table.row(candidate.name, cells);
     }
