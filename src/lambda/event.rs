@@ -11,6 +11,14 @@ use std::{fmt::Display, str::FromStr, sync::Arc, time::Duration};
 pub(super) const INVOCATION_ID: HeaderName =
     HeaderName::from_static("lambda-runtime-invocation-id");
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
+const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
+const ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
+const CLIENT_CONTEXT: HeaderName = HeaderName::from_static("lambda-runtime-client-context");
+const IDENTITY: HeaderName = HeaderName::from_static("lambda-runtime-cognito-identity");
+const TENANT_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-tenant-id");
+const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
+
 /// Where the outcome of an event is posted.
 #[derive(Clone)]
 pub(super) struct PostAddress(pub(super) Arc<InvocationIds>);
@@ -59,23 +67,22 @@ impl PolledEvent {
     fn of_headers(headers: &HeaderMap, context: ContextBuilder) -> Result<Self, String> {
         let mut problems = Vec::new();
         let request_id = request_id(headers)?;
-        let text = |name| {
+        let text = |name: &HeaderName| {
             let value = headers.get(name).filter(|value| !value.is_empty())?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
-        let arn = text("lambda-runtime-invoked-function-arn").unwrap_or_default();
-        let deadline = number(headers, "lambda-runtime-deadline-ms", &mut problems);
+        let arn = text(&ARN).unwrap_or_default();
+        let deadline = number(headers, &DEADLINE, &mut problems);
         let context = context
             .aws_request_id(request_id.clone())
             .invoked_function_arn(arn)
             // A missing deadline is unknown rather than expired.
             .deadline_ms(deadline.unwrap_or(0))
             .optional(|members| {
-                members.client_context =
-                    json(headers, "lambda-runtime-client-context", &mut problems);
-                members.identity = json(headers, "lambda-runtime-cognito-identity", &mut problems);
-                members.tenant_id = text("lambda-runtime-aws-tenant-id");
-                members.xray_trace_id = text("lambda-runtime-trace-id");
+                members.client_context = json(headers, &CLIENT_CONTEXT, &mut problems);
+                members.identity = json(headers, &IDENTITY, &mut problems);
+                members.tenant_id = text(&TENANT_ID);
+                members.xray_trace_id = text(&TRACE_ID);
             });
         Ok(PolledEvent {
             address: PostAddress(Arc::new(InvocationIds {
@@ -94,14 +101,13 @@ impl PolledEvent {
 const LONGEST_ID: usize = 1024;
 
 fn request_id(headers: &HeaderMap) -> Result<String, String> {
-    const NAME: &str = "lambda-runtime-aws-request-id";
     let value = headers
-        .get(NAME)
-        .ok_or_else(|| format!("an event came without `{NAME}`"))?;
+        .get(&REQUEST_ID)
+        .ok_or_else(|| format!("an event came without `{REQUEST_ID}`"))?;
     if value.len() > LONGEST_ID {
         let length = value.len();
         return Err(format!(
-            "`{NAME}` has {length} bytes: expected an id of at most {LONGEST_ID}"
+            "`{REQUEST_ID}` has {length} bytes: expected an id of at most {LONGEST_ID}"
         ));
     }
     // The id becomes a segment of a path.
@@ -110,11 +116,11 @@ fn request_id(headers: &HeaderMap) -> Result<String, String> {
         Ok(id) if !id.is_empty() && id.bytes().all(|byte| fits(&byte)) && !id.starts_with('.') => {
             Ok(id.into())
         }
-        _ => Err(format!("`{NAME}` is {value:?}: expected an id")),
+        _ => Err(format!("`{REQUEST_ID}` is {value:?}: expected an id")),
     }
 }
 
-fn number(headers: &HeaderMap, name: &str, problems: &mut Vec<String>) -> Option<u64> {
+fn number(headers: &HeaderMap, name: &HeaderName, problems: &mut Vec<String>) -> Option<u64> {
     let Some(value) = headers.get(name) else {
         problems.push(format!("`{name}` is missing: the deadline is unknown"));
         return None;
@@ -131,7 +137,7 @@ fn number(headers: &HeaderMap, name: &str, problems: &mut Vec<String>) -> Option
 
 fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
-    name: &str,
+    name: &HeaderName,
     problems: &mut Vec<String>,
 ) -> Option<T> {
     let value = headers.get(name).filter(|value| !value.is_empty())?;

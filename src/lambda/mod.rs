@@ -60,20 +60,14 @@ pub(crate) async fn run(
     let (exit, mut exits) = mpsc::unbounded_channel();
     let worker = Worker {
         function,
-        client: Arc::new(client),
+        client,
         poller: Arc::new(Poller::default()),
         context,
         runtime: Handle::current(),
         exit,
     };
     for _ in 1..concurrency {
-        // Each worker has its own client, so that none waits for another's connection or timer.
-        let client = Arc::new(worker.client.another());
-        Worker {
-            client,
-            ..worker.clone()
-        }
-        .spawn();
+        worker.another().spawn();
     }
     worker.spawn();
     // Each worker runs until it sends the reason why the process has to exit.

@@ -18,11 +18,10 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use tokio::{runtime::Handle, sync::mpsc, time};
 use tracing::{Instrument, Span};
 
-/// A polling loop. Clone it once for each concurrent invocation.
-#[derive(Clone)]
+/// A polling loop. There is one for each concurrent invocation.
 pub(super) struct Worker {
     pub(super) function: Function,
-    pub(super) client: Arc<Client>,
+    pub(super) client: Client,
     pub(super) poller: Arc<Poller>,
     /// The part of the context that all invocations share.
     pub(super) context: ContextBuilder,
@@ -40,19 +39,34 @@ enum Next {
 }
 
 impl Worker {
+    /// Returns a worker with a client of its own, so that neither waits for the connection or the
+    /// timer of the other.
+    pub(super) fn another(&self) -> Self {
+        Worker {
+            function: self.function.clone(),
+            client: self.client.another(),
+            poller: Arc::clone(&self.poller),
+            context: self.context.clone(),
+            runtime: self.runtime.clone(),
+            exit: self.exit.clone(),
+        }
+    }
+
     pub(super) fn spawn(self) {
         let runtime = self.runtime.clone();
+        // The sink of each invocation shares the worker.
+        let worker = Arc::new(self);
         runtime.spawn(async move {
             loop {
                 // Panics of handlers and layers are caught elsewhere. After any other panic, the
                 // state of this crate is unknown, so the process exits.
-                let ran = AssertUnwindSafe(self.run_one()).catch_unwind().await;
+                let ran = AssertUnwindSafe(worker.run_one()).catch_unwind().await;
                 match ran.unwrap_or_else(|panic| Err(Error::panic(Panic::of(panic)))) {
                     Ok(Next::Poll) => {}
                     Ok(Next::Stop) => return,
                     Err(error) => {
                         // If another worker has sent a reason before, the receiver may be gone.
-                        let _ = self.exit.send(error);
+                        let _ = worker.exit.send(error);
                         return;
                     }
                 }
@@ -60,13 +74,7 @@ impl Worker {
         });
     }
 
-    /// Starts another worker in place of this one, which is blocked.
-    fn replace(mut self) {
-        self.client = Arc::new(self.client.another());
-        self.spawn();
-    }
-
-    async fn run_one(&self) -> Result<Next> {
+    async fn run_one(self: &Arc<Self>) -> Result<Next> {
         let PolledEvent {
             address,
             context,
@@ -81,7 +89,7 @@ impl Worker {
             });
         }
         let sink = Post {
-            worker: self.clone(),
+            worker: Arc::clone(self),
             address,
         };
         let driven = self.function.drive(body, context, sink).await;
@@ -96,7 +104,7 @@ impl Worker {
 /// Posts the outcome of an invocation.
 #[derive(Clone)]
 struct Post {
-    worker: Worker,
+    worker: Arc<Worker>,
     address: PostAddress,
 }
 
@@ -124,7 +132,8 @@ impl Sink for Post {
         // The watchdog's runtime needs a client of its own.
         let posted = address.post(&worker.client.another(), Err(error)).await;
         match posted {
-            Ok(()) => worker.replace(),
+            // It takes the place of the worker that is blocked.
+            Ok(()) => worker.another().spawn(),
             Err(error) => drop(worker.exit.send(error)),
         }
     }
@@ -135,6 +144,6 @@ impl Sink for Post {
         if time::timeout(ATTEMPT, closed).await.is_err() {
             let _ = guarded(|| error.log());
         }
-        self.worker.replace();
+        self.worker.another().spawn();
     }
 }
