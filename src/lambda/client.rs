@@ -45,10 +45,15 @@ pub(super) fn full(body: Bytes) -> Body {
     Body::new(http_body_util::Full::new(body).map_err(|never| match never {}))
 }
 
+/// The version of the Runtime API, which is the first part of each path.
+const VERSION: &str = "/2018-06-01/runtime";
+
 /// A client of one Runtime API. It opens a connection when none is idle.
 pub(super) struct Client {
     endpoint: Uri,
     host: HeaderValue,
+    /// What the path of each request begins with.
+    root: String,
     idle: Idle,
     timer: Mutex<Option<Pin<Box<Sleep>>>>,
 }
@@ -68,6 +73,8 @@ impl Client {
             .map_or("", |authority| authority.as_str());
         Client {
             host: HeaderValue::from_str(host).unwrap_or(HeaderValue::from_static("")),
+            // Emulators that run several functions give each of them a path of its own.
+            root: [endpoint.path().trim_end_matches('/'), VERSION].concat(),
             endpoint,
             idle: Idle::default(),
             timer: Mutex::default(),
@@ -79,18 +86,16 @@ impl Client {
         Client::new(self.endpoint.clone())
     }
 
-    /// Returns a request for a path of the Runtime API.
+    /// Returns a request for a path of the Runtime API, whose parts are concatenated.
     pub(super) fn request(
         &self,
         method: Method,
-        path: &str,
+        path: &[&str],
         body: Body,
     ) -> Result<Request<Body>, InvalidUri> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
-        // Emulators that run several functions give each of them a path of its own.
-        let base = self.endpoint.path().trim_end_matches('/');
-        *request.uri_mut() = Uri::try_from(format!("{base}{path}"))?;
+        *request.uri_mut() = Uri::try_from([&[&*self.root], path].concat().concat())?;
         let headers = request.headers_mut();
         headers.insert(HOST, self.host.clone());
         headers.insert(USER_AGENT, AGENT);
@@ -329,7 +334,7 @@ mod tests {
     }
 
     async fn get(client: &Client, path: &str) -> Result<Bytes, BoxError> {
-        let request = client.request(Method::GET, path, full(Bytes::new()))?;
+        let request = client.request(Method::GET, &[path], full(Bytes::new()))?;
         let reply = client.call(request).await?;
         Ok(reply.into_body().collect().await?.to_bytes())
     }
@@ -355,7 +360,7 @@ mod tests {
         let heads = served.await;
         for (head, path) in heads.iter().zip(["/a", "/b", "/c"]) {
             assert!(
-                head.starts_with(&format!("GET /base{path} HTTP/1.1\r\n")),
+                head.starts_with(&format!("GET /base{VERSION}{path} HTTP/1.1\r\n")),
                 "{head}"
             );
             assert!(head.contains("host: 127.0.0.1:") && head.contains("user-agent: nodeback/"));
@@ -465,7 +470,7 @@ mod tests {
         });
         // More than the buffers of a connection hold.
         let body = full(Bytes::from(vec![0; 32 * 1024 * 1024]));
-        let request = client.request(Method::POST, "/response", body).unwrap();
+        let request = client.request(Method::POST, &["/response"], body).unwrap();
         let reply = client.call(request).await.unwrap();
         assert_eq!(reply.status(), http::StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(reply.into_body().collect().await.unwrap().to_bytes(), "ok");

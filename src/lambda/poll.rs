@@ -4,7 +4,7 @@ use super::{
     backoff::Backoff,
     client::{Client, full},
     event::PolledEvent,
-    post::{self, API, describe, is_transient},
+    post::{self, describe, is_transient},
     stopped,
 };
 use crate::{error::Result, invocation::ContextBuilder};
@@ -86,8 +86,7 @@ impl Poller {
 }
 
 async fn poll(client: &Client, context: &ContextBuilder) -> Polled {
-    let path = format!("{API}/invocation/next");
-    let request = client.request(Method::GET, &path, full(Bytes::new()));
+    let request = client.request(Method::GET, &["/invocation/next"], full(Bytes::new()));
     // The API holds the request until there is an event, so there is no time limit.
     let reply = match request {
         Ok(request) => client.call(request).await,

@@ -18,8 +18,6 @@ use http_body_util::BodyExt;
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) const API: &str = "/2018-06-01/runtime";
-
 pub(super) const ERROR_TYPE: HeaderName =
     HeaderName::from_static("lambda-runtime-function-error-type");
 const XRAY_CAUSE: HeaderName = HeaderName::from_static("lambda-runtime-function-xray-error-cause");
@@ -37,7 +35,7 @@ impl PostAddress {
         } = &*self.0;
         let error = outcome.as_ref().err();
         let endpoint = if error.is_none() { "response" } else { "error" };
-        let path = format!("{API}/invocation/{request_id}/{endpoint}");
+        let path = ["/invocation/", request_id, "/", endpoint];
         let mut headers = headers(error);
         if let Some(id) = invocation_id {
             headers.insert(INVOCATION_ID, id.clone());
@@ -66,7 +64,7 @@ pub(super) async fn restore_error(client: &Client, error: &Error) {
 }
 
 async fn post_error(client: &Client, phase: &str, error: &Error) {
-    let path = format!("{API}/{phase}/error");
+    let path = ["/", phase, "/error"];
     let (headers, body) = (headers(Some(error)), Bytes::from(error.to_json()));
     if let Err(NotAccepted { why, .. }) = send(client, &path, headers, body).await {
         tracing::error!("posting the {phase} error failed: {why}");
@@ -104,13 +102,13 @@ struct NotAccepted {
 /// others.
 async fn send(
     client: &Client,
-    path: &str,
+    path: &[&str],
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(), NotAccepted> {
     let mut backoff = Backoff::new();
     loop {
-        let attempt = attempt(client, path, headers.clone(), body.clone());
+        let attempt = attempt(client, path, &headers, body.clone());
         let (status, mut why) = match client.within(ATTEMPT, attempt).await {
             Some(Ok((status, _))) if status.is_success() => return Ok(()),
             Some(Ok((status, body))) => (Some(status), rejection(status, &body)),
@@ -142,11 +140,14 @@ pub(super) fn is_transient(status: StatusCode) -> bool {
 
 async fn attempt(
     client: &Client,
-    path: &str,
-    headers: HeaderMap,
+    path: &[&str],
+    headers: &HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Bytes), BoxError> {
     let mut request = client.request(Method::POST, path, full(body))?;
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()));
     request.headers_mut().extend(headers);
     read_reply(client.call(request).await?).await
 }

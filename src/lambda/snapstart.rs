@@ -2,7 +2,7 @@
 
 use super::{
     client::{BoxError, Client, full},
-    post::{self, API, describe},
+    post::{self, describe},
     stopped,
 };
 use crate::{
@@ -57,8 +57,7 @@ async fn until_restored(client: &Client, resources: &[Arc<dyn SnapStartResource>
 /// Waits until the snapshot is restored. The API holds the request until then, so there is no time
 /// limit.
 async fn next(client: &Client) -> Result<(http::StatusCode, Bytes), BoxError> {
-    let path = format!("{API}/restore/next");
-    let request = client.request(Method::GET, &path, full(Bytes::new()))?;
+    let request = client.request(Method::GET, &["/restore/next"], full(Bytes::new()))?;
     post::read_reply(client.call(request).await?).await
 }
 

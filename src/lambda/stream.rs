@@ -4,7 +4,7 @@ use super::{
     backoff::Backoff,
     client::{Body, BoxError, Client},
     event::{INVOCATION_ID, InvocationIds, PostAddress},
-    post::{API, ATTEMPTS, ERROR_TYPE, describe, insert, read_reply, rejection, visible},
+    post::{ATTEMPTS, ERROR_TYPE, describe, insert, read_reply, rejection, visible},
 };
 use crate::{
     error::{Error, Result},
@@ -122,7 +122,7 @@ impl PostAddress {
             request_id,
             invocation_id,
         } = &*self.0;
-        let path = format!("{API}/invocation/{request_id}/response");
+        let path = ["/invocation/", request_id, "/response"];
         let mut request = client.request(Method::POST, &path, Body::new(body))?;
         let headers = request.headers_mut();
         headers.insert(RESPONSE_MODE, HeaderValue::from_static("streaming"));
