@@ -23,6 +23,8 @@ use crate::{
     guard::{Panic, guarded},
     runtime::Shutdown,
 };
+#[cfg(any(feature = "lambda", feature = "local"))]
+use futures::future::BoxFuture;
 #[cfg(any(feature = "lambda", feature = "bench"))]
 use std::env;
 use std::future::Future;
@@ -127,7 +129,19 @@ impl Runtime {
     ///
     /// Returns an error if the handlers cannot run.
     #[cfg(any(feature = "lambda", feature = "local"))]
-    pub async fn run(mut self) -> Result<()> {
+    pub async fn run(self) -> Result<()> {
+        self.boxed_run().await
+    }
+
+    /// A boxed future is compiled once, in this crate. That of an `async fn` is compiled in the
+    /// user's crate, several times, which added 3 % to the size of a function.
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    fn boxed_run(self) -> BoxFuture<'static, Result<()>> {
+        Box::pin(self.run_anywhere())
+    }
+
+    #[cfg(any(feature = "lambda", feature = "local"))]
+    async fn run_anywhere(mut self) -> Result<()> {
         // No log is installed, since a benchmark would mostly measure how long writing it takes.
         #[cfg(feature = "bench")]
         if let Some(command) = BenchCommand::parse(env::args_os().skip(1)).filter(|_| !on_lambda())
@@ -296,10 +310,12 @@ fn on_lambda() -> bool {
 
 /// Reports to Lambda why the program cannot start, if Lambda started it.
 #[cfg(feature = "lambda")]
-async fn report_to_lambda(error: &Error) {
-    if on_lambda() {
-        lambda::failed_init(error).await;
-    }
+fn report_to_lambda(error: &Error) -> BoxFuture<'_, ()> {
+    Box::pin(async move {
+        if on_lambda() {
+            lambda::failed_init(error).await;
+        }
+    })
 }
 
 #[cfg(all(test, feature = "lambda", not(feature = "local")))]
