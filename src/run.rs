@@ -224,16 +224,10 @@ impl Runtime {
         local::serve(self.functions, self.local, listener, shutdown).await
     }
 
-    /// Applies the layers and the settings to each function. The environment overrides the settings
-    /// of the program.
+    /// Overrides the settings of the program by those of the environment.
     #[cfg(any(feature = "lambda", feature = "local"))]
     fn override_settings(&mut self) -> Result<()> {
-        let settings = self.settings.overridden()?;
-        for function in self.functions.each() {
-            function.settings = settings;
-            #[cfg(feature = "lambda")]
-            function.layers.clone_from(&self.layers);
-        }
+        self.configure(self.settings.overridden()?);
         Ok(())
     }
 }

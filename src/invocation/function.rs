@@ -58,7 +58,6 @@ impl Functions {
         self.0.push((name, function));
     }
 
-    #[cfg(any(feature = "lambda", feature = "local"))]
     pub(crate) fn each(&mut self) -> impl Iterator<Item = &mut Function> {
         self.0.iter_mut().map(|(_, function)| function)
     }

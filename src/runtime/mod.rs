@@ -145,7 +145,7 @@ impl Runtime {
     ) -> Self {
         let function = Function::new(handler);
         self.functions.export(Some(name.into()), function);
-        self
+        self.configured()
     }
 
     /// Runs one invocation in process: see [`invoke`](crate::invoke()).
@@ -168,7 +168,7 @@ impl Runtime {
     /// Panics if there is no tokio runtime with its time driver enabled.
     pub async fn invoke(&self, event: impl Serialize, context: Context) -> Outcome {
         match self.function_of(&context) {
-            Ok(function) => invocation::in_process(&function, event, context).await,
+            Ok(function) => invocation::in_process(function, event, context).await,
             Err(error) => Outcome::failed(error),
         }
     }
@@ -194,17 +194,28 @@ impl Runtime {
     /// The error of the invocation, which has been logged, or `Runtime.HandlerNotFound`.
     pub async fn invoke_raw(&self, event: impl Into<Bytes>, context: Context) -> Result<Bytes> {
         let function = self.function_of(&context)?;
-        invocation::raw(&function, event.into(), context.to_builder()).await
+        invocation::raw(function, event.into(), context.to_builder()).await
     }
 
-    /// Returns the function that a context names, with only the settings of this program.
-    fn function_of(&self, context: &Context) -> Result<Function> {
+    /// Returns the function that a context names.
+    fn function_of(&self, context: &Context) -> Result<&Function> {
         let function = self.functions.named(&context.function_name);
-        let mut function = function.map_err(|mistake| mistake.into_error())?.clone();
-        function.settings = self.settings;
-        #[cfg(feature = "lambda")]
-        function.layers.clone_from(&self.layers);
-        Ok(function)
+        function.map_err(|mistake| mistake.into_error())
+    }
+
+    /// Applies the settings and the layers of the program to each function. Whatever changes any of
+    /// them calls this.
+    fn configured(mut self) -> Self {
+        self.configure(self.settings);
+        self
+    }
+
+    pub(crate) fn configure(&mut self, settings: InvocationSettings) {
+        for function in self.functions.each() {
+            function.settings = settings;
+            #[cfg(feature = "lambda")]
+            function.layers.clone_from(&self.layers);
+        }
     }
 }
 

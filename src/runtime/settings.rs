@@ -18,7 +18,7 @@ impl Runtime {
     /// ```
     pub fn never_called(mut self, never_called: NeverCalled) -> Self {
         self.settings.never_called = never_called;
-        self
+        self.configured()
     }
 
     /// Makes an invocation without an outcome fail `margin` before its deadline, with the error
@@ -47,7 +47,7 @@ impl Runtime {
     /// ```
     pub fn fail_before_deadline(mut self, margin: Duration) -> Self {
         self.settings.fail_before_deadline = Some(margin);
-        self
+        self.configured()
     }
 
     /// Adds a tower layer around the invocations of all handlers, outside of the layers that were
@@ -88,7 +88,7 @@ impl Runtime {
             + 'static,
     {
         self.layers = Some(self.layers.unwrap_or_default().add(&layer));
-        self
+        self.configured()
     }
 
     /// Registers a resource whose hooks run before a SnapStart snapshot is taken and after it was
