@@ -3,12 +3,13 @@
 
 use super::{
     current,
-    queue::{Entry, Failure, Keep, Left, in_order},
+    queue::{Entry, Failure, Keep, Left, Queue, in_order},
     state::Invocation,
     timeline::{AbortCause, TaskEnd},
     unfinished::UnfinishedTask,
 };
 use crate::completion::{Responder, before_notices};
+use parking_lot::MutexGuard;
 use std::{mem, sync::Arc};
 
 impl Invocation {
@@ -35,8 +36,7 @@ impl Invocation {
     /// Prepares the loop for the time after the outcome is claimed: from here on, failures of tasks
     /// are logged and change nothing. `polls` says whether the caller is what polls the loop. If
     /// so, and if the loop is empty, the caller is no longer responsible for it.
-    pub(super) fn claimed(&self, polls: bool) -> Left {
-        let mut queue = self.queue.lock();
+    pub(super) fn claimed(&self, mut queue: MutexGuard<'_, Queue>, polls: bool) -> Left {
         let before = mem::replace(&mut queue.failure, Failure::Logged);
         let kept = mem::take(&mut queue.keep);
         let left = if polls {

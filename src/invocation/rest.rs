@@ -24,7 +24,7 @@ impl Invocation {
 
     /// Spawns a tokio task that polls the loop until it is empty.
     pub(super) fn spawn_rest(self: &Arc<Self>, runtime: &Handle) {
-        self.claimed(false);
+        self.claimed(self.queue.lock(), false);
         runtime.spawn(Rest::of(self));
     }
 }

@@ -105,14 +105,14 @@ impl Invocation {
     /// The driver, a layer's error and the watchdog may all have an outcome to send. Whichever
     /// calls this first sends its own, and the others send nothing.
     pub(super) fn claim_outcome(&self, by: ClaimedBy) -> Option<Left> {
-        let none = ClaimedBy::None as u8;
-        // ORDERING: Relaxed, since this only decides which caller sends. The outcome is not passed
-        // through other memory: the caller that succeeds already holds the one that it sends.
-        let claimed =
-            self.claimed_by
-                .compare_exchange(none, by as u8, Ordering::Relaxed, Ordering::Relaxed);
-        let polls = by == ClaimedBy::Driver;
-        claimed.is_ok().then(|| self.claimed(polls))
+        let queue = self.queue.lock();
+        if self.is_claimed() {
+            return None;
+        }
+        // ORDERING: Relaxed, since only this writes it, under the lock of the queue. The outcome is
+        // not passed through other memory: the caller that claims it already holds it.
+        self.claimed_by.store(by as u8, Ordering::Relaxed);
+        Some(self.claimed(queue, by == ClaimedBy::Driver))
     }
 
     /// Records something in the timeline, if one is recorded.
