@@ -72,8 +72,7 @@ impl Function {
                 let (function, sink) = (self.clone(), sink.clone());
                 let sending = Arc::clone(&sending);
                 async move |event| {
-                    let entered = || sending.start(&sink);
-                    let mut running = function.start(Ok(event), context, waiter, entered);
+                    let mut running = function.start(Ok(event), context, waiter, &sink, &sending);
                     drive_on(&mut running, sink, &sending).await
                 }
             };
@@ -85,19 +84,22 @@ impl Function {
                 Err(error) => failed_by_a_layer(&invocation, error, sink, &sending).await,
             };
         }
-        let mut running = self.start(event, context, waiter, || sending.start(&sink));
+        let mut running = self.start(event, context, waiter, &sink, &sending);
         drive_on(&mut running, sink, &sending).await
     }
 
-    fn start(
+    fn start<'a, S: Sink>(
         &self,
         event: Result<Bytes>,
         context: Context,
         waiter: InvocationWaiter,
-        entered: impl FnOnce(),
-    ) -> Running {
+        sink: &S,
+        sending: &'a Sending<S::Sent>,
+    ) -> Running<'a> {
         let enter = |context| (self.enter)(event?, context);
-        Running::start(context, waiter, self.settings, enter, entered)
+        let entered = || sending.start(sink);
+        let invocation = &sending.invocation;
+        Running::start(invocation, context, waiter, self.settings, enter, entered)
     }
 }
 
@@ -113,14 +115,15 @@ pub(crate) async fn drive_parsed<S: Sink>(
     let (context, waiter) = context.start();
     let sending = Sending::new(&context.invocation);
     let entered = || sending.start(&sink);
-    let mut running = Running::start(context, waiter, settings, enter, entered);
+    let invocation = &sending.invocation;
+    let mut running = Running::start(invocation, context, waiter, settings, enter, entered);
     drive_on(&mut running, sink, &sending).await
 }
 
 /// Waits for the outcome of an invocation whose handler was entered, sends it, and waits for the
 /// work that follows.
 async fn drive_on<S: Sink>(
-    running: &mut Running,
+    running: &mut Running<'_>,
     sink: S,
     sending: &Sending<S::Sent>,
 ) -> Driven<S::Sent> {

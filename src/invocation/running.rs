@@ -29,8 +29,8 @@ use std::{
 /// A running invocation. [`start`](Self::start) enters the handler, [`outcome`](Self::outcome)
 /// waits for the outcome, and [`finish`](Self::finish) waits for the work that follows the
 /// response.
-pub(super) struct Running {
-    pub(super) invocation: Arc<Invocation>,
+pub(super) struct Running<'a> {
+    pub(super) invocation: &'a Arc<Invocation>,
     waiter: InvocationWaiter,
     settings: InvocationSettings,
     /// A failure while the handler was entered: an invalid event, an error, or a panic.
@@ -45,8 +45,9 @@ pub(super) struct Running {
     is_overtaken: bool,
 }
 
-impl Running {
+impl<'a> Running<'a> {
     pub(super) fn start(
+        invocation: &'a Arc<Invocation>,
         context: Context,
         waiter: InvocationWaiter,
         settings: InvocationSettings,
@@ -55,7 +56,6 @@ impl Running {
     ) -> Self {
         // The hook records where a panic happens, for its trace.
         panic_place::install();
-        let invocation = Arc::clone(&context.invocation);
         // The handler and the first poll of its future count as one run of user code: a wrapper
         // that the handler drops without a call learns of that after this run (see
         // `before_notices`).
@@ -77,7 +77,7 @@ impl Running {
                 Ok(())
             }
         };
-        let ran = current::enter(&invocation, || before_notices(run));
+        let ran = current::enter(invocation, || before_notices(run));
         invocation.record(|recorder| {
             let is_pending = invocation.queue.lock().handler.is_some();
             recorder.handler_ran(&ran, is_pending);
@@ -373,7 +373,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Running<'_> {
     /// Ends the invocation. If a layer or a caller drops it before its outcome is claimed, its
     /// tasks are stopped. Otherwise the tasks that are left keep running during the next
     /// invocation, as in Node.

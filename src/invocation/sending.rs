@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 /// while the handler keeps its thread busy, and it sends the end of the stream even if a layer
 /// drops the handler. The driver and a layer's error share this, since either may set the end.
 pub(super) struct Sending<T> {
-    invocation: Arc<Invocation>,
+    pub(super) invocation: Arc<Invocation>,
     task: Mutex<Option<JoinHandle<T>>>,
 }
 
