@@ -14,7 +14,7 @@ use super::{
     watchdog::watch,
 };
 #[cfg(feature = "lambda")]
-use super::{handler::Work, settings::InvocationSettings, state::Invocation};
+use super::{handler::Work, layers::Layers, settings::InvocationSettings, state::Invocation};
 #[cfg(feature = "lambda")]
 use crate::error::Error;
 use crate::{
@@ -65,27 +65,44 @@ impl Function {
         let _watched = watch(&context.invocation, &sink);
         let sending = Sending::new(&context.invocation);
         #[cfg(feature = "lambda")]
-        if let (Ok(event), Some(layers)) = (&event, &self.layers) {
-            let invocation = Arc::clone(&context.invocation);
-            let sending = Arc::new(sending);
-            let run = {
-                let (function, sink) = (self.clone(), sink.clone());
-                let sending = Arc::clone(&sending);
-                async move |event| {
-                    let mut running = function.start(Ok(event), context, waiter, &sink, &sending);
-                    drive_on(&mut running, sink, &sending).await
-                }
-            };
-            // The layers may drop the future of `run` or fail without calling it. `around`
-            // completes it once the outcome is claimed. Before that, the error of the layers is the
-            // outcome.
-            return match layers.around(&invocation, event.clone(), run).await {
-                Ok(driven) => driven,
-                Err(error) => failed_by_a_layer(&invocation, error, sink, &sending).await,
-            };
-        }
+        let event = match (event, &self.layers) {
+            (Ok(event), Some(layers)) => {
+                let driving = self.drive_within(layers, event, context, waiter, sink, sending);
+                return driving.await;
+            }
+            (event, _) => event,
+        };
         let mut running = self.start(event, context, waiter, &sink, &sending);
         drive_on(&mut running, sink, &sending).await
+    }
+
+    /// Runs an invocation to its end, within layers.
+    #[cfg(feature = "lambda")]
+    async fn drive_within<S: Sink>(
+        &self,
+        layers: &Layers,
+        event: Bytes,
+        context: Context,
+        waiter: InvocationWaiter,
+        sink: S,
+        sending: Sending<S::Sent>,
+    ) -> Driven<S::Sent> {
+        let sending = Arc::new(sending);
+        let run = {
+            let (function, sink) = (self.clone(), sink.clone());
+            let sending = Arc::clone(&sending);
+            async move |event| {
+                let mut running = function.start(Ok(event), context, waiter, &sink, &sending);
+                drive_on(&mut running, sink, &sending).await
+            }
+        };
+        let invocation = &sending.invocation;
+        // The layers may drop the future of `run` or fail without calling it. `around` completes it
+        // once the outcome is claimed. Before that, the error of the layers is the outcome.
+        match layers.around(invocation, event, run).await {
+            Ok(driven) => driven,
+            Err(error) => failed_by_a_layer(invocation, error, sink, &sending).await,
+        }
     }
 
     fn start<'a, S: Sink>(
