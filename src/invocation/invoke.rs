@@ -114,7 +114,7 @@ pub(crate) async fn in_process(
     let driven = phases::awaited(driving).await;
     let parse = |body: Bytes| Ok(serde_json::from_slice(&body)?);
     let (result, stream) = match driven.sent {
-        Some(Returned::Stream(streamed, ended)) => (ended.map(|()| Value::Null), Some(streamed)),
+        Some(Returned::Stream(streamed, ended)) => (ended.map(|()| Value::Null), Some(*streamed)),
         sent => (whole(sent).and_then(parse), None),
     };
     Outcome {
@@ -164,7 +164,7 @@ pub(crate) async fn parsed<M, H: Handler<M>>(
 enum Returned {
     Whole(Result<Bytes>),
     /// A stream, and how it ended.
-    Stream(StreamedResponse, Result<()>),
+    Stream(Box<StreamedResponse>, Result<()>),
 }
 
 /// Returns the outcome to the caller that runs the invocation.
@@ -188,7 +188,7 @@ impl Sink for InProcess {
         if let Err(error) = &ended {
             span.in_scope(|| error.log());
         }
-        Returned::Stream(streamed, ended)
+        Returned::Stream(Box::new(streamed), ended)
     }
 
     async fn send_for_blocked(self, _: Error) {}
