@@ -23,6 +23,7 @@ use crate::{
     phases::{self, Phase},
 };
 use bytes::Bytes;
+use std::pin::pin;
 #[cfg(feature = "lambda")]
 use std::sync::Arc;
 
@@ -153,10 +154,13 @@ async fn drive_on<S: Sink>(
         running.invocation.record(|recorder| {
             recorder.responded(RespondedBy::EventLoop, outcome.as_ref());
         });
-        has_sent = match sending.finish(outcome, running.ended_by()) {
-            Ok(task) => running.poll_during(sent(task)).await,
-            Err(outcome) => {
-                let send = sink.send(outcome, &running.invocation.span);
+        has_sent = match sending.task() {
+            Some(task) => {
+                sending.end(outcome.map(drop), running.ended_by());
+                running.poll_during(pin!(sent(task))).await
+            }
+            None => {
+                let send = pin!(sink.send(outcome, &running.invocation.span));
                 Some(running.poll_during(send).await)
             }
         };
@@ -193,9 +197,12 @@ async fn failed_by_a_layer<S: Sink>(
     let mut has_sent = None;
     if invocation.claim_outcome(ClaimedBy::Layer).is_some() {
         invocation.record(|recorder| recorder.responded(RespondedBy::Layer, Err(&error)));
-        has_sent = match sending.finish::<Bytes>(Err(error), None) {
-            Ok(task) => sent(task).await,
-            Err(outcome) => Some(sink.send(outcome, &invocation.span).await),
+        has_sent = match sending.task() {
+            Some(task) => {
+                sending.end(Err(error), None);
+                sent(task).await
+            }
+            None => Some(sink.send(Err(error), &invocation.span).await),
         };
         invocation.record(Recorder::sent);
         invocation.record(|recorder| recorder.polls_next(0));

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    pin::pin,
+    pin::Pin,
     sync::Arc,
     task::{self, Poll},
 };
@@ -296,9 +296,14 @@ impl<'a> Running<'a> {
     }
 
     /// Awaits a future, such as a post, and polls the event loop in the meantime.
-    pub(super) async fn poll_during<F: Future>(&self, ours: F) -> F::Output {
-        let mut ours = pin!(ours);
-        poll_fn(|cx| {
+    ///
+    /// The future is passed by reference, since that of a post is large, and an async function would
+    /// hold it twice: as its argument, and pinned.
+    pub(super) fn poll_during<F: Future>(
+        &self,
+        mut ours: Pin<&mut F>,
+    ) -> impl Future<Output = F::Output> {
+        poll_fn(move |cx| {
             let polled = ours.as_mut().poll(cx);
             // Nothing can end the turn early: the outcome is claimed, so failures are only logged.
             if polled.is_pending() && self.left == Left::Tasks {
@@ -306,7 +311,6 @@ impl<'a> Running<'a> {
             }
             polled
         })
-        .await
     }
 
     /// Waits for the work that has to finish before the next poll, until shortly before the

@@ -47,28 +47,20 @@ impl<T: Send + 'static> Sending<T> {
         drop(runtime.spawn(async {}));
     }
 
-    /// Ends the stream with the outcome of the invocation, and returns the task that sends it.
-    /// `first` is where the first signal came from, if the outcome is that of a signal.
-    ///
-    /// # Errors
-    ///
-    /// Gives the outcome back if the response is not a stream.
-    pub(super) fn finish<O>(
-        &self,
-        outcome: Result<O>,
-        first: Option<CallSite>,
-    ) -> Result<JoinHandle<T>, Result<O>> {
-        let Some(stream) = self.invocation.stream.get() else {
-            return Err(outcome);
-        };
-        let Some(task) = self.task.lock().take() else {
-            return Err(outcome);
-        };
-        // The client is gone and cannot receive the error, so it is at least logged.
-        if let Some(error) = stream.finish(outcome.map(drop), first) {
+    /// Returns the task, if it was spawned. The caller ends the stream, and awaits the task.
+    pub(super) fn task(&self) -> Option<JoinHandle<T>> {
+        self.invocation.stream.get()?;
+        self.task.lock().take()
+    }
+
+    /// Ends the stream with the outcome of the invocation. `first` is where the first signal came
+    /// from, if the outcome is that of a signal.
+    pub(super) fn end(&self, outcome: Result<()>, first: Option<CallSite>) {
+        let stream = self.invocation.stream.get();
+        // If the client is gone, it cannot receive the error, so the error is at least logged.
+        if let Some(error) = stream.and_then(|stream| stream.finish(outcome, first)) {
             self.invocation.span.in_scope(|| error.log());
         }
-        Ok(task)
     }
 }
 
