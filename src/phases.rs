@@ -2,7 +2,7 @@
 //! within it are not noted. Without the feature `bench`, nothing is noted.
 
 #[cfg(not(feature = "bench"))]
-use std::{future::Future, pin::Pin};
+use std::future::Future;
 
 /// A point that an invocation reaches. Only the first time counts.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub(crate) fn mark(phase: Phase) {
 /// Awaits an invocation in the same process, which may be within another: a handler may call
 /// [`invoke`](crate::invoke()).
 #[cfg(not(feature = "bench"))]
-pub(crate) fn awaited<F: Future>(invocation: Pin<&mut F>) -> Pin<&mut F> {
+pub(crate) fn awaited<F: Future>(invocation: F) -> F {
     invocation
 }
 
@@ -44,7 +44,7 @@ mod marks {
     use std::{
         cell::Cell,
         future::{Future, poll_fn},
-        pin::{Pin, pin},
+        pin::pin,
         time::Instant,
     };
 
@@ -83,7 +83,8 @@ mod marks {
 
     /// Awaits an invocation. Its points are noted if it is measured, but not if it is within another
     /// invocation.
-    pub(crate) async fn awaited<F: Future>(mut invocation: Pin<&mut F>) -> F::Output {
+    pub(crate) async fn awaited<F: Future>(invocation: F) -> F::Output {
+        let mut invocation = pin!(invocation);
         poll_fn(|cx| {
             let _restore = enter(match POLLED.get() {
                 Polled::Measured => Polled::Invocation,

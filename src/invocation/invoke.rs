@@ -15,9 +15,9 @@ use crate::{
     stream::{StreamReader, StreamedResponse},
 };
 use bytes::Bytes;
+use futures::FutureExt;
 use serde::Serialize;
 use serde_json::Value;
-use std::pin::pin;
 #[cfg(feature = "lambda")]
 use std::sync::Arc;
 use tracing::Span;
@@ -110,7 +110,7 @@ pub(crate) async fn in_process(
     };
     let context = context.to_builder();
     let recorder = context.recorder().cloned();
-    let driving = pin!(function.drive(Ok(event), context, InProcess));
+    let driving = function.drive(Ok(event), context, InProcess);
     let driven = phases::awaited(driving).await;
     let parse = |body: Bytes| Ok(serde_json::from_slice(&body)?);
     let (result, stream) = match driven.sent {
@@ -129,14 +129,13 @@ pub(crate) async fn in_process(
 }
 
 /// Runs one invocation to its end, within the layers, and returns the bytes of its response.
-pub(crate) async fn raw(
+pub(crate) fn raw(
     function: &Function,
     event: Bytes,
     context: ContextBuilder,
-) -> Result<Bytes> {
-    let driving = pin!(function.drive(Ok(event), context, InProcess));
-    let driven = phases::awaited(driving).await;
-    whole(driven.sent)
+) -> impl Future<Output = Result<Bytes>> {
+    let driving = function.drive(Ok(event), context, InProcess);
+    phases::awaited(driving).map(|driven| whole(driven.sent))
 }
 
 /// Runs one invocation of a handler of a known type.
@@ -148,7 +147,7 @@ pub(crate) async fn parsed<M, H: Handler<M>>(
     context: ContextBuilder,
 ) -> Result<Bytes> {
     let enter = |context| enter(handler, event, context);
-    let driving = pin!(driver::drive_parsed(enter, settings, context, InProcess));
+    let driving = driver::drive_parsed(enter, settings, context, InProcess);
     let driven = phases::awaited(driving).await;
     match driven.sent {
         Some(Returned::Stream(_, Ok(()))) => Err(Error::ours(
