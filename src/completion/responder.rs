@@ -161,13 +161,15 @@ impl Responder {
         call_site: CallSite,
     ) -> Result<(), Rejected<Bytes>> {
         let waits = !self.at_once && self.waits();
-        let outcome_of = |signal| match signal {
-            Signal::Outcome { outcome, .. } => outcome,
-            Signal::NeverCalled(error) => Err(error),
+        let claim = match self.signaller.claim(call_site) {
+            Ok(claim) => claim,
+            Err(first) => return Err((outcome, first)),
         };
-        self.signaller
-            .signal(Signal::Outcome { outcome, waits }, call_site)
-            .map_err(|(signal, first)| (outcome_of(signal), first))
+        match claim.fill(Signal::Outcome { outcome, waits }) {
+            Ok(()) => Ok(()),
+            Err(Signal::Outcome { outcome, .. }) => Err((outcome, CallSite::Closed)),
+            Err(Signal::NeverCalled(error)) => Err((Err(error), CallSite::Closed)),
+        }
     }
 
     #[cold]
