@@ -14,7 +14,7 @@ use std::{
 
 /// A caught panic: its message, and where it happened.
 #[derive(Debug)]
-pub(crate) struct Panic(pub(crate) String, pub(crate) Option<PanicPlace>);
+pub(crate) struct Panic(pub(crate) String, pub(crate) Option<Box<PanicPlace>>);
 
 impl Panic {
     /// Reads the message of a panic's payload, and drops the payload.

@@ -19,7 +19,7 @@ pub(crate) struct PanicPlace {
 
 thread_local! {
     /// The place of the panic that is unwinding this thread, or of the last one that did.
-    static LAST: Cell<Option<PanicPlace>> = const { Cell::new(None) };
+    static LAST: Cell<Option<Box<PanicPlace>>> = const { Cell::new(None) };
 }
 
 /// Installs a panic hook that records the place of each panic and then runs the previous hook. If
@@ -40,9 +40,11 @@ pub(crate) fn install() {
 }
 
 fn record(info: &PanicHookInfo<'_>) {
-    let place = info.location().map(|location| PanicPlace {
-        location: location.to_string(),
-        backtrace: Backtrace::capture(),
+    let place = info.location().map(|location| {
+        Box::new(PanicPlace {
+            location: location.to_string(),
+            backtrace: Backtrace::capture(),
+        })
     });
     // While a thread ends, the destructor of another thread-local variable may panic after this one
     // is gone.
@@ -59,7 +61,7 @@ pub(crate) fn forget_earlier() {
 }
 
 /// Takes the place of the panic that was just caught on this thread.
-pub(crate) fn take() -> Option<PanicPlace> {
+pub(crate) fn take() -> Option<Box<PanicPlace>> {
     LAST.try_with(Cell::take).ok().flatten()
 }
 

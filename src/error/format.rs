@@ -40,7 +40,7 @@ impl Error {
                         .iter()
                         .map(|place| format!("    at {}", place.location())),
                 );
-                let backtrace = place.as_ref().and_then(PanicPlace::backtrace);
+                let backtrace = place.as_deref().and_then(PanicPlace::backtrace);
                 lines.extend(backtrace.iter().flat_map(|text| frames::of(text)));
                 lines
             }

@@ -99,7 +99,7 @@ enum Kind {
     /// A notice that a callback was never called.
     NeverCalled,
     /// A panic of the handler, its future or a task, and where it happened.
-    Panic(Option<PanicPlace>),
+    Panic(Option<Box<PanicPlace>>),
 }
 
 enum Cause {
