@@ -232,9 +232,9 @@ impl ContextBuilder {
         self.begin(|responder| Some(responder.to_keep()))
     }
 
-    /// Returns the span of an invocation whose timeline is recorded, and the observer of its signals.
+    /// Returns the span of an invocation whose timeline is recorded.
     #[cold]
-    fn begin_recording(&self, recorder: &Arc<Recorder>) -> (Span, Option<Arc<dyn SignalObserver>>) {
+    fn begin_recording(&self, recorder: &Arc<Recorder>) -> Span {
         let ContextMembers {
             aws_request_id,
             function_name,
@@ -242,18 +242,21 @@ impl ContextBuilder {
         } = &*self.members;
         recorder.begin(aws_request_id, function_name, self.limit);
         #[cfg(any(feature = "lambda", feature = "local"))]
-        let span = recorder.record_lines(|| self.span());
+        {
+            recorder.record_lines(|| self.span())
+        }
         #[cfg(not(any(feature = "lambda", feature = "local")))]
-        let span = self.span();
-        (span, Some(Arc::clone(recorder) as Arc<dyn SignalObserver>))
+        {
+            self.span()
+        }
     }
 
     fn begin(
         self,
         keep: impl FnOnce(&Responder) -> Option<Responder>,
     ) -> (Context, InvocationWaiter) {
-        let (span, observer) = match &self.recorder {
-            None => (self.span(), None),
+        let span = match &self.recorder {
+            None => self.span(),
             Some(recorder) => self.begin_recording(recorder),
         };
         let ContextBuilder {
@@ -261,6 +264,8 @@ impl ContextBuilder {
             limit,
             recorder,
         } = self;
+        let observer = recorder.clone();
+        let observer = observer.map(|recorder| recorder as Arc<dyn SignalObserver>);
         let (responder, waiter) = Responder::new(span.clone(), observer);
         let invocation = Invocation::new(members, limit, span, keep(&responder), recorder);
         let context = Context {
