@@ -15,7 +15,7 @@ use crate::{
     stream::{StreamReader, StreamedResponse},
 };
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 use serde::Serialize;
 use serde_json::Value;
 #[cfg(feature = "lambda")]
@@ -103,29 +103,38 @@ pub(crate) async fn in_process(
     event: impl Serialize,
     context: Context,
 ) -> Outcome {
-    let event = match guarded(|| serde_json::to_vec(&event)) {
-        Ok(Ok(event)) => Bytes::from(event),
-        Ok(Err(error)) => return Outcome::failed(Error::from(error).with_type("Error")),
-        Err(panic) => return Outcome::failed(Error::panic(panic)),
-    };
-    let context = context.to_builder();
-    let recorder = context.recorder().cloned();
-    let driving = function.drive(Ok(event), context, InProcess);
-    let driven = phases::awaited(driving).await;
-    let parse = |body: Bytes| Ok(serde_json::from_slice(&body)?);
-    let (result, stream) = match driven.sent {
-        Some(Returned::Stream(streamed, ended)) => (ended.map(|()| Value::Null), Some(*streamed)),
-        sent => (whole(sent).and_then(parse), None),
-    };
-    Outcome {
-        result,
-        stream,
-        deferred: driven.deferred,
-        duplicate_signals: driven.duplicate_signals,
-        duplicate_signal_count: driven.duplicate_signal_count,
-        unfinished_tasks: driven.unfinished_tasks,
-        timeline: recorder.map(|recorder| Box::new(recorder.timeline())),
+    match guarded(|| serde_json::to_vec(&event)) {
+        Ok(Ok(event)) => driven(function, event.into(), context).await,
+        Ok(Err(error)) => Outcome::failed(Error::from(error).with_type("Error")),
+        Err(panic) => Outcome::failed(Error::panic(panic)),
     }
+}
+
+/// Runs one invocation to its end. The future is boxed, so that it is compiled in this crate, once,
+/// and not in each test of a user.
+fn driven(function: &Function, event: Bytes, context: Context) -> BoxFuture<'_, Outcome> {
+    let context = context.to_builder();
+    Box::pin(async move {
+        let recorder = context.recorder().cloned();
+        let driving = function.drive(Ok(event), context, InProcess);
+        let driven = phases::awaited(driving).await;
+        let parse = |body: Bytes| Ok(serde_json::from_slice(&body)?);
+        let (result, stream) = match driven.sent {
+            Some(Returned::Stream(streamed, ended)) => {
+                (ended.map(|()| Value::Null), Some(*streamed))
+            }
+            sent => (whole(sent).and_then(parse), None),
+        };
+        Outcome {
+            result,
+            stream,
+            deferred: driven.deferred,
+            duplicate_signals: driven.duplicate_signals,
+            duplicate_signal_count: driven.duplicate_signal_count,
+            unfinished_tasks: driven.unfinished_tasks,
+            timeline: recorder.map(|recorder| Box::new(recorder.timeline())),
+        }
+    })
 }
 
 /// Runs one invocation to its end, within the layers, and returns the bytes of its response.
