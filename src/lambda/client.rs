@@ -45,14 +45,14 @@ pub(super) fn full(body: Bytes) -> Body {
     Body::new(http_body_util::Full::new(body).map_err(|never| match never {}))
 }
 
-/// The version of the Runtime API, which is the first part of each path.
-const VERSION: &str = "/2018-06-01/runtime";
+/// What each path of the Runtime API begins with.
+const ROOT: &str = "/2018-06-01/runtime";
 
 /// A client of one Runtime API. It opens a connection when none is idle.
 pub(super) struct Client {
     endpoint: Uri,
     host: HeaderValue,
-    /// What the path of each request begins with.
+    /// The path of the endpoint, and [`ROOT`].
     root: String,
     idle: Idle,
     timer: Mutex<Option<Pin<Box<Sleep>>>>,
@@ -74,7 +74,7 @@ impl Client {
         Client {
             host: HeaderValue::from_str(host).unwrap_or(HeaderValue::from_static("")),
             // Emulators that run several functions give each of them a path of its own.
-            root: [endpoint.path().trim_end_matches('/'), VERSION].concat(),
+            root: [endpoint.path().trim_end_matches('/'), ROOT].concat(),
             endpoint,
             idle: Idle::default(),
             timer: Mutex::default(),
@@ -86,7 +86,7 @@ impl Client {
         Client::new(self.endpoint.clone())
     }
 
-    /// Returns a request for a path of the Runtime API, whose parts are concatenated.
+    /// Joins the parts of a path of the Runtime API, and returns a request for it.
     pub(super) fn request(
         &self,
         method: Method,
@@ -360,7 +360,7 @@ mod tests {
         let heads = served.await;
         for (head, path) in heads.iter().zip(["/a", "/b", "/c"]) {
             assert!(
-                head.starts_with(&format!("GET /base{VERSION}{path} HTTP/1.1\r\n")),
+                head.starts_with(&format!("GET /base{ROOT}{path} HTTP/1.1\r\n")),
                 "{head}"
             );
             assert!(head.contains("host: 127.0.0.1:") && head.contains("user-agent: nodeback/"));

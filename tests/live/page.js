@@ -115,8 +115,8 @@ async function open(width, height, scheme) {
   return tab;
 }
 
-/// While the page is loading, it is so short that it has no scrollbar, and its elements must be where they are later.
-async function short(tab) {
+/// A page that is still loading is short and has no scrollbar. Its elements must already be where they are later.
+async function scrollbar(tab) {
   browser.doing = 'shortening the page';
   const [isLong, long, short] = await tab.run(`() => {
     const isLong = document.documentElement.scrollHeight > innerHeight;
@@ -400,7 +400,7 @@ async function many(tab) {
 
 async function main() {
   const tab = await open(1280, 900, 'light');
-  await short(tab);
+  await scrollbar(tab);
   await firstUse(tab);
   await mistakes(tab);
   await configuration(tab);
