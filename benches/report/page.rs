@@ -9,11 +9,11 @@ use std::{fs, process::Command};
 /// and a column.
 const CLAIMS: [(&str, [&str; 3]); 7] = [
     (
-        "0.53 to 0.65",
+        "0.52 to 0.65",
         ["signalled before the await", "nodeback", "of tokio oneshot"],
     ),
     (
-        "0.53 to 0.65",
+        "0.52 to 0.65",
         [
             "signalled after the first poll",
             "nodeback",
@@ -37,7 +37,7 @@ const CLAIMS: [(&str, [&str; 3]); 7] = [
         ],
     ),
     (
-        "0.62 of it on several threads",
+        "0.40 of it on several threads",
         [
             "100 B on AWS's emulator",
             "nodeback, several threads",
