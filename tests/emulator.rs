@@ -5,7 +5,7 @@ mod support;
 
 use nodeback::{Value, json};
 use reqwest::{Client, StatusCode};
-use std::{fs, net::SocketAddr, process::Command, time::Duration};
+use std::{fs, net::SocketAddr, process::Command, thread, time::Duration};
 use support::{Process, ROOT, example, free_address, live, output, wait_until_open};
 
 /// The handler to run in an example that has several.
@@ -57,6 +57,10 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.process.terminate();
+        // The emulator is not ours, and may be what has failed.
+        if thread::panicking() {
+            println!("The log of the emulator:\n{}", self.process.ended_log());
+        }
     }
 }
 

@@ -168,6 +168,15 @@ impl Process {
         &self.seen
     }
 
+    /// Returns the log of a process that has ended. Its children may still hold the log open, so
+    /// this stops after a second without a line.
+    pub fn ended_log(&mut self) -> &str {
+        while let Ok(line) = self.log.recv_timeout(Duration::from_secs(1)) {
+            self.seen += &line;
+        }
+        &self.seen
+    }
+
     /// Waits until the process ends, and returns its log and its exit code.
     pub fn end(mut self) -> (String, Option<i32>) {
         let code = self.child.wait().expect("the process ends").code();
