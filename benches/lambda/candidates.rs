@@ -1,7 +1,7 @@
 //! The functions that are measured. The functions in Rust are this binary, started with the
 //! variable [`FUNCTION`].
 
-use super::{emulator, http, order::Order, process::live};
+use super::{emulator, flavor, http, order::Order, process::live};
 use lambda_runtime::{LambdaEvent, service_fn};
 use nodeback::{Bytes, Callback, Context, Value};
 use std::{
@@ -11,7 +11,6 @@ use std::{
     path::Path,
     process::{self, Command, Stdio},
 };
-use tokio::runtime::Builder;
 
 /// The environment variable with the name of the function that this binary runs, if it is to run
 /// one.
@@ -139,16 +138,11 @@ pub(crate) fn write_echoes() {
 
 /// Runs a function until the process is killed.
 pub(crate) fn function(name: &str) {
-    let (name, flavor) = name.split_once('@').expect("a name and a flavor");
+    let (name, flavor) = flavor::split(name);
     if name == "raw" {
         return raw();
     }
-    let mut builder = match flavor {
-        "one" => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
-    };
-    let runtime = builder.enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    flavor::runtime(flavor).block_on(async {
         let value = |event: Value, _: Context, callback: Callback| callback(None, Some(event));
         let typed =
             |event: Order, _: Context, callback: Callback<Order>| callback(None, Some(event));

@@ -12,6 +12,8 @@ mod api;
 mod blocking;
 mod candidates;
 mod emulator;
+#[path = "../support/flavor.rs"]
+mod flavor;
 #[path = "../support/http.rs"]
 mod http;
 mod many;

@@ -1,7 +1,12 @@
 //! Measures many concurrent invocations, and many consecutive ones.
 
 use super::{
-    api::Kind, candidates::ourselves, median::median, one::in_turn, order::event, process::Process,
+    api::Kind,
+    candidates::ourselves,
+    median::{median, ratio},
+    one::in_turn,
+    order::event,
+    process::Process,
     table::Table,
 };
 use std::time::Duration;
@@ -48,10 +53,7 @@ pub(crate) fn bench(rounds: usize) -> Vec<Table> {
                 table.row(*name, cells(|of| median(rounds.iter().map(of))));
             }
             let [ours, theirs] = &measured;
-            table.row(
-                "ratio",
-                cells(|of| median(ours.iter().zip(theirs).map(|(a, b)| of(a) / of(b)))),
-            );
+            table.row("ratio", cells(|of| ratio(ours, theirs, of)));
             tables.push(table);
         }
     }

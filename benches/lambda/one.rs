@@ -3,7 +3,7 @@
 use super::{
     api::Kind,
     candidates::{self, Candidate},
-    median::median,
+    median::{median, ratio},
     order::event,
     process::{Process, Sample},
     table::Table,
@@ -70,16 +70,6 @@ pub(crate) fn in_turn(candidates: usize, round: usize) -> impl Iterator<Item = u
             candidates - 1 - at
         }
     })
-}
-
-/// Returns the median of the ratios within each round. Figures of different rounds differ by up to
-/// 30 %, figures of the same round by less.
-fn ratio(ours: &[Sample], theirs: &[Sample], of: fn(&Sample) -> f64) -> f64 {
-    median(
-        ours.iter()
-            .zip(theirs)
-            .map(|(ours, theirs)| of(ours) / of(theirs)),
-    )
 }
 
 fn table(kind: Kind, size: &str, candidates: &[Candidate], samples: &[Vec<Sample>]) -> Table {

@@ -3,7 +3,7 @@
 use super::{
     api::Kind,
     candidates::{self, Candidate},
-    median::median,
+    median::{median, ratio},
     one::in_turn,
     process::Process,
     table::Table,
@@ -65,15 +65,14 @@ pub(crate) fn bench(rounds: usize) -> Table {
     .plotted(0);
     let first = measured.first().cloned().unwrap_or_default();
     for ((name, _), (start, invocation, memory)) in starts.iter().zip(&measured) {
-        let ratio = |ours: &[f64], base: &[f64]| median(ours.iter().zip(base).map(|(a, b)| a / b));
         table.row(
             *name,
             [
                 format!("{:.2}", median(start.iter().copied())),
-                format!("{:.2}", ratio(start, &first.0)),
+                format!("{:.2}", ratio(start, &first.0, |time| *time)),
                 format!("{:.2}", median(invocation.iter().copied())),
                 format!("{:.2}", median(memory.iter().copied())),
-                format!("{:.2}", ratio(memory, &first.2)),
+                format!("{:.2}", ratio(memory, &first.2, |peak| *peak)),
             ],
         );
     }

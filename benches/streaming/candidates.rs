@@ -1,7 +1,7 @@
 //! The functions that are measured. The functions in Rust are this binary, started with the
 //! variable [`FUNCTION`]. All of them write the same chunks.
 
-use super::http;
+use super::{flavor, http};
 use lambda_runtime::{LambdaEvent, StreamResponse, service_fn};
 use nodeback::{Bytes, ResponseStream, streamify_response};
 use serde::Deserialize;
@@ -12,7 +12,6 @@ use std::{
     path::Path,
     process::{self, Command},
 };
-use tokio::runtime::Builder;
 
 /// Names the function that this process runs, if it is not the benchmark itself.
 pub(crate) const FUNCTION: &str = "NODEBACK_BENCH_FUNCTION";
@@ -109,16 +108,11 @@ struct Size {
 
 /// Runs a function until the process is killed.
 pub(crate) fn function(name: &str) {
-    let (name, flavor) = name.split_once('@').expect("a name and a flavor");
+    let (name, flavor) = flavor::split(name);
     if name == "raw" {
         return raw();
     }
-    let mut builder = match flavor {
-        "one" => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
-    };
-    let runtime = builder.enable_all().build().expect("a runtime");
-    runtime.block_on(on_tokio(name));
+    flavor::runtime(flavor).block_on(on_tokio(name));
 }
 
 async fn on_tokio(name: &str) {

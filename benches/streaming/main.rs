@@ -10,6 +10,8 @@
 
 mod api;
 mod candidates;
+#[path = "../support/flavor.rs"]
+mod flavor;
 #[allow(dead_code, reason = "the loop ignores what the head of an event says")]
 #[path = "../support/http.rs"]
 mod http;
@@ -20,7 +22,7 @@ mod table;
 
 use api::{Process, Took};
 use candidates::{CANDIDATES, CHUNK, Candidate, FUNCTION, NODE_CLIENT};
-use median::median;
+use median::{median, ratio};
 use std::{env, time::Duration};
 use table::Table;
 
@@ -83,17 +85,15 @@ fn table(title: &str, candidates: &[Candidate], figures: &[Vec<f64>]) -> Table {
     let mut table =
         Table::new(title, &["µs", "of lambda_runtime", "of the Node client"]).plotted(0);
     for (candidate, its) in candidates.iter().zip(figures) {
-        // Compares the figures of the same round.
-        let ratio = |peer: &str| {
+        let ratio_to = |peer: &str| {
             let at = candidates.iter().position(|other| other.name == peer)?;
-            let ratios = its.iter().zip(figures.get(at)?);
-            Some(median(ratios.map(|(its, peers)| its / peers)))
+            Some(ratio(its, figures.get(at)?, |figure| *figure))
         };
-        let ratio = |peer| ratio(peer).map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+        let cell = |peer| ratio_to(peer).map_or_else(String::new, |ratio| format!("{ratio:.2}"));
         let cells = [
             format!("{:.0}", median(its.iter().copied())),
-            ratio(candidate.baseline),
-            ratio(NODE_CLIENT),
+            cell(candidate.baseline),
+            cell(NODE_CLIENT),
         ];
         table.row(candidate.name, cells);
     }
