@@ -195,21 +195,18 @@ impl Connection {
     /// it is still sending the previous request because the reply came before the end of that
     /// request: the server may never read the rest.
     async fn is_ready(&mut self) -> bool {
-        let Connection {
-            sender,
-            driver,
-            own_wakes,
-        } = self;
-        let mut ready = |cx: &mut Context<'_>| {
-            let mut polled = sender.poll_ready(cx);
-            if polled.is_pending() {
-                // If this is the end of the connection, the sender sees it below.
-                let _ = driver.poll_unpin(cx);
-                polled = sender.poll_ready(cx);
-            }
-            Poll::Ready(matches!(polled, Poll::Ready(Ok(()))))
-        };
-        poll_fn(|cx| own_wakes.poll(cx, &mut ready)).await
+        poll_fn(|cx| {
+            self.own_wakes.poll(cx, |cx| {
+                let mut polled = self.sender.poll_ready(cx);
+                if polled.is_pending() {
+                    // If this is the end of the connection, the sender sees it below.
+                    let _ = self.driver.poll_unpin(cx);
+                    polled = self.sender.poll_ready(cx);
+                }
+                Poll::Ready(matches!(polled, Poll::Ready(Ok(()))))
+            })
+        })
+        .await
     }
 
     /// Waits for a future that needs the connection to be driven.
