@@ -9,6 +9,8 @@ use nodeback::{
     parity::{Comparison, ParityReport, RequestRecorder},
 };
 use port::{Aws, port};
+use std::sync::Arc;
+use tokio::sync::Barrier;
 
 const ORIGINAL: &str = "parity/requests/legacy/index.handler";
 
@@ -106,7 +108,11 @@ async fn each_break_of_a_request_is_found() {
         ),
     ];
     for (change, expected) in cases {
-        let recorder = RequestRecorder::start(&Aws::default().start().await).unwrap();
+        let aws = Aws {
+            concurrent: Some(Arc::new(Barrier::new(2))),
+            ..Aws::default()
+        };
+        let recorder = RequestRecorder::start(&aws.start().await).unwrap();
         let comparison = Comparison::new(ORIGINAL, &events.0);
         let report = compared(comparison, &recorder, change).await.unwrap();
         let lines = lines(&report, &events);

@@ -4,7 +4,7 @@ use axum::{Router, extract::State, http::HeaderMap, response::IntoResponse};
 use futures::future::try_join_all;
 use nodeback::{Result, Value, error, json};
 use std::{collections::HashMap, sync::Arc};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Barrier};
 
 /// Sends a request as an SDK does, with other headers than the original.
 async fn send(endpoint: &str, request: &Value) -> Result<Value> {
@@ -39,8 +39,11 @@ pub(crate) async fn port(endpoint: &str, event: &Value) -> Result<Value> {
 
 #[derive(Clone, Default)]
 pub(crate) struct Aws {
-    items: Arc<parking_lot::Mutex<HashMap<String, Value>>>,
+    pub(crate) items: Arc<parking_lot::Mutex<HashMap<String, Value>>>,
     pub(crate) requests: Arc<parking_lot::Mutex<Vec<String>>>,
+    /// Makes the requests for the keys 2 and 3, if the original sends them concurrently, wait for
+    /// each other. On a busy machine they may arrive far apart.
+    pub(crate) concurrent: Option<Arc<Barrier>>,
 }
 
 impl Aws {
@@ -65,6 +68,9 @@ async fn respond(State(aws): State<Aws>, headers: HeaderMap, body: String) -> im
     let body: Value = serde_json::from_str(&body).unwrap();
     let key = body["Key"].to_string();
     aws.requests.lock().push(format!("{operation} {key}"));
+    if let (Some(concurrent), "2" | "3") = (&aws.concurrent, &*key) {
+        concurrent.wait().await;
+    }
     let mut items = aws.items.lock();
     let there = items.get(&key).cloned();
     if operation == "GetItem" {
