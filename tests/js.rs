@@ -27,6 +27,154 @@ fn a_value_becomes_the_same_text_as_in_a_template_literal() {
     assert_eq!(js::to_string(json!({}).get("a")), "undefined");
 }
 
+const NAN: f64 = f64::NAN;
+const INFINITY: f64 = f64::INFINITY;
+
+/// Compares numbers so that `NaN` is equal to itself, and `-0` is not equal to `0`.
+#[track_caller]
+fn assert_same(actual: f64, expected: f64, expression: &str) {
+    let is_same = actual == expected && actual.is_sign_negative() == expected.is_sign_negative();
+    assert!(
+        is_same || actual.is_nan() && expected.is_nan(),
+        "{expression} is {actual} instead of {expected}"
+    );
+}
+
+#[test]
+fn a_value_becomes_the_same_number() {
+    for (value, number) in [
+        (json!(null), 0.0),
+        (json!(true), 1.0),
+        (json!(false), 0.0),
+        (json!(-7), -7.0),
+        (json!(u64::MAX), 18_446_744_073_709_552_000.0),
+        (json!(""), 0.0),
+        (json!(" \t\u{a0}\u{feff}\u{2028}\n"), 0.0),
+        (json!("\u{85}"), NAN),
+        (json!(" 12 "), 12.0),
+        (json!("12px"), NAN),
+        (json!("1 2"), NAN),
+        (json!("1_000"), NAN),
+        (json!("007"), 7.0),
+        (json!("-0"), -0.0),
+        (json!("+4.25"), 4.25),
+        (json!("5."), 5.0),
+        (json!(".5"), 0.5),
+        (json!("."), NAN),
+        (json!("-"), NAN),
+        (json!("--1"), NAN),
+        (json!("1e3"), 1000.0),
+        (json!("1e"), NAN),
+        (json!("1e+"), NAN),
+        (json!("1E-2"), 0.01),
+        (json!("1e400"), INFINITY),
+        (json!("-Infinity"), -INFINITY),
+        (json!("infinity"), NAN),
+        (json!("inf"), NAN),
+        (json!("nan"), NAN),
+        (json!("0x1F"), 31.0),
+        (json!("0b101"), 5.0),
+        (json!("0o17"), 15.0),
+        (json!("0x"), NAN),
+        (json!("-0x1f"), NAN),
+        (json!("0xg"), NAN),
+        (json!("é"), NAN),
+        (json!([]), 0.0),
+        (json!([7]), 7.0),
+        (json!(["0x10"]), 16.0),
+        (json!([1, 2]), NAN),
+        (json!([null]), 0.0),
+        (json!([true]), NAN),
+        (json!({}), NAN),
+    ] {
+        assert_same(js::to_number(&value), number, &format!("Number({value})"));
+    }
+    assert_same(js::to_number(None), NAN, "Number(undefined)");
+}
+
+#[test]
+fn the_start_of_a_string_is_parsed_as_the_same_number() {
+    for (text, radix, number) in [
+        ("42", 10, 42.0),
+        (" \u{feff}-7.9", 10, -7.0),
+        ("12px", 10, 12.0),
+        ("px", 10, NAN),
+        ("", 10, NAN),
+        ("-", 10, NAN),
+        ("+-1", 10, NAN),
+        ("-0", 10, -0.0),
+        ("1e3", 10, 1.0),
+        ("0x1f", 10, 0.0),
+        ("0x1f", 0, 31.0),
+        ("-0X1F", 16, -31.0),
+        ("0x", 16, NAN),
+        ("010", 0, 10.0),
+        ("ff", 16, 255.0),
+        ("102", 2, 2.0),
+        ("2", 2, NAN),
+        ("Zz", 36, 1295.0),
+        ("1", 1, NAN),
+        ("1", 37, NAN),
+        ("1", u32::MAX, NAN),
+        ("Infinity", 10, NAN),
+        ("٣", 10, NAN),
+        ("9007199254740993", 10, 9_007_199_254_740_992.0),
+    ] {
+        let expression = format!("parseInt({text:?}, {radix})");
+        assert_same(js::parse_int(text, radix), number, &expression);
+    }
+    let long = "9".repeat(400);
+    assert_same(js::parse_int(&long, 10), INFINITY, "parseInt(long, 10)");
+    for (text, number) in [
+        ("4.25 EUR", 4.25),
+        ("\n.5.5", 0.5),
+        ("5.", 5.0),
+        ("-5.e1x", -50.0),
+        ("1e", 1.0),
+        ("1e+", 1.0),
+        ("1e+2", 100.0),
+        ("-.e1", NAN),
+        ("e1", NAN),
+        ("-Infinityx", -INFINITY),
+        ("infinity", NAN),
+        ("0x1f", 0.0),
+        ("-0.0", -0.0),
+        ("", NAN),
+        ("é", NAN),
+    ] {
+        assert_same(
+            js::parse_float(text),
+            number,
+            &format!("parseFloat({text:?})"),
+        );
+    }
+}
+
+#[test]
+fn a_fixed_number_of_digits_is_rounded_the_same() {
+    for (number, digits, text) in [
+        (0.125, 2, "0.13"),
+        (-0.125, 2, "-0.13"),
+        (2.5, 0, "3"),
+        (1.005, 2, "1.00"),
+        (1.45, 1, "1.4"),
+        (10.235, 2, "10.23"),
+        (0.0, 2, "0.00"),
+        (-0.0, 2, "0.00"),
+        (-0.000_001, 2, "-0.00"),
+        (123.456, 5, "123.45600"),
+        (1e20, 2, "100000000000000000000.00"),
+        (1e21, 2, "1e+21"),
+        (-1.5e300, 2, "-1.5e+300"),
+        (f64::NAN, 2, "NaN"),
+        (f64::NEG_INFINITY, 2, "-Infinity"),
+    ] {
+        assert_eq!(js::to_fixed(number, digits), text);
+    }
+    assert_eq!(js::to_fixed(0.5, u8::MAX), js::to_fixed(0.5, 100));
+    assert_eq!(js::to_fixed(0.5, 100).len(), 102);
+}
+
 #[test]
 fn truthiness_is_the_same_as_in_an_if_statement() {
     for falsy in [

@@ -1,0 +1,199 @@
+//! Conversions between numbers and strings.
+
+use super::convert;
+use crate::text;
+use serde_json::Value;
+
+/// Converts a value to a number as `Number(value)` and `+value` do. The result is `NaN` for a
+/// missing member and for a string that is not a number, such as `12px`.
+///
+/// Whitespace around a number is ignored, and an empty string is `0`. For a `&str`, pass
+/// `&json!(text)`. To use the number as an index or as a count, convert it with `as`, which rounds
+/// toward zero and makes `NaN` a `0`.
+///
+/// ```
+/// use nodeback::{js, json};
+///
+/// // const price = Number(event.price);
+/// let event = json!({ "price": " 4.25 ", "count": "12px", "note": null });
+/// assert_eq!(js::to_number(&event["price"]), 4.25);
+/// assert!(js::to_number(&event["count"]).is_nan());
+/// assert_eq!(js::to_number(&event["note"]), 0.0); // `null` is `0`
+/// assert!(js::to_number(event.get("missing")).is_nan());
+/// ```
+pub fn to_number<'a>(value: impl Into<Option<&'a Value>>) -> f64 {
+    match value.into() {
+        None => f64::NAN,
+        Some(Value::Null) => 0.0,
+        Some(Value::Bool(value)) => f64::from(u8::from(*value)),
+        Some(Value::Number(number)) => number.as_f64().unwrap_or(f64::NAN),
+        Some(Value::String(text)) => string_to_number(text),
+        // Both become strings first.
+        Some(value @ (Value::Array(_) | Value::Object(_))) => {
+            string_to_number(&text::to_string(value))
+        }
+    }
+}
+
+/// Parses the number that a string begins with, as `parseInt(text, radix)` does. The result is
+/// `NaN` if there is no number, or if the radix is not between 2 and 36.
+///
+/// A radix of 16 or 0 accepts the prefix `0x`. Without that prefix, 0 stands for 10, as if the
+/// second argument were missing in JavaScript. If the radix is not 10, the last digits of a number
+/// above 2^53 may differ from those in JavaScript. For a [`Value`], pass
+/// [`js::to_string`](super::to_string) of it, which is what JavaScript does.
+///
+/// ```
+/// use nodeback::{js, json};
+///
+/// // const limit = parseInt(event.limit, 10) || 50;
+/// let limit = |event| match js::parse_int(js::to_string(&event), 10) {
+///     limit if limit.is_nan() || limit == 0.0 => 50.0,
+///     limit => limit,
+/// };
+/// assert_eq!(limit(json!("12px")), 12.0);
+/// assert_eq!(limit(json!("all")), 50.0);
+/// assert_eq!(js::parse_int("ff", 16), 255.0);
+/// ```
+pub fn parse_int(text: impl AsRef<str>, radix: u32) -> f64 {
+    let (is_negative, digits) = sign(text.as_ref().trim_start_matches(is_whitespace));
+    let prefixed = match digits.get(..2) {
+        Some("0x" | "0X") if radix == 16 || radix == 0 => digits.get(2..),
+        _ => None,
+    };
+    let (radix, digits) = match (radix, prefixed) {
+        (_, Some(digits)) => (16, digits),
+        (0, None) => (10, digits),
+        (radix, None) => (radix, digits),
+    };
+    if !(2..=36).contains(&radix) {
+        return f64::NAN;
+    }
+    let end = digits.find(|digit: char| !digit.is_digit(radix));
+    let number = integer(digits.split_at(end.unwrap_or(digits.len())).0, radix);
+    if is_negative { -number } else { number }
+}
+
+/// Parses the decimal number that a string begins with, as `parseFloat(text)` does. The result is
+/// `NaN` if there is no number.
+///
+/// ```
+/// use nodeback::js;
+///
+/// assert_eq!(js::parse_float("4.25 EUR"), 4.25);
+/// assert_eq!(js::parse_float("1e3"), 1000.0);
+/// assert!(js::parse_float("EUR 4.25").is_nan());
+/// ```
+pub fn parse_float(text: impl AsRef<str>) -> f64 {
+    decimal_prefix(text.as_ref().trim_start_matches(is_whitespace)).0
+}
+
+/// Converts a number to a string with a fixed number of digits after the decimal point, as
+/// `number.toFixed(digits)` does.
+///
+/// Halves are rounded away from zero, where `format!("{number:.2}")` rounds them to the even digit.
+/// More than 100 digits count as 100; JavaScript throws a `RangeError`.
+///
+/// ```
+/// use nodeback::js;
+///
+/// assert_eq!(js::to_fixed(0.125, 2), "0.13");
+/// assert_eq!(format!("{:.2}", 0.125), "0.12");
+/// assert_eq!(js::to_fixed(1.005, 2), "1.00"); // 1.005 is stored as 1.00499999999999989..
+/// assert_eq!(js::to_fixed(7.0, 0), "7");
+/// ```
+pub fn to_fixed(number: f64, digits: u8) -> String {
+    // From here on, JavaScript prints an exponent and no digits after the decimal point.
+    if number.abs() >= 1e21 {
+        return convert::number_to_string(number);
+    }
+    ryu_js::Buffer::new()
+        .format_to_fixed(number, digits)
+        .to_owned()
+}
+
+/// JavaScript's `WhiteSpace` and `LineTerminator`. Unicode's property differs in two characters.
+fn is_whitespace(character: char) -> bool {
+    match character {
+        '\u{feff}' => true,
+        '\u{85}' => false,
+        character => character.is_whitespace(),
+    }
+}
+
+/// Converts a whole string.
+fn string_to_number(text: &str) -> f64 {
+    let text = text.trim_matches(is_whitespace);
+    let radix = match text.get(..2) {
+        _ if text.is_empty() => return 0.0,
+        Some("0x" | "0X") => 16,
+        Some("0o" | "0O") => 8,
+        Some("0b" | "0B") => 2,
+        _ => {
+            return match decimal_prefix(text) {
+                (number, "") => number,
+                _ => f64::NAN,
+            };
+        }
+    };
+    match text.get(2..) {
+        Some(digits) if digits.chars().all(|digit| digit.is_digit(radix)) => integer(digits, radix),
+        _ => f64::NAN,
+    }
+}
+
+/// Splits off a sign, and returns whether it is negative.
+fn sign(text: &str) -> (bool, &str) {
+    match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    }
+}
+
+/// Returns the value of some digits, or `NaN` if there are none.
+fn integer(digits: &str, radix: u32) -> f64 {
+    if digits.is_empty() || radix == 10 {
+        // Rust rounds to the nearest number, too.
+        return digits.parse().unwrap_or(f64::NAN);
+    }
+    let values = digits.chars().filter_map(|digit| digit.to_digit(radix));
+    values.fold(0.0, |number, digit| {
+        number * f64::from(radix) + f64::from(digit)
+    })
+}
+
+fn after_digits(text: &str) -> &str {
+    text.trim_start_matches(|digit: char| digit.is_ascii_digit())
+}
+
+/// Parses the longest prefix that is a decimal number, and returns it with the rest.
+fn decimal_prefix(text: &str) -> (f64, &str) {
+    let (is_negative, unsigned) = sign(text);
+    let signed = |number: f64| if is_negative { -number } else { number };
+    if let Some(rest) = unsigned.strip_prefix("Infinity") {
+        return (signed(f64::INFINITY), rest);
+    }
+    let mut rest = after_digits(unsigned);
+    let mut digits = unsigned.len() - rest.len();
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let after = after_digits(fraction);
+        let more = fraction.len() - after.len();
+        if digits + more > 0 {
+            rest = after;
+        }
+        digits += more;
+    }
+    if digits == 0 {
+        return (f64::NAN, text);
+    }
+    if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
+        let exponent = sign(exponent).1;
+        let after = after_digits(exponent);
+        // Without digits, the `e` does not belong to the number.
+        if after.len() < exponent.len() {
+            rest = after;
+        }
+    }
+    let number = unsigned.split_at(unsigned.len() - rest.len()).0;
+    (signed(number.parse().unwrap_or(f64::NAN)), rest)
+}
