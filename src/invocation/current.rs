@@ -9,40 +9,26 @@ use crate::{
     error::{Error, IntoError},
 };
 use futures::FutureExt;
-use std::{cell::Cell, future::Future, sync::Arc, time::Duration};
+use scoped_tls::scoped_thread_local;
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
-thread_local! {
-    static CURRENT: Cell<Option<Arc<Invocation>>> = const { Cell::new(None) };
-}
+scoped_thread_local!(static CURRENT: Arc<Invocation>);
 
 /// Runs `f` with `invocation` as the current one, and in its span. Calls may be nested.
 pub(super) fn enter<T>(invocation: &Arc<Invocation>, f: impl FnOnce() -> T) -> T {
-    struct Leave(Option<Arc<Invocation>>);
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            let _ = CURRENT.try_with(|current| current.replace(self.0.take()));
+    CURRENT.set(invocation, || {
+        #[cfg(any(feature = "lambda", feature = "local"))]
+        if let Some(recorder) = &invocation.recorder {
+            return recorder.capture(|| invocation.span.in_scope(f));
         }
-    }
-    // While a thread is ending, the variable is gone, and there is no current invocation.
-    let outer = CURRENT.try_with(|current| current.replace(Some(Arc::clone(invocation))));
-    let _leave = Leave(outer.ok().flatten());
-    #[cfg(any(feature = "lambda", feature = "local"))]
-    if let Some(recorder) = &invocation.recorder {
-        return recorder.capture(|| invocation.span.in_scope(f));
-    }
-    invocation.span.in_scope(f)
+        invocation.span.in_scope(f)
+    })
 }
 
 /// Returns the invocation whose code calls this.
 pub(super) fn invocation() -> Option<Arc<Invocation>> {
-    let current = CURRENT.try_with(|current| {
-        let invocation = current.take();
-        current.set(invocation.clone());
-        invocation
-    });
-    // While a thread is ending, there is no current invocation.
-    current.ok().flatten()
+    CURRENT.is_set().then(|| CURRENT.with(Arc::clone))
 }
 
 /// Runs a future as a task of the current invocation, as [`Context::spawn`](crate::Context::spawn)
