@@ -1,11 +1,11 @@
 //! Counts the instructions of a completion and of an invocation. Unlike time, this figure does not
 //! depend on the load of the machine.
 //!
-//! `cargo bench --bench instructions` runs this binary under callgrind and compares the counts with
-//! `benches/instructions.txt`. It fails if nodeback takes 3 % more overall or 15 % more in one
-//! scenario. `-- --update` updates that table. The folder of a build affects what the compiler
-//! inlines: this changes a single scenario of any peer by up to 10 %, and the average of all
-//! scenarios by less. Needs valgrind.
+//! `cargo bench -p nodeback-benches --no-default-features --bench instructions` runs this binary
+//! under callgrind and compares the counts with `benches/instructions.txt`. It fails if nodeback
+//! takes 3 % more overall or 15 % more in one scenario. `-- --update` updates that table. The
+//! features and the folder of a build affect what the compiler inlines: this changes a single
+//! scenario of any peer by up to 10 %, and the average of all scenarios by less. Needs valgrind.
 
 #[allow(dead_code, reason = "no scenario uses a typed event")]
 #[path = "support/order.rs"]
