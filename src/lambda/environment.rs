@@ -41,7 +41,10 @@ fn parse(variable: impl Fn(&str) -> Option<String>) -> Result<LambdaEnvironment>
             Some(text) => format!("{RUNTIME_API} is `{text}`, expected host:port"),
         });
     }
-    let mut context = Context::builder();
+    // Each event has its own id and ARN. What is copied for it first should be as small as possible.
+    let mut context = Context::builder()
+        .aws_request_id("")
+        .invoked_function_arn("");
     match variable("AWS_LAMBDA_FUNCTION_NAME") {
         None => mistakes.push("AWS_LAMBDA_FUNCTION_NAME is missing".into()),
         Some(name) => context = context.function_name(name),

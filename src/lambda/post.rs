@@ -38,7 +38,7 @@ impl PostAddress {
         let path = ["/invocation/", request_id, "/", endpoint];
         let mut headers = headers(error);
         if let Some(id) = invocation_id {
-            headers.insert(INVOCATION_ID, id.clone());
+            headers.push((INVOCATION_ID, id.clone()));
         }
         let body = outcome.unwrap_or_else(|error| error.to_json().into());
         let Err(NotAccepted { why, fatal }) = send(client, &path, headers, body).await else {
@@ -71,12 +71,17 @@ async fn post_error(client: &Client, phase: &str, error: &Error) {
     }
 }
 
-fn headers(error: Option<&Error>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+/// Headers of a request, in a form that is cheaper to build than a map.
+type Headers = Vec<(HeaderName, HeaderValue)>;
+
+fn headers(error: Option<&Error>) -> Headers {
+    let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     if let Some(error) = error {
-        insert(&mut headers, ERROR_TYPE, &visible(error.error_type()));
-        insert(&mut headers, XRAY_CAUSE, &xray_cause(error));
+        let name = visible(error.error_type());
+        for (header, text) in [(ERROR_TYPE, name), (XRAY_CAUSE, xray_cause(error))] {
+            let value = HeaderValue::try_from(text).ok();
+            headers.extend(value.map(|value| (header, value)));
+        }
     }
     headers
 }
@@ -103,7 +108,7 @@ struct NotAccepted {
 async fn send(
     client: &Client,
     path: &[&str],
-    headers: HeaderMap,
+    headers: Headers,
     body: Bytes,
 ) -> Result<(), NotAccepted> {
     let mut backoff = Backoff::new();
@@ -141,14 +146,11 @@ pub(super) fn is_transient(status: StatusCode) -> bool {
 async fn attempt(
     client: &Client,
     path: &[&str],
-    headers: &HeaderMap,
+    headers: &[(HeaderName, HeaderValue)],
     body: Bytes,
 ) -> Result<(StatusCode, Bytes), BoxError> {
     let mut request = client.request(Method::POST, path, full(body))?;
-    let headers = headers
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone()));
-    request.headers_mut().extend(headers);
+    request.headers_mut().extend(headers.iter().cloned());
     read_reply(client.call(request).await?).await
 }
 
@@ -265,7 +267,7 @@ mod tests {
                 long.as_str(),
             ] {
                 let error = Error::new(name.to_owned(), message);
-                let headers = headers(Some(&error));
+                let headers: HeaderMap = headers(Some(&error)).into_iter().collect();
                 let cause = headers.get(XRAY_CAUSE).unwrap();
                 assert!(cause.len() < 2 * HEADER_LIMIT);
                 let cause: Value = serde_json::from_slice(cause.as_bytes()).unwrap();

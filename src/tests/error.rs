@@ -6,6 +6,7 @@ use crate::{
     inputs::{for_each_seed, json_bytes, pick, several, text},
 };
 use fastrand::Rng;
+use http::HeaderMap;
 use serde_json::Value;
 
 /// Names, messages, causes and stacks, by every way into an error.
@@ -68,7 +69,7 @@ fn check(error: &Error) {
     let trace = json["trace"].as_array().expect("a list");
     assert!(trace.iter().all(Value::is_string));
 
-    let headers = headers(Some(error));
+    let headers: HeaderMap = headers(Some(error)).into_iter().collect();
     let name = headers.get(ERROR_TYPE).expect("a name");
     assert!(name.to_str().is_ok());
     let cause = headers.get(XRAY_CAUSE).expect("a cause");
