@@ -484,6 +484,17 @@ impl Job {
     }
 }
 
+/// Records the drop of a function that was never called.
+struct Uncalled(Arc<Item>);
+
+impl Drop for Uncalled {
+    fn drop(&mut self) {
+        if self.0.outcome.get() == 0 {
+            self.0.outcome.set(NOT_CALLED);
+        }
+    }
+}
+
 /// Creates one completion and distributes its handles among the threads.
 fn distribute(jobs: &mut [Vec<Job>], random: &mut Random) -> Arc<Item> {
     let item = Arc::new(Item::default());
@@ -493,8 +504,9 @@ fn distribute(jobs: &mut [Vec<Job>], random: &mut Random) -> Arc<Item> {
         // A function takes the outcome, instead of a waiter.
         0 => {
             completion = None;
-            let item = Arc::clone(&item);
+            let dropped = Uncalled(Arc::clone(&item));
             callback = Callback::from_fn(move |error: Option<Error>, result| {
+                let Uncalled(item) = &dropped;
                 item.outcome.set(token_of(&error.map_or(Ok(result), Err)));
             });
         }

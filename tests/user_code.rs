@@ -14,7 +14,17 @@ use nodeback::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{
-    error::Error as StdError, fmt, future::Future, panic::panic_any, pin::Pin, task::Poll, thread,
+    error::Error as StdError,
+    fmt,
+    future::Future,
+    panic::panic_any,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::Poll,
+    thread,
     time::Duration,
 };
 
@@ -637,45 +647,53 @@ mod a_wrapper {
         });
     }
 
+    /// In Node, nothing calls the function of a wrapper if the inner handler does not.
     #[test]
-    fn gets_an_error_when_it_is_dropped_without_a_call() {
+    fn is_not_called_when_it_is_dropped_without_a_call() {
         fn forgets(_: Value, _: Context, _callback: Callback) {}
         on_every_flavor(async || {
             let passes_on = |event: Value, context: Context, callback: Callback| {
                 forgets(event, context, wrap(callback));
             };
             let message = failure(invoke(passes_on).await);
-            let start = "Runtime.CallbackNotCalled: the callback was never called: the last callback of a wrapper";
+            let start = "Runtime.CallbackNotCalled: the callback was never called: its last handle";
             assert!(message.starts_with(start), "{message}");
-
-            // The same as without the wrapper, and as in Node.
             let null = Runtime::new(passes_on).never_called(NeverCalled::Null);
             let outcome = null.invoke((), Context::default()).await;
             assert_eq!(outcome.result.unwrap(), Value::Null);
 
-            let responds = |event: Value, context: Context, callback: Callback| {
-                let wrapper = Callback::from_fn(move |error: Option<Error>, _: Option<Value>| {
-                    callback(None, Some(json!(error.unwrap().error_type())));
+            let calls = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&calls);
+            let catches = move |event: Value, context: Context, callback: Callback| {
+                let (calls, outer) = (Arc::clone(&counted), callback.clone());
+                let counts = Callback::from_fn(move |error, result: Option<Value>| {
+                    calls.fetch_add(1, SeqCst);
+                    outer(error, result);
                 });
-                forgets(event, context, wrapper);
+                if let Err(error) = throws(event, context, counts) {
+                    callback.succeed(json!({ "caught": error.message() }));
+                }
             };
-            assert_eq!(
-                invoke(responds).await.result.unwrap(),
-                "Runtime.CallbackNotCalled"
-            );
+            let outcome = invoke(catches).await;
+            assert_eq!(outcome.duplicate_signal_count, 0);
+            assert_eq!(outcome.result.unwrap(), json!({ "caught": "thrown" }));
+            assert_eq!(calls.load(SeqCst), 0);
         });
     }
 
     #[test]
-    fn that_panics_when_it_gets_that_error_does_not_fail_the_invocation() {
+    fn whose_destructor_panics_does_not_fail_the_invocation() {
+        struct Panics;
+        impl Drop for Panics {
+            fn drop(&mut self) {
+                panic!("in the wrapper");
+            }
+        }
         on_every_flavor(async || {
             let panics = |_: Value, _: Context, callback: Callback| {
-                let kept = callback.clone();
-                drop(Callback::from_fn(move |_, _: Option<Value>| {
-                    let _callback = callback;
-                    panic!("in the wrapper");
-                }));
-                kept.succeed(json!("first"));
+                let held = (callback.clone(), Panics);
+                drop(Callback::from_fn(move |_, _: Option<Value>| drop(held)));
+                callback.succeed(json!("first"));
             };
             assert_eq!(invoke(panics).await.result.unwrap(), "first");
             assert_unharmed().await;

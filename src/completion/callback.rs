@@ -100,8 +100,9 @@ impl<R: Send + 'static> Callback<R> {
     /// Creates a callback that passes its single outcome to `f`. Use it to write a wrapper around a
     /// handler or around another callback.
     ///
-    /// `f` runs within the call of the callback. If the last clone is dropped without a call, `f`
-    /// receives the error `Runtime.CallbackNotCalled`.
+    /// `f` runs within the call of the callback. If the last clone is dropped without a call, `f` is
+    /// dropped without being called, as in Node. If it holds the last handle of another callback,
+    /// that one was then never called, either.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value, json};

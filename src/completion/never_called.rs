@@ -12,15 +12,6 @@ pub(crate) struct DroppedHandle {
     thread: Thread,
 }
 
-/// The latest drop of a callback of an invocation.
-#[derive(Debug)]
-pub(super) enum LastDrop {
-    /// A callback was dropped.
-    Handle(DroppedHandle),
-    /// A wrapper has passed on the notice that its own callback was dropped.
-    Notice(Error),
-}
-
 impl DroppedHandle {
     /// Describes a handle that is being dropped on this thread.
     pub(crate) fn here(origin: Origin) -> Self {
@@ -32,8 +23,10 @@ impl DroppedHandle {
     }
 
     pub(crate) fn error(&self) -> Error {
-        let origin = self.origin;
-        self.error_of(&format!("its last handle, {origin}, was dropped"))
+        let (origin, by) = (self.origin, self.by());
+        let message =
+            format!("the callback was never called: its last handle, {origin}, was dropped{by}");
+        Error::never_called(message)
     }
 
     /// Returns the error of a response stream whose handles were all dropped.
@@ -47,13 +40,6 @@ impl DroppedHandle {
             "the response stream was never ended: its last handle, {origin}, was dropped{by}"
         );
         Error::never_called(message).with_type("Runtime.StreamNotEnded")
-    }
-
-    /// Returns the error of a callback with a description of what was dropped. A wrapper's callback
-    /// has no handle to name.
-    pub(super) fn error_of(&self, what: &str) -> Error {
-        let by = self.by();
-        Error::never_called(format!("the callback was never called: {what}{by}"))
     }
 
     fn by(&self) -> String {

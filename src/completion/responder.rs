@@ -2,8 +2,7 @@
 
 use super::{
     call_site::{CallSite, Origin},
-    never_called::{DroppedHandle, LastDrop},
-    notice,
+    never_called::DroppedHandle,
     observer::SignalObserver,
     slot::{Attached, Signaller, Waiter, slot},
     tracker::CompletionTracker,
@@ -46,7 +45,7 @@ pub(crate) struct InvocationShared {
     /// The span of the invocation, for lines that are logged from any thread.
     span: Span,
     /// The callback that was dropped last.
-    dropped: Mutex<Option<LastDrop>>,
+    dropped: Mutex<Option<DroppedHandle>>,
     /// Receives each signal, if a timeline is recorded.
     observer: Option<Arc<dyn SignalObserver>>,
 }
@@ -62,9 +61,8 @@ impl Attached<Signal> for InvocationShared {
         // the reference count of the slot.
         let streams = self.streams.load(Ordering::Relaxed);
         Signal::NeverCalled(match dropped {
-            Some(LastDrop::Notice(error)) => error,
-            Some(LastDrop::Handle(handle)) if streams => handle.error_of_stream(),
-            Some(LastDrop::Handle(handle)) => handle.error(),
+            Some(handle) if streams => handle.error_of_stream(),
+            Some(handle) => handle.error(),
             None => DroppedHandle::here(origin).error(),
         })
     }
@@ -185,19 +183,6 @@ impl Responder {
         signalled
     }
 
-    /// Handles the notice of a wrapper that it was never called: if this callback is called with
-    /// that error, this counts as a drop of the callback, as it would be without the wrapper.
-    /// Returns whether it did.
-    pub(super) fn passes_on(&self, outcome: &Result<Option<impl Sized>>) -> bool {
-        let Err(error) = outcome else { return false };
-        if !error.is_never_called() || !notice::is_being_given() {
-            return false;
-        }
-        let notice = Error::never_called(error.message().into());
-        *self.signaller.0.attached.dropped.lock() = Some(LastDrop::Notice(notice));
-        true
-    }
-
     /// Returns Node's `callbackWaitsForEmptyEventLoop`.
     pub(crate) fn waits(&self) -> bool {
         self.signaller.0.attached.waits()
@@ -231,11 +216,7 @@ impl InvocationShared {
         if let Some(observer) = &self.observer {
             observer.dropped();
         }
-        let mut dropped = self.dropped.lock();
-        // A callback that passed on the notice of its wrapper is dropped right after that.
-        if !(notice::is_being_given() && matches!(*dropped, Some(LastDrop::Notice(_)))) {
-            *dropped = Some(LastDrop::Handle(DroppedHandle::here(origin)));
-        }
+        *self.dropped.lock() = Some(DroppedHandle::here(origin));
     }
 
     pub(crate) fn reject(&self, first: CallSite, duplicate: CallSite, caller_is_told: bool) {

@@ -2,13 +2,14 @@
 
 use super::{
     call_site::{CallSite, Origin},
-    never_called::DroppedHandle,
-    notice,
     responder::{Rejected, Responder},
     slot::Signaller,
     tracker::CompletionTracker,
 };
-use crate::error::{Error, IntoError, Result};
+use crate::{
+    error::{Error, IntoError, Result},
+    guard::discard,
+};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
@@ -81,13 +82,13 @@ impl<R: 'static> Wrapper<R> {
 }
 
 impl<R: 'static> Drop for Wrapper<R> {
+    /// Drops the function without calling it, as JavaScript does with a callback that is never
+    /// called. If the function holds another callback, that one is dropped, too.
     fn drop(&mut self) {
         if let Some(f) = self.f.get_mut().take() {
-            let handle = DroppedHandle::here(Origin::first());
-            notice::give(move || {
-                let error = handle.error_of("the last callback of a wrapper was dropped");
-                f(Some(error), None);
-            });
+            // This may run during unwinding, where a panic of the destructor would abort the
+            // process.
+            discard(f);
         }
     }
 }
@@ -170,9 +171,6 @@ impl<R: Send + 'static> Target<R> {
                 if let Some(first) = responder.first() {
                     return Err((outcome, first));
                 }
-                if responder.passes_on(&outcome) {
-                    return Ok(());
-                }
                 let Ok(Some(result)) = outcome else {
                     let outcome = outcome.map(|_| None);
                     return responder
@@ -232,10 +230,9 @@ impl<R: Send + 'static> Target<R> {
 
     #[cold]
     fn rejected(&self, (outcome, first): Rejected<R>, call_site: CallSite) {
-        // JavaScript has no such notice, so passing one on does not count as a duplicate signal.
-        let is_notice =
-            notice::is_being_given() || outcome.as_ref().is_err_and(Error::is_never_called);
-        if !is_notice {
+        // In JavaScript, nothing reports that a callback was never called, so passing on the error
+        // of another callback does not count as a duplicate signal.
+        if !outcome.as_ref().is_err_and(Error::is_never_called) {
             self.reject(first, call_site, false);
         }
     }

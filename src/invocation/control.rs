@@ -8,7 +8,7 @@ use super::{
     timeline::{AbortCause, TaskEnd},
     unfinished::UnfinishedTask,
 };
-use crate::completion::{Responder, before_notices};
+use crate::{completion::Responder, guard::guarded};
 use parking_lot::MutexGuard;
 use std::{mem, sync::Arc};
 
@@ -137,7 +137,7 @@ impl Invocation {
             for entry in entries {
                 // Destructors are user code. Each is guarded separately, so that a panic does not
                 // keep the other tasks from being dropped.
-                let _ = before_notices(|| self.end(entry));
+                let _ = guarded(|| self.end(entry));
             }
         });
     }

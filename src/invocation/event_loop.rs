@@ -19,7 +19,6 @@ use super::{
     unfinished::UnfinishedTask,
 };
 use crate::{
-    completion::before_notices,
     error::Error,
     guard::{Panic, guarded},
 };
@@ -143,7 +142,7 @@ impl Invocation {
     ) -> Option<Error> {
         self.record(|recorder| recorder.runs(key.serial));
         let poll = || future.poll_unguarded(&mut Context::from_waker(&waker));
-        let polled = before_notices(poll);
+        let polled = guarded(poll);
         self.record(|recorder| recorder.polled(key.serial, &polled));
         let ended = match polled {
             Ok(Poll::Pending) => {
@@ -194,7 +193,7 @@ impl Invocation {
             recorder.ended(entry.serial, None, end);
         });
         let (name, future) = (entry.name, entry.future.take());
-        let dropped = before_notices(|| future.map(|(future, _)| future.drop_unguarded()));
+        let dropped = guarded(|| future.map(|(future, _)| future.drop_unguarded()));
         self.end(entry);
         // `ended` returns an error only for the handler, which has no `Task` that could abort it.
         let _ = self.ended(name, dropped.map(|_| None));

@@ -13,8 +13,9 @@ use super::{
     unfinished::UnfinishedTask,
 };
 use crate::{
-    completion::{CallSite, DuplicateSignal, InvocationWaiter, Signal, before_notices},
+    completion::{CallSite, DuplicateSignal, InvocationWaiter, Signal},
     error::{Error, Result},
+    guard::guarded,
     panic_place,
 };
 use bytes::Bytes;
@@ -56,9 +57,6 @@ impl<'a> Running<'a> {
     ) -> Self {
         // The hook records where a panic happens, for its trace.
         panic_place::install();
-        // The handler and the first poll of its future count as one run of user code: a wrapper
-        // that the handler drops without a call learns of that after this run (see
-        // `before_notices`).
         let run = || match enter(context)? {
             Work::Done => Ok(()),
             Work::Future(future) => {
@@ -77,7 +75,7 @@ impl<'a> Running<'a> {
                 Ok(())
             }
         };
-        let ran = current::enter(invocation, || before_notices(run));
+        let ran = current::enter(invocation, || guarded(run));
         invocation.record(|recorder| {
             let is_pending = invocation.queue.lock().handler.is_some();
             recorder.handler_ran(&ran, is_pending);

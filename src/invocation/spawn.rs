@@ -9,9 +9,9 @@ use super::{
     unfinished::UnfinishedTask,
 };
 use crate::{
-    completion::{Responder, before_notices},
+    completion::Responder,
     error::{Error, Result},
-    guard::Guarded,
+    guard::{Guarded, guarded},
 };
 use futures::task::waker;
 use std::{
@@ -121,7 +121,7 @@ impl Invocation {
             if let Some((recorder, key)) = recorded {
                 recorder.runs(key.serial);
             }
-            let ran = current::enter(&invocation, || before_notices(f));
+            let ran = current::enter(&invocation, || guarded(f));
             if let Some((recorder, key)) = recorded {
                 recorder.ran(key.serial);
             }
