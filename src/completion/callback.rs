@@ -157,8 +157,9 @@ impl<R: Send + 'static> Callback<R> {
     /// ```
     #[track_caller]
     pub fn fail<M>(self, error: impl IntoError<M>) {
-        let outcome = self.target().settled(Err(error));
-        self.signal(outcome, at());
+        let call_site = at();
+        let outcome = self.target().settled(Err(error), call_site);
+        self.signal(outcome, call_site);
     }
 
     /// Signals the success or the error of a `Result`.
@@ -217,7 +218,8 @@ impl<R: Send + 'static> Callback<R> {
     where
         E: IntoError<M>,
     {
-        let (outcome, call_site) = (self.target().settled(result), at());
+        let call_site = at();
+        let outcome = self.target().settled(result, call_site);
         self.target()
             .try_signal(outcome, call_site)
             .map_err(|(outcome, first)| {

@@ -19,7 +19,7 @@ impl<R: Send + 'static> Callback<R> {
     {
         let call_site = at();
         move |result: Result<R, E>| {
-            let outcome = self.target().settled(result);
+            let outcome = self.target().settled(result, call_site);
             self.signal(outcome, call_site);
         }
     }
@@ -40,7 +40,7 @@ impl<R: Send + 'static> Callback<R> {
     {
         let call_site = at();
         move |error: Option<E>, result| {
-            let error = error.map(IntoError::into_error);
+            let error = error.map(|error| error.into_error().signalled_at(call_site.location()));
             let outcome = self.target().outcome(error, result);
             self.signal(outcome, call_site);
         }
@@ -62,7 +62,7 @@ impl<R: Send + 'static> Callback<R> {
     {
         let call_site = at();
         move |error: E| {
-            let outcome = self.target().settled(Err(error));
+            let outcome = self.target().settled(Err(error), call_site);
             self.signal(outcome, call_site);
         }
     }

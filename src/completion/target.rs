@@ -114,11 +114,18 @@ impl<R: Send + 'static> Target<R> {
         }
     }
 
-    /// Returns what `callback(error)` or a `Result` signals.
-    pub(super) fn settled<E: IntoError<M>, M>(&self, result: Result<R, E>) -> Result<Option<R>> {
+    /// Returns what `callback(error)` or a `Result` signals at a call site.
+    pub(super) fn settled<E: IntoError<M>, M>(
+        &self,
+        result: Result<R, E>,
+        call_site: CallSite,
+    ) -> Result<Option<R>> {
         match result {
             Ok(result) => Ok(Some(result)),
-            Err(error) => self.failed(error.into_error(), None),
+            Err(error) => {
+                let error = error.into_error().signalled_at(call_site.location());
+                self.failed(error, None)
+            }
         }
     }
 

@@ -91,7 +91,7 @@ impl Error {
         error
     }
 
-    /// Creates a notice that a callback was never called.
+    /// Creates the error of a callback that was never called.
     pub(crate) fn never_called(message: String) -> Self {
         Self::make(
             "Runtime.CallbackNotCalled".into(),
@@ -102,12 +102,20 @@ impl Error {
         )
     }
 
-    /// Returns whether this is a notice that a callback was never called.
+    /// Returns whether this is the error of a callback that was never called.
     pub(crate) fn is_never_called(&self) -> bool {
         matches!(self.0.kind, Kind::NeverCalled)
     }
 
-    /// Returns where it was created, if that is in the user's code.
+    /// Sets where the error was signalled, for the trace of an error that was only converted there.
+    pub(crate) fn signalled_at(mut self, location: &'static Location<'static>) -> Self {
+        if matches!(self.0.cause, Cause::Same(_) | Cause::Anyhow(_)) {
+            self.0.location.get_or_insert(location);
+        }
+        self
+    }
+
+    /// Returns where it was created or signalled, if that is in the user's code.
     #[cfg(feature = "lambda")]
     pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
         self.0.location

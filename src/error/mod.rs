@@ -96,7 +96,7 @@ enum Kind {
     WithStack(Vec<String>),
     /// Any other value, which Node describes by its `typeof` and its text.
     Value,
-    /// A notice that a callback was never called.
+    /// The error of a callback that was never called.
     NeverCalled,
     /// A panic of the handler, its future or a task, and where it happened.
     Panic(Option<Box<PanicPlace>>),

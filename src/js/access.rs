@@ -91,8 +91,11 @@ pub trait Access<'a>: Sized + sealed::Sealed<'a> {
     #[track_caller]
     fn array(self, path: &str) -> Result<&'a Vec<Value>> {
         let (value, method) = self.receiver(path)?;
-        let array = value.and_then(Value::as_array);
-        array.ok_or_else(|| not_a(value, path, method))
+        // A closure would not pass on the location of the caller.
+        match value.and_then(Value::as_array) {
+            Some(array) => Ok(array),
+            None => Err(not_a(value, path, method)),
+        }
     }
 
     /// Reads a string, to call a method of strings on it: `event.key.split('/')` is
@@ -115,8 +118,10 @@ pub trait Access<'a>: Sized + sealed::Sealed<'a> {
     #[track_caller]
     fn string(self, path: &str) -> Result<&'a str> {
         let (value, method) = self.receiver(path)?;
-        let text = value.and_then(Value::as_str);
-        text.ok_or_else(|| not_a(value, path, method))
+        match value.and_then(Value::as_str) {
+            Some(text) => Ok(text),
+            None => Err(not_a(value, path, method)),
+        }
     }
 }
 

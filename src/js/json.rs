@@ -1,6 +1,6 @@
 //! `JSON.parse` and `JSON.stringify`.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use serde::Serialize;
 use serde_json::{Serializer, Value, ser::Formatter};
 use std::io::{self, Write};
@@ -24,7 +24,8 @@ use std::io::{self, Write};
 /// `SyntaxError` if the text is not JSON.
 #[track_caller]
 pub fn parse(text: impl AsRef<str>) -> Result<Value> {
-    serde_json::from_str(text.as_ref()).map_err(Error::from)
+    // `map_err` would not pass on the location of the caller.
+    Ok(serde_json::from_str(text.as_ref())?)
 }
 
 /// Converts a value to JSON as `JSON.stringify` does: numbers are printed as JavaScript prints
@@ -47,7 +48,7 @@ pub fn parse(text: impl AsRef<str>) -> Result<Value> {
 #[track_caller]
 pub fn stringify(value: &(impl Serialize + ?Sized)) -> Result<String> {
     let json = to_vec(value)?;
-    String::from_utf8(json).map_err(Error::from)
+    Ok(String::from_utf8(json)?)
 }
 
 /// Returns the bytes of [`stringify`].

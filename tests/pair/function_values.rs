@@ -49,3 +49,29 @@ fn rejected_closure_names_where_it_was_made() {
     done("late");
     assert!(log.warnings()[0].fields["duplicate"].starts_with(&line(made)));
 }
+
+#[test]
+fn an_error_that_is_converted_has_its_call_site_in_its_trace() {
+    type Signal = fn(Callback<u8>, io::Error);
+    let signals: [Signal; 6] = [
+        |callback, error| callback.fail(error),
+        |callback, error| callback.settle(Err(error)),
+        |callback, error| drop(callback.try_settle(Err(error))),
+        |callback, error| callback.into_once()(Err(error)),
+        |callback, error| callback.into_error_first()(Some(error), None),
+        |callback, error| callback.into_error_only()(error),
+    ];
+    let first = line!() - 7;
+    for (line, signal) in (first..).zip(signals) {
+        let (callback, completion) = nodeback::callback();
+        signal(callback, io::Error::other("broken"));
+        let trace = completion.wait().unwrap_err().trace();
+        assert_eq!(trace[0], "Error: broken");
+        let at = format!("    at {}:{line}:", file!());
+        assert!(trace[1].starts_with(&at), "{trace:?} at line {line}");
+    }
+    // A value that is not an error has no trace in Node.
+    let (callback, completion) = nodeback::callback::<u8>();
+    callback.fail("text");
+    assert!(completion.wait().unwrap_err().trace().is_empty());
+}
