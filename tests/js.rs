@@ -162,6 +162,12 @@ fn a_fixed_number_of_digits_is_rounded_the_same() {
         (0.0, 2, "0.00"),
         (-0.0, 2, "0.00"),
         (-0.000_001, 2, "-0.00"),
+        (-1.021_821_497_018_365_9e-17, 9, "-0.000000000"),
+        (1.5e-17, 17, "0.00000000000000001"),
+        (5e-324, 3, "0.000"),
+        (0.5, 0, "1"),
+        (1.5, 0, "2"),
+        (9.5, 0, "10"),
         (123.456, 5, "123.45600"),
         (1e20, 2, "100000000000000000000.00"),
         (1e21, 2, "1e+21"),
@@ -374,4 +380,23 @@ async fn spawn_then_works_from_a_plain_thread() {
     };
     let outcome = invoke(handler, json!({}), Context::default()).await;
     assert_eq!(outcome.result, Ok(json!(7)));
+}
+
+#[test]
+fn errors_name_the_line_that_caused_them() {
+    #[track_caller]
+    fn assert_here<T: std::fmt::Debug>(result: Result<T, Error>) {
+        let trace = result.unwrap_err().trace();
+        let here = std::panic::Location::caller();
+        let line = format!("{}:{}:", here.file(), here.line());
+        assert!(trace.iter().any(|at| at.contains(&line)), "{trace:?}");
+    }
+    let event = json!({ "text": "x", "list": [] });
+    assert_here(event.get("session").member("id"));
+    assert_here(event.get("Records").item(0));
+    assert_here(event.array("text.map"));
+    assert_here(event.array("Records"));
+    assert_here(event.string("list.split"));
+    assert_here(js::parse("{"));
+    assert_here(js::stringify(&std::collections::HashMap::from([((), 1)])));
 }

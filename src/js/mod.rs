@@ -10,7 +10,7 @@
 //! | `price.toFixed(2)` | [`js::to_fixed(price, 2)`](to_fixed) |
 //! | `String(1e21)` | [`js::number_to_string(1e21)`](number_to_string) |
 //! | `if (event.name)` | [`if js::is_truthy(event.get("name"))`](is_truthy) |
-//! | `JSON.parse(event.body)` | [`js::parse(body)?`](parse) |
+//! | `JSON.parse(event.body)` | [`js::parse(js::to_string(event.get("body")))?`](parse) |
 //! | `JSON.stringify(order)` | [`js::stringify(&order)?`](fn@stringify) |
 //! | `event.session.application` | [`event.member("session")?.member("application")?`](Access::member) |
 //! | `event.Records[0]` | [`event.member("Records")?.item(0)?`](Access::item) |

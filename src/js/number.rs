@@ -9,7 +9,9 @@ use serde_json::Value;
 ///
 /// Whitespace around a number is ignored, and an empty string is `0`. For a `&str`, pass
 /// `&json!(text)`. To use the number as an index or as a count, convert it with `as`, which rounds
-/// toward zero and makes `NaN` a `0`.
+/// toward zero and makes `NaN` a `0`. A `Value` cannot hold `NaN`: `json!` makes it `null`.
+/// Above 2^53, the last digits of a string such as `0x20000000000001` may differ from those in
+/// JavaScript.
 ///
 /// ```
 /// use nodeback::{js, json};
@@ -103,13 +105,41 @@ pub fn parse_float(text: impl AsRef<str>) -> f64 {
 /// assert_eq!(js::to_fixed(7.0, 0), "7");
 /// ```
 pub fn to_fixed(number: f64, digits: u8) -> String {
+    let absolute = number.abs();
     // From here on, JavaScript prints an exponent and no digits after the decimal point.
-    if number.abs() >= 1e21 {
+    if !number.is_finite() || absolute >= 1e21 {
         return convert::number_to_string(number);
     }
-    ryu_js::Buffer::new()
-        .format_to_fixed(number, digits)
-        .to_owned()
+    let digits = usize::from(digits.min(100));
+    let mut text = format!("{absolute:.digits$}");
+    // `format!` rounds a half to the even digit, so that no digit carries if it was rounded down.
+    if is_half(&exact(absolute), &text) {
+        if let Some(even) = text.pop() {
+            text.extend(char::from_u32(u32::from(even) + 1));
+        }
+    }
+    if number < 0.0 {
+        text.insert(0, '-');
+    }
+    text
+}
+
+/// Returns all digits of a number.
+fn exact(absolute: f64) -> String {
+    const MANTISSA: u64 = 52;
+    const BIAS: u64 = 1023;
+    let exponent = (absolute.to_bits() >> MANTISSA).max(1);
+    // A number with `n` binary digits after the point has at most `n` decimal digits after it.
+    let places = (BIAS + MANTISSA).saturating_sub(exponent);
+    format!("{absolute:.*}", usize::try_from(places).unwrap_or(0))
+}
+
+/// Returns whether the digits that follow the rounded ones are exactly a half, and were cut off.
+fn is_half(exact: &str, rounded: &str) -> bool {
+    let rest = exact.strip_prefix(rounded);
+    let rest = rest.map(|rest| rest.strip_prefix('.').unwrap_or(rest));
+    let rest = rest.and_then(|rest| rest.strip_prefix('5'));
+    rest.is_some_and(|rest| rest.bytes().all(|digit| digit == b'0'))
 }
 
 /// JavaScript's `WhiteSpace` and `LineTerminator`. Unicode's property differs in two characters.
