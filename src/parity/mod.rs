@@ -225,7 +225,8 @@ impl Comparison {
             if self.logs && node.log.is_none() && event.captured.is_none() {
                 return Err(recording::without_log(&place.file));
             }
-            let invoked = port::invoke(function, event.body, context, timeout, self.logs).await;
+            let (name, body) = (&event.name, event.body);
+            let invoked = port::invoke(function, name, body, context, timeout, self.logs).await;
             let (port, timeline) = invoked;
             let sent = match requests {
                 Some(recorder) => Some(recorder.end().await?),

@@ -13,13 +13,18 @@ use crate::{
 };
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tracing::Span;
 
-/// Runs one invocation, and returns its outcome and its timeline. If `logs` is set, its log lines
-/// are kept.
+/// Runs one invocation, and returns its outcome and its timeline. `name` is that of the event. If
+/// `logs` is set, its log lines are kept.
 pub(super) async fn invoke(
     function: &Function,
+    name: &str,
     event: Bytes,
     context: ContextBuilder,
     timeout: Duration,
@@ -27,12 +32,16 @@ pub(super) async fn invoke(
 ) -> (Seen, Timeline) {
     let begin = Instant::now();
     let request_id = context.members().aws_request_id.clone();
+    let keep = Keep {
+        begin,
+        name: name.into(),
+    };
     let driven = async {
         // The recorder is created inside `lines::kept`, so that it finds the subscriber that
         // receives the lines.
         let context = context.record_timeline();
         let recorder = context.recorder().cloned();
-        let driven = function.drive(Ok(event), context, Keep { begin }).await;
+        let driven = function.drive(Ok(event), context, keep).await;
         let timeline = recorder.map(|recorder| recorder.timeline());
         (driven, timeline.unwrap_or_default())
     };
@@ -68,14 +77,18 @@ pub(super) async fn invoke(
 }
 
 /// Keeps the outcome, and the time that it took.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Keep {
     begin: Instant,
+    /// The name of the event.
+    name: Arc<str>,
 }
 
 impl Sink for Keep {
     type Sent = (SentOutcome, Duration);
-    const WATCHED: bool = false;
+    /// No outcome after the deadline counts, but the comparison seems to hang until the handler
+    /// returns.
+    const WATCHED: bool = true;
 
     async fn send(self, outcome: Result<Bytes>, span: &Span) -> Self::Sent {
         let outcome = match outcome {
@@ -93,9 +106,25 @@ impl Sink for Keep {
         (SentOutcome::Stream(streamed), self.begin.elapsed())
     }
 
-    async fn send_for_blocked(self, _: Error) {}
+    async fn send_for_blocked(self, _: Error) {
+        self.blocks();
+    }
 
-    async fn ended_for_blocked(self, _: Error, _: impl Future<Output = ()> + Send) {}
+    async fn ended_for_blocked(self, _: Error, _: impl Future<Output = ()> + Send) {
+        self.blocks();
+    }
+}
+
+impl Keep {
+    /// Reports that the comparison waits for a handler that nothing can stop.
+    fn blocks(&self) {
+        let _ = writeln!(
+            io::stderr(),
+            "{}: the port blocks its thread beyond the deadline, and cannot be stopped. The comparison \
+             continues when the handler returns.",
+            self.name
+        );
+    }
 }
 
 /// Logs an error, and returns its JSON. Returns `None` for a timeout, since the original's process

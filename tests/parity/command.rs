@@ -9,7 +9,7 @@ mod port;
 
 use nodeback::{Result, Value, json};
 use port::{Aws, port};
-use std::{env, fs, path::Path, process::Output};
+use std::{env, fs, path::Path, process::Output, thread, time::Duration};
 use tokio::process::Command;
 
 const ORIGINAL: &str = "parity/requests/legacy/index.handler";
@@ -36,9 +36,13 @@ async fn program() -> Result<()> {
     // There may be no server.
     let _ = port(&endpoint, &first).await;
     let key = env::var("KEY").ok();
+    let blocks = env::var("BLOCKS").is_ok();
     nodeback::run(move |mut event: Value| {
         if let Some(key) = &key {
             event["steps"][0][0]["body"]["Key"] = key.as_str().into();
+        }
+        if blocks {
+            thread::sleep(Duration::from_millis(1500));
         }
         let endpoint = endpoint.clone();
         async move { port(&endpoint, &event).await }
@@ -115,6 +119,16 @@ async fn requests_are_compared() {
     assert_eq!(code, Some(1), "{printed}");
     assert!(
         printed.contains(r#"requests/0/body/Key   1 | "7""#),
+        "{printed}"
+    );
+
+    let blocks = [("BLOCKS", "1"), ("AWS_LAMBDA_FUNCTION_TIMEOUT", "1")];
+    let (code, printed) = ran(&[folder, "--recorded"], &blocks).await;
+    assert_eq!(code, Some(1), "{printed}");
+    let line = "a.json: the port blocks its thread beyond the deadline, and cannot be stopped.";
+    assert!(printed.contains(line), "{printed}");
+    assert!(
+        printed.contains("no response before the deadline"),
         "{printed}"
     );
 }
