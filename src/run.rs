@@ -102,16 +102,20 @@ impl Runtime {
         init: impl Future<Output = Result<H>>,
     ) -> Result<Self> {
         let init = Guarded::new(Box::pin(init));
-        #[cfg(any(feature = "lambda", feature = "local"))]
-        let init = log::during(init);
-        match init.await.unwrap_or_else(|panic| Err(Error::panic(panic))) {
-            Ok(handler) => Ok(Runtime::new(handler)),
-            Err(error) => {
-                #[cfg(feature = "lambda")]
-                report_to_lambda(&error).await;
-                Err(error)
+        let start = async {
+            match init.await.unwrap_or_else(|panic| Err(Error::panic(panic))) {
+                Ok(handler) => Ok(Runtime::new(handler)),
+                Err(error) => {
+                    #[cfg(feature = "lambda")]
+                    report_to_lambda(&error).await;
+                    Err(error)
+                }
             }
-        }
+        };
+        // The report is covered, too, since it logs why it failed.
+        #[cfg(any(feature = "lambda", feature = "local"))]
+        let start = log::during(start);
+        start.await
     }
 
     /// Runs the handlers: see [`run`](fn@crate::run).

@@ -3,7 +3,7 @@
 
 mod support;
 
-use nodeback::{Callback, Context, Value, json};
+use nodeback::{Callback, Context, Error, Runtime, Value, json};
 use std::time::Duration;
 use support::{
     Process,
@@ -21,6 +21,13 @@ async fn function() {
     };
     let ran = match name.as_str() {
         "echo" => nodeback::run(echo).await,
+        "fails_to_start" => {
+            let init = async { Err::<fn(Value, Context, Callback), _>(Error::new("NoTable", "")) };
+            match Runtime::with_init(init).await {
+                Ok(runtime) => runtime.run().await,
+                Err(error) => Err(error),
+            }
+        }
         other => panic!("no function {other}"),
     };
     if let Err(error) = ran {
@@ -327,6 +334,22 @@ async fn an_api_that_was_never_reachable_ends_the_process_after_a_few_attempts()
         "{log}"
     );
     assert!(lines[1].ends_with(" attempts)"), "{log}");
+}
+
+#[tokio::test]
+async fn an_init_error_that_is_rejected_is_logged() {
+    let api = BadApi::start(|_| status("403 Forbidden")).await;
+    let process = Process::spawn(&mut function_process("fails_to_start", api.address));
+    let (log, code) = ended(process).await;
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!((lines.len(), code), (2, Some(1)), "{log}");
+    let logged =
+        "\tERROR\tposting the init error failed: the Runtime API responded with 403 Forbidden";
+    assert!(lines[0].contains(logged), "{log}");
+    assert_eq!(lines[1], "Error: NoTable", "{log}");
+    let requests = api.so_far();
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    assert_eq!(requests[0].endpoint, "init/error", "{requests:?}");
 }
 
 /// A script that replies to the posts for the event `first` with these replies, then accepts them.
