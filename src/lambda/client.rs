@@ -179,7 +179,13 @@ impl Connection {
         let host = endpoint.host().unwrap_or_default();
         // A name resolves without the brackets of an IPv6 address.
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, endpoint.port_u16().unwrap_or(80))).await?;
+        let connected = TcpStream::connect((host, endpoint.port_u16().unwrap_or(80))).await;
+        let stream = connected.map_err(|error| {
+            let address = endpoint
+                .authority()
+                .map_or("", |authority| authority.as_str());
+            format!("unable to connect to {address}: {error}")
+        })?;
         stream.set_nodelay(true)?;
         let mut builder = http1::Builder::new();
         builder.max_buf_size(BUFFER);
@@ -495,7 +501,9 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let client = Client::new(format!("http://{address}").parse().unwrap());
-        assert!(get(&client, "/a").await.is_err());
+        let error = get(&client, "/a").await.unwrap_err().to_string();
+        let expected = format!("unable to connect to {address}: Connection refused");
+        assert!(error.starts_with(&expected), "{error}");
     }
 
     #[tokio::test(start_paused = true)]
