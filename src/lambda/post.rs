@@ -172,8 +172,11 @@ pub(super) fn rejection(status: StatusCode, body: &[u8]) -> String {
         _ => "",
     };
     let body = String::from_utf8_lossy(body);
-    let body: String = body.trim().chars().take(SHOWN).collect();
-    format!("the Runtime API responded with {status}{why}: {body}")
+    let body = body.trim().chars().take(SHOWN);
+    // The page of a proxy has several lines, but the message is one line of the log.
+    let body: String = body.map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let separator = if body.is_empty() { "" } else { ": " };
+    format!("the Runtime API responded with {status}{why}{separator}{body}")
 }
 
 /// How much of such a response is logged, in characters.
@@ -275,6 +278,22 @@ mod tests {
                 assert!(name.starts_with(shown) && (name.is_empty() || !shown.is_empty()));
                 assert!(headers.get(ERROR_TYPE).unwrap().to_str().is_ok());
             }
+        }
+    }
+
+    #[test]
+    fn a_rejection_is_one_line_with_or_without_a_body() {
+        for (body, shown) in [
+            (&b""[..], ""),
+            (b"\r\n", ""),
+            (b" no \n", ": no"),
+            (b"<html>\r\n\x1b[0mno</html>\n", ": <html>   [0mno</html>"),
+            (b"\xff", ": \u{fffd}"),
+        ] {
+            assert_eq!(
+                rejection(StatusCode::BAD_GATEWAY, body),
+                format!("the Runtime API responded with 502 Bad Gateway{shown}")
+            );
         }
     }
 
