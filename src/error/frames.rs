@@ -1,5 +1,7 @@
 //! The part of a backtrace that is useful in `trace`: the frames of the user's own code.
 
+use std::{env, path::Path};
+
 /// How many frames are kept, as in Node's stack.
 const FRAMES: usize = 10;
 
@@ -14,13 +16,22 @@ fn own_sources() -> [&'static str; 2] {
 /// A frame is kept if its source file is known, and belongs neither to this crate nor to a
 /// dependency nor to the standard library.
 pub(super) fn of(backtrace: &str) -> Vec<String> {
+    of_process_in(&env::current_dir().unwrap_or_default(), backtrace)
+}
+
+/// Does the same for a process with this working directory, which std leaves out of the paths below
+/// it.
+fn of_process_in(directory: &Path, backtrace: &str) -> Vec<String> {
     let mut symbol = "";
     let mut frames = Vec::new();
     for line in backtrace.lines() {
         let line = line.trim_start();
         if let Some(path) = line.strip_prefix("at ") {
-            let path = path.strip_prefix("./").unwrap_or(path);
-            if is_the_users(path) {
+            let (path, whole) = match path.strip_prefix("./") {
+                Some(below) => (below, directory.join(below)),
+                None => (path, path.into()),
+            };
+            if is_the_users(path) && is_the_users(&whole.to_string_lossy()) {
                 frames.push(format!("    at {symbol} ({path})"));
             }
         } else if let Some((_, name)) = line.split_once(": ") {
@@ -73,6 +84,28 @@ mod tests {
                 "    at <orders::Table as other::Get>::get::{{closure}} (/home/ada/orders/src/table.rs:7:9)",
             ]
         );
+    }
+
+    /// Containers without a working directory of their own run in `/`.
+    #[test]
+    fn only_the_users_frames_are_kept_wherever_the_process_runs() {
+        let own = concat!(env!("CARGO_MANIFEST_DIR"), "/src/error/make.rs");
+        for directory in ["/", env!("CARGO_MANIFEST_DIR"), "/nowhere"] {
+            let shown = |path: &str| match Path::new(path).strip_prefix(directory) {
+                Ok(below) => format!("./{}", below.display()),
+                Err(_) => path.to_owned(),
+            };
+            let backtrace = [
+                own,
+                "/rustc/5980/library/core/src/option.rs",
+                "/orders/src/load.rs",
+            ]
+            .map(|path| format!("  1: f\n       at {}:7:9\n", shown(path)))
+            .concat();
+            let kept = of_process_in(Path::new(directory), &backtrace);
+            assert_eq!(kept.len(), 1, "{kept:?}");
+            assert!(kept[0].ends_with("orders/src/load.rs:7:9)"), "{kept:?}");
+        }
     }
 
     #[test]
