@@ -42,8 +42,9 @@ type Boxed = Box<dyn StdError + Send + Sync>;
 ///
 /// `{"errorType", "errorMessage", "trace"}`, in this order, as the Node runtime posts it. `trace`
 /// takes the place of Node's stack. It holds the error itself, where it was created, its
-/// causes, and with `RUST_BACKTRACE=1` up to ten frames of your own code. It is empty for a value
-/// that is not an `Error` in Node either, such as a string or a number.
+/// causes, and with `RUST_BACKTRACE=1` up to ten frames of your own code, if the executable has
+/// debug information. It is empty for a value that is not an `Error` in Node either, such as a
+/// string or a number.
 ///
 /// ```
 /// use nodeback::Error;
