@@ -109,8 +109,14 @@ fn every_log_line_is_on_the_troubleshooting_page() {
     let page = page("troubleshooting");
     let source = source();
     let mut lines = 0;
-    for call in ["tracing::warn!(", "tracing::error!("] {
-        for line in first_literals(&source, call) {
+    // The mistakes in the settings of the log are logged in a loop.
+    let settings = fs::read_to_string(format!("{ROOT}/src/log/settings.rs")).unwrap();
+    for (source, call) in [
+        (&source, "tracing::warn!("),
+        (&source, "tracing::error!("),
+        (&settings, "mistakes.push("),
+    ] {
+        for line in first_literals(source, call) {
             for part in fixed_parts(&line).filter(|part| part.len() > 8) {
                 assert!(
                     page.contains(part),
