@@ -23,7 +23,8 @@ impl Runtime {
 
     /// Makes an invocation without an outcome fail `margin` before its deadline, with the error
     /// `Runtime.NoResponseBeforeDeadline`, which names what is still running. By default, it has
-    /// until the deadline, when Lambda stops the process and responds with an error of its own.
+    /// until the deadline, when Lambda stops the process and responds with an error of its own. A
+    /// handler that blocks its thread is not affected.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Runtime, Value, json};
