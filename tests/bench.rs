@@ -44,6 +44,11 @@ async fn main() -> Result<()> {
     if env::args().any(|argument| argument.ends_with("ignored")) {
         the_original_is_measured_too();
         println!("the_original_is_measured_too ok");
+        #[cfg(unix)]
+        {
+            an_original_that_was_not_measured_has_no_figures();
+            println!("an_original_that_was_not_measured_has_no_figures ok");
+        }
     }
     Ok(())
 }
@@ -297,9 +302,10 @@ fn a_panic_is_printed_once() {
     assert_eq!(stderr.matches("it panics").count(), 1, "{stderr}");
 }
 
+/// Presses Ctrl+C after 4,000 invocations of `greets`, which are more than those that precede the
+/// timed ones. Returns the other lines on stdout.
 #[cfg(unix)]
-fn ctrl_c_keeps_what_was_measured() {
-    let folder = folder("ctrl_c");
+fn stopped(folder: &Path, options: &[&str]) -> Vec<String> {
     fs::write(folder.join("a.jsonl"), "{}\n{}\n").unwrap();
     let arguments = [
         "--bench=1000000000",
@@ -307,7 +313,7 @@ fn ctrl_c_keeps_what_was_measured() {
         "--handler=greets",
         "--bench-save=saved.json",
     ];
-    let mut command = command(&folder, &arguments);
+    let mut command = command(folder, &[&arguments[..], options].concat());
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -316,7 +322,6 @@ fn ctrl_c_keeps_what_was_measured() {
     let mut lines = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok);
-    // More than the invocations that precede the timed ones.
     assert_eq!(
         lines
             .by_ref()
@@ -340,6 +345,13 @@ fn ctrl_c_keeps_what_was_measured() {
         stderr.contains("stopping after the current invocation"),
         "{stderr}"
     );
+    rest
+}
+
+#[cfg(unix)]
+fn ctrl_c_keeps_what_was_measured() {
+    let folder = folder("ctrl_c");
+    let rest = stopped(&folder, &[]);
     assert_eq!(rest.first().map(String::as_str), Some("a.jsonl:1"));
     assert_eq!(
         rest.last().map(String::as_str),
@@ -348,6 +360,17 @@ fn ctrl_c_keeps_what_was_measured() {
     let saved = saved(&folder.join("saved.json"));
     assert_eq!(saved["events"].as_array().unwrap().len(), 1);
     assert_eq!(saved["isInterrupted"], true);
+}
+
+#[cfg(unix)]
+fn an_original_that_was_not_measured_has_no_figures() {
+    let folder = folder("not_measured");
+    // It would fail if it were started.
+    fs::write(folder.join("index.js"), "process.exit(7);").unwrap();
+    let rest = stopped(&folder, &["--against=index.handler"]);
+    assert!(!rest.iter().any(|line| line.contains("Node")), "{rest:?}");
+    let saved = saved(&folder.join("saved.json"));
+    assert_eq!(saved["events"][0]["original"], Value::Null);
 }
 
 fn the_original_is_measured_too() {

@@ -108,12 +108,12 @@ impl Bench {
             };
             let measured = measure(invoker, &event, all, until, &mut done).await;
             let mut figures = measured.map_err(|error| not_measured(&name, &error))?;
-            if let Some(original) = &mut original {
+            if let Some(original) = original.as_mut().filter(|_| !until(LIMIT).is_stopped()) {
                 let measured = original.measure(invoker, &event, all, until, &mut done);
                 let invocations = measured
                     .await
                     .map_err(|error| not_measured(&name, &error))?;
-                figures.original = Some(invocations);
+                figures.original = Some(invocations).filter(|all| all.times.count() > 0);
             }
             figures.name = name;
             report.is_interrupted = until(LIMIT).is_stopped();
@@ -227,13 +227,13 @@ async fn timed(
 async fn allocations(invoker: &Invoker, event: &Bytes, until: Until<'_>) -> Option<Allocations> {
     let mut least: Option<Allocations> = None;
     for _ in 0..COUNTED {
+        if until.is_over() {
+            break;
+        }
         let (_, counted) = counted(invoker.invoke(event)).await;
         let counted = counted?;
         if least.is_none_or(|least| counted.count < least.count) {
             least = Some(counted);
-        }
-        if until.is_over() {
-            break;
         }
     }
     least
@@ -246,6 +246,7 @@ mod tests {
     use super::*;
     use crate::{Callback, Context, Value, error};
     use serde_json::json;
+    use std::sync::{Arc, atomic::AtomicUsize};
 
     static NOT_STOPPED: AtomicBool = AtomicBool::new(false);
 
@@ -340,5 +341,25 @@ mod tests {
         let report = bench.run_each(&invoker, &stop, |_| ()).await.unwrap();
         std::fs::remove_file(&file).unwrap();
         assert!(report.events().is_empty() && report.is_interrupted);
+    }
+
+    #[tokio::test]
+    async fn no_invocation_follows_the_one_that_runs_when_the_benchmark_is_stopped() {
+        static STOP: AtomicBool = AtomicBool::new(false);
+        let entered = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&entered);
+        let handler = move |_: Value, _: Context, callback: Callback| {
+            STOP.store(true, Ordering::Relaxed);
+            count.fetch_add(1, Ordering::Relaxed);
+            callback.succeed(json!(null));
+        };
+        let until = |time| Until {
+            stop: &STOP,
+            end: Instant::now() + time,
+        };
+        let invoker = Invoker::new(handler);
+        let figures = measure(&invoker, &"{}".into(), 1000, until, |_| ()).await;
+        assert_eq!(figures.unwrap().port.times.count(), 0);
+        assert_eq!(entered.load(Ordering::Relaxed), 1);
     }
 }

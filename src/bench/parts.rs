@@ -24,15 +24,15 @@ pub(super) async fn parts(
     let clock = cost_of_clock();
     let mut recorders = [(); 5].map(|()| Recorder::new());
     for number in 1..=invocations {
+        if until.is_over() {
+            break;
+        }
         let start = Instant::now();
         let (response, marks) = marked(invoker.invoke(event)).await;
         let all = start.elapsed();
         drop(black_box(response));
         for (recorder, time) in recorders.iter_mut().zip(split(marks, all, clock)) {
             recorder.record(time);
-        }
-        if until.is_over() {
-            break;
         }
         if number % CHUNK == 0 {
             yield_now().await;
