@@ -89,8 +89,11 @@ impl BenchReport {
         let text = fs::read(file).map_err(|error| unusable(file, &error))?;
         let report: BenchReport =
             serde_json::from_slice(&text).map_err(|error| unusable(file, &error))?;
-        let mut events = report.events.iter();
-        if !events.all(|event| event.0.port.times.is_valid()) {
+        let is_valid = |BenchedEvent(figures): &BenchedEvent| {
+            let mut measured = [&figures.port].into_iter().chain(&figures.original);
+            measured.all(|invocations| invocations.times.is_valid())
+        };
+        if !report.events.iter().all(is_valid) {
             return Err(unusable(file, &"expected times in ascending order"));
         }
         Ok(report)
@@ -287,10 +290,18 @@ pub(super) mod tests {
         assert_eq!(read.to_string(), saved.to_string());
         assert_eq!(read.events[0].0.port.times, saved.events[0].0.port.times);
         let text = fs::read_to_string(&file).unwrap();
+        let mut measured_too = saved.events[0].0.clone();
+        measured_too.original = Some(figures("", 500).port);
+        report(&[measured_too]).save(&file).unwrap();
+        let with_original = fs::read_to_string(&file).unwrap();
         for (other, expected) in [
             ("{}", "missing field `events`"),
             (
                 &text.replace("[[1000,1]", "[[9000,1]"),
+                "expected times in ascending order",
+            ),
+            (
+                &with_original.replace("[[500,1]", "[[9000,1]"),
                 "expected times in ascending order",
             ),
         ] {
