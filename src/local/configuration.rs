@@ -38,7 +38,6 @@ impl FunctionConfiguration {
     /// Reads the environment. A variable that is not set leaves the setting of the program, or the
     /// default.
     pub(crate) fn read(settings: &LocalSettings) -> Result<Self> {
-        let region = env::var("AWS_REGION").or_else(|_| env::var("AWS_DEFAULT_REGION"));
         // The date in a time such as 2026-11-25T19:03:58Z.
         let now = humantime::format_rfc3339_seconds(clock::now()).to_string();
         let day = now.split('T').next().unwrap_or_default().replace('-', "/");
@@ -48,7 +47,7 @@ impl FunctionConfiguration {
                 Err(_) => settings.timeout.unwrap_or(TIMEOUT),
             },
             memory: env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").unwrap_or_else(|_| "128".into()),
-            region: region.ok(),
+            region: region(|name| env::var(name).ok()),
             log_stream: format!("{day}/[$LATEST]{}", uuid::Uuid::new_v4().simple()),
         })
     }
@@ -98,6 +97,15 @@ pub(super) fn new_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
+/// Returns the region that the environment names. An empty variable counts as missing: Docker Compose
+/// sets one for `AWS_REGION: ${AWS_REGION}` if the host has no such variable.
+fn region(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
+    regions
+        .filter_map(variable)
+        .find(|region| !region.is_empty())
+}
+
 /// Lambda's default timeout.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -113,6 +121,23 @@ fn timeout(text: &str) -> Result<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_region_is_that_of_the_first_variable_that_is_not_empty() {
+        for (own, default, expected) in [
+            (Some("eu-west-1"), Some("us-west-2"), Some("eu-west-1")),
+            (None, Some("us-west-2"), Some("us-west-2")),
+            (Some(""), Some("us-west-2"), Some("us-west-2")),
+            (Some(""), Some(""), None),
+            (None, None, None),
+        ] {
+            let region = region(|name| match name {
+                "AWS_REGION" => own.map(String::from),
+                _ => default.map(String::from),
+            });
+            assert_eq!(region.as_deref(), expected, "{own:?} {default:?}");
+        }
+    }
 
     #[test]
     fn a_timeout_is_whole_seconds() {
