@@ -90,11 +90,22 @@ function redact(value, patterns, redacted, pointer = '') {
 // Returns an error as Lambda reports it, without the trace.
 function described(error) {
     const isText = (text) => text && typeof text === 'string';
-    const isError = types.isNativeError(error) || [error.name, error.message, error.stack].every(isText);
-    const escaped = (text) => text?.replace(/\x7F/g, '%7F');
-    return isError
-        ? { errorType: escaped(error.name), errorMessage: escaped(error.message) }
-        : { errorType: typeof error, errorMessage: error.toString() };
+    const escaped = (text) => text.replace(/\x7F/g, '%7F');
+    try {
+        if (types.isNativeError(error) || [error.name, error.message, error.stack].every(isText)) {
+            // Lambda reads the stack, too, which the function may have deleted.
+            escaped(error.stack);
+            const [errorType, errorMessage] = [error.name, error.message].map((text) => text == null ? undefined : escaped(text));
+            return { errorType, errorMessage };
+        }
+    } catch {
+        return {
+            errorType: 'handled',
+            errorMessage: 'callback called with Error argument, but there was a problem while retrieving one or more of its '
+                + 'message, name, and stack',
+        };
+    }
+    return { errorType: typeof error, errorMessage: error.toString() };
 }
 
 function begin(event, context) {

@@ -7,6 +7,12 @@ const ways = {
     callback: (event, context, callback) => callback(null, { n: 1, b: [true, null], a: 'ż' }),
     callbackUndefined: (event, context, callback) => callback(),
     callbackError: (event, context, callback) => callback(new TypeError('of the callback')),
+    callbackErrorWithoutStack: (event, context, callback) => {
+        const error = new Error('without a stack');
+        delete error.stack;
+        callback(error);
+    },
+    callbackErrorWithCode: (event, context, callback) => callback(Object.assign(new Error(), { message: 404 })),
     callbackText: (event, context, callback) => callback('a text'),
     callbackFalse: (event, context, callback) => callback(false),
     callbackLater: (event, context, callback) => { later(() => callback(null, 'later')); },
@@ -27,6 +33,7 @@ const ways = {
         callback(null, 'too early');
         later(() => { throw new RangeError('thrown later'); });
     },
+    thrownNullLater: () => { later(() => { throw null; }); },
     thrown: () => { throw new RangeError('thrown'); },
     thrownAfterCallback: (event, context, callback) => { callback(null, 'before it'); throw new Error('ignored'); },
     succeed: (event, context) => { later(() => {}); context.succeed({ at: 'once' }); },
