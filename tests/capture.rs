@@ -231,6 +231,12 @@ fn a_failure_to_capture_does_not_affect_the_response() {
             "an invocation was not captured: it takes 2",
         ),
         (
+            vec![redact],
+            // Each letter takes two bytes.
+            "é".repeat(60_000),
+            "an invocation was not captured: it takes 2",
+        ),
+        (
             vec![],
             String::new(),
             "nothing is captured: CAPTURE_REDACT expects",

@@ -17,7 +17,7 @@ import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 
 const { CAPTURE_HANDLER, CAPTURE_REDACT, CAPTURE_FOLDER, CAPTURE_LIMIT, LAMBDA_TASK_ROOT = '.' } = process.env;
-// The longest line, in characters. A longer one would not be a single event in the log.
+// The longest line, in bytes. A longer one would not be a single event in the log.
 const LINE = 200_000;
 const REDACTED = '[redacted]';
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
@@ -135,8 +135,9 @@ function begin(event, context) {
                 outcome[kind] = isWhole ? REDACTED : redact(outcome[kind], patterns, redacted);
             }
             const text = stringify(redacted.length > 0 ? { ...line, redacted } : line);
-            if (text.length <= LINE) write(`${text}\n`);
-            else toLog(`capture.mjs: an invocation was not captured: it takes ${text.length} of ${LINE} characters\n`);
+            const size = Buffer.byteLength(text);
+            if (size <= LINE) write(`${text}\n`);
+            else toLog(`capture.mjs: an invocation was not captured: it takes ${size} of ${LINE} bytes\n`);
         },
         // Lambda takes the first signal. If it cannot serialize the result, it signals an error afterwards.
         signal: (error, result, waits) => {
