@@ -10,8 +10,6 @@ use serde_json::Value;
 /// Whitespace around a number is ignored, and an empty string is `0`. For a `&str`, pass
 /// `&json!(text)`. To use the number as an index or as a count, convert it with `as`, which rounds
 /// toward zero and makes `NaN` a `0`. A `Value` cannot hold `NaN`: `json!` makes it `null`.
-/// Above 2^53, the last digits of a string such as `0x20000000000001` may differ from those in
-/// JavaScript.
 ///
 /// ```
 /// use nodeback::{js, json};
@@ -41,8 +39,8 @@ pub fn to_number<'a>(value: impl Into<Option<&'a Value>>) -> f64 {
 /// `NaN` if there is no number, or if the radix is not between 2 and 36.
 ///
 /// A radix of 16 or 0 accepts the prefix `0x`. Without that prefix, 0 stands for 10, as if the
-/// second argument were missing in JavaScript. If the radix is not 10, the last digits of a number
-/// above 2^53 may differ from those in JavaScript. For a [`Value`], pass
+/// second argument were missing in JavaScript. If the radix is neither 10 nor a power of 2, the last
+/// digits of a number above 2^53 may differ from those in JavaScript. For a [`Value`], pass
 /// [`js::to_string`](super::to_string) of it, which is what JavaScript does.
 ///
 /// ```
@@ -105,41 +103,32 @@ pub fn parse_float(text: impl AsRef<str>) -> f64 {
 /// assert_eq!(js::to_fixed(7.0, 0), "7");
 /// ```
 pub fn to_fixed(number: f64, digits: u8) -> String {
-    let absolute = number.abs();
     // From here on, JavaScript prints an exponent and no digits after the decimal point.
-    if !number.is_finite() || absolute >= 1e21 {
+    if !number.is_finite() || number.abs() >= 1e21 {
         return convert::number_to_string(number);
     }
     let digits = usize::from(digits.min(100));
-    let mut text = format!("{absolute:.digits$}");
-    // `format!` rounds a half to the even digit, so that no digit carries if it was rounded down.
-    if is_half(&exact(absolute), &text) {
-        if let Some(even) = text.pop() {
-            text.extend(char::from_u32(u32::from(even) + 1));
-        }
-    }
-    if number < 0.0 {
-        text.insert(0, '-');
+    // The sum of `-0` and `0` is `0`, which is printed without a sign.
+    let number = number + 0.0;
+    let mut text = format!("{number:.digits$}");
+    // Rust rounds exactly, too, but a half to the even digit. If that is the lower one, with which the
+    // exact number begins, JavaScript has the digit above it.
+    if is_half(number, digits) && format!("{number:.0$}", digits + 1).starts_with(&text) {
+        let even = text.pop().and_then(|digit| digit.to_digit(10));
+        text.extend(even.and_then(|even| char::from_digit(even + 1, 10)));
     }
     text
 }
 
-/// Returns all digits of a number.
-fn exact(absolute: f64) -> String {
-    const MANTISSA: u64 = 52;
-    const BIAS: u64 = 1023;
-    let exponent = (absolute.to_bits() >> MANTISSA).max(1);
-    // A number with `n` binary digits after the point has at most `n` decimal digits after it.
-    let places = (BIAS + MANTISSA).saturating_sub(exponent);
-    format!("{absolute:.*}", usize::try_from(places).unwrap_or(0))
-}
-
-/// Returns whether the digits that follow the rounded ones are exactly a half, and were cut off.
-fn is_half(exact: &str, rounded: &str) -> bool {
-    let rest = exact.strip_prefix(rounded);
-    let rest = rest.map(|rest| rest.strip_prefix('.').unwrap_or(rest));
-    let rest = rest.and_then(|rest| rest.strip_prefix('5'));
-    rest.is_some_and(|rest| rest.bytes().all(|digit| digit == b'0'))
+/// Returns whether a number is exactly between two numbers with this many digits after the decimal
+/// point.
+///
+/// In decimal, the fraction of a floating-point number has as many digits as in binary, and the
+/// last one is a 5. So the number is a half if its last binary digit is the one after `digits`.
+fn is_half(number: f64, digits: usize) -> bool {
+    let shift = i32::try_from(digits + 1).unwrap_or(i32::MAX);
+    // Neither operation rounds.
+    (number.abs() * 2_f64.powi(shift)) % 2.0 == 1.0
 }
 
 /// JavaScript's `WhiteSpace` and `LineTerminator`. Unicode's property differs in two characters.
@@ -187,9 +176,28 @@ fn integer(digits: &str, radix: u32) -> f64 {
         return digits.parse().unwrap_or(f64::NAN);
     }
     let values = digits.chars().filter_map(|digit| digit.to_digit(radix));
+    if radix.is_power_of_two() {
+        return binary(values, radix.trailing_zeros());
+    }
     values.fold(0.0, |number, digit| {
         number * f64::from(radix) + f64::from(digit)
     })
+}
+
+/// Returns the value of digits of some bits each, rounded once, as JavaScript requires.
+fn binary(digits: impl Iterator<Item = u32>, bits: u32) -> f64 {
+    let (mut number, mut more) = (0_u64, 0_i32);
+    for digit in digits {
+        if number.leading_zeros() >= bits {
+            number = number << bits | u64::from(digit);
+        } else {
+            // The number has at least 60 bits, of which the last ones only decide how it is rounded: they
+            // are more than a half if any later bit is set.
+            number |= u64::from(digit != 0);
+            more = more.saturating_add_unsigned(bits);
+        }
+    }
+    number as f64 * 2_f64.powi(more)
 }
 
 fn after_digits(text: &str) -> &str {
