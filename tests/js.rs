@@ -331,6 +331,24 @@ fn an_object_omits_undefined_members() {
     assert_eq!(object! { "only"?: none }, json!({}));
 }
 
+#[test]
+fn an_object_has_the_keys_and_values_of_json() {
+    let (name, none) = (String::from("x"), None::<u8>);
+    let object = object! {
+        (name.clone()): 1,
+        ("un".to_owned() + "known"): [],
+        ("missing".to_owned())?: none,
+        "nested"?: Some([1]),
+        "list": [1, { "a": null }, [null]],
+        "empty": {},
+        name: true,
+    };
+    assert_eq!(
+        object.to_string(),
+        r#"{"x":true,"unknown":[],"nested":[1],"list":[1,{"a":null},[null]],"empty":{}}"#
+    );
+}
+
 #[tokio::test]
 async fn a_response_contains_numbers_as_json_stringify_prints_them() {
     let handler = |event: Value, context: Context, callback: Callback| match event.as_bool() {

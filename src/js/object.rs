@@ -17,25 +17,39 @@ use serde_json::{Map, Value};
 ///
 /// let nested = object! { "note"?: Some("by hand"), "items": [1, 2], "customer": { "name": "Ada" } };
 /// assert_eq!(nested["customer"]["name"], "Ada");
+///
+/// // { [name]: 7 }
+/// let name = String::from("total");
+/// assert_eq!(object! { (name): 7 }, json!({ "total": 7 }));
 /// ```
 #[macro_export]
 macro_rules! object {
     (@ $map:ident) => {};
-    (@ $map:ident $name:literal ? : $value:expr $(, $($rest:tt)*)?) => {
+    (@ $map:ident $name:tt ? : $value:expr $(, $($rest:tt)*)?) => {
         $crate::js::insert(&mut $map, $name, &$value);
         $crate::object!(@ $map $($($rest)*)?);
     };
-    (@ $map:ident $name:literal : { $($value:tt)* } $(, $($rest:tt)*)?) => {
+    (@ $map:ident $name:tt : { $($value:tt)* } $(, $($rest:tt)*)?) => {
         $map.insert(::std::convert::Into::into($name), $crate::object! { $($value)* });
         $crate::object!(@ $map $($($rest)*)?);
     };
-    (@ $map:ident $name:literal : null $(, $($rest:tt)*)?) => {
+    (@ $map:ident $name:tt : [ $($value:tt)* ] $(, $($rest:tt)*)?) => {
+        $map.insert(::std::convert::Into::into($name), $crate::json!([ $($value)* ]));
+        $crate::object!(@ $map $($($rest)*)?);
+    };
+    (@ $map:ident $name:tt : null $(, $($rest:tt)*)?) => {
         $map.insert(::std::convert::Into::into($name), $crate::Value::Null);
         $crate::object!(@ $map $($($rest)*)?);
     };
-    (@ $map:ident $name:literal : $value:expr $(, $($rest:tt)*)?) => {
+    (@ $map:ident $name:tt : $value:expr $(, $($rest:tt)*)?) => {
         $map.insert(::std::convert::Into::into($name), $crate::json!($value));
         $crate::object!(@ $map $($($rest)*)?);
+    };
+    // Without this rule, the last one would match again and again.
+    (@ $($unexpected:tt)*) => {
+        ::std::compile_error!(
+            "expected members such as `\"name\": value` or `\"name\"?: option`, separated by commas"
+        );
     };
     ($($members:tt)*) => {{
         #[allow(unused_mut, reason = "an empty object inserts nothing")]
@@ -51,7 +65,7 @@ pub type Members = Map<String, Value>;
 
 /// Inserts a member for the macro, unless it is `None`.
 #[doc(hidden)]
-pub fn insert(map: &mut Members, name: &str, value: &Option<impl Serialize>) {
+pub fn insert(map: &mut Members, name: impl Into<String>, value: &Option<impl Serialize>) {
     if let Some(value) = value {
         // A value that cannot be JSON becomes null. `json!` would panic.
         let value = serde_json::to_value(value).unwrap_or_default();
