@@ -281,6 +281,16 @@ mod names {
         assert_error!(error => "NotFound", "no order 7";);
         assert_error!("no".into_error().with_type("Denied") => "Denied", "no";);
     }
+
+    #[test]
+    fn stays_when_the_message_changes() {
+        let error = Error::from(OrderNotFound(7)).with_message("gone");
+        assert!(error.downcast_ref::<OrderNotFound>().is_some());
+        assert_eq!(trace(error)[0], "OrderNotFound: gone");
+        let error = Error::from(OrderNotFound(7)).with_message("gone");
+        assert_error!(error => "OrderNotFound", "gone";);
+        assert_error!("no".into_error().with_message("yes") => "string", "yes";);
+    }
 }
 
 mod through_anyhow {

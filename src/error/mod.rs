@@ -158,6 +158,39 @@ impl Error {
         self
     }
 
+    /// Sets the message, as `err.message = ".."` does in Node.
+    ///
+    /// ```
+    /// use nodeback::{Callback, Context, Error, Value, spawn_then};
+    ///
+    /// async fn charge(_: Value) -> Result<Value, Error> {
+    ///     Err(Error::new("CardRefused", "no funds"))
+    /// }
+    /// fn handler(event: Value, _: Context, callback: Callback) {
+    ///     spawn_then(charge(event), move |err, receipt| {
+    ///         // if (err) err.message = `charging failed: ${err.message}`;
+    ///         let err = err.map(|err| {
+    ///             let message = format!("charging failed: {}", err.message());
+    ///             err.with_message(message)
+    ///         });
+    ///         callback(err, receipt);
+    ///     });
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let outcome = nodeback::invoke(handler, (), Context::default()).await;
+    /// assert_eq!(outcome.result.unwrap_err().to_string(), "CardRefused: charging failed: no funds");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        if matches!(self.0.kind, Kind::WithoutMessage) {
+            self.0.kind = Kind::Error;
+        }
+        self
+    }
+
     /// Sets the code, as `err.code = ".."` does in Node. It is the [member](Self::with_member)
     /// `code`.
     ///
@@ -176,7 +209,8 @@ impl Error {
 
     /// Sets a further member, as `Object.assign(err, { name: value })` does in Node. As in Node,
     /// members are not part of the response: they are for code that handles the error, and appear
-    /// in the `Invoke Error` line of the log.
+    /// in the `Invoke Error` line of the log. For `name` and `message`, use
+    /// [`with_type`](Self::with_type) and [`with_message`](Self::with_message).
     ///
     /// ```
     /// let error = nodeback::error!("no order 7").with_member("statusCode", 404);
