@@ -166,6 +166,8 @@ fn mistakes_say_what_was_expected() {
 fn each_event_has_its_figures() {
     let folder = folder("figures");
     fs::create_dir(folder.join("events")).unwrap();
+    // Only files are events.
+    fs::create_dir(folder.join("events/folder.json")).unwrap();
     fs::write(folder.join("events/one.json"), r#"{"n":1}"#).unwrap();
     fs::write(folder.join("events/two.jsonl"), "{\"n\":2}\n{\"n\":3}\n").unwrap();
     for handler in ["echo", "waits"] {

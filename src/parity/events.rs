@@ -31,7 +31,7 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<NamedEvent>> {
             let entries = fs::read_dir(path)
                 .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
             let mut files: Vec<PathBuf> = entries.map_err(|error| unreadable(path, &error))?;
-            files.retain(|file| is_event(file));
+            files.retain(|file| is_event(file) && !file.is_dir());
             files.sort();
             for file in files {
                 read_file(&file, &mut events)?;
