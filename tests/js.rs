@@ -332,6 +332,46 @@ fn an_object_omits_undefined_members() {
 }
 
 #[test]
+fn pretty_json_is_as_json_stringify_prints_it() {
+    let value =
+        json!({ "a": [1.0, {}, [], [[1e21]], "x\n"], "b": { "c": { "d": null } }, "e": 1e-7 });
+    let two = r#"{
+  "a": [
+    1,
+    {},
+    [],
+    [
+      [
+        1e+21
+      ]
+    ],
+    "x\n"
+  ],
+  "b": {
+    "c": {
+      "d": null
+    }
+  },
+  "e": 1e-7
+}"#;
+    assert_eq!(js::stringify_pretty(&value, 2).unwrap(), two);
+    let one = js::stringify_pretty(&value, 1).unwrap();
+    assert_eq!(one.replace(' ', ""), two.replace(' ', ""));
+    assert!(one.contains("\n  1,"), "{one}");
+    let compact = js::stringify(&value).unwrap();
+    assert_eq!(js::stringify_pretty(&value, 0).unwrap(), compact);
+    let ten = js::stringify_pretty(&json!([7]), 10).unwrap();
+    assert_eq!(ten, "[\n          7\n]");
+    assert_eq!(js::stringify_pretty(&json!([7]), 11).unwrap(), ten);
+    for scalar in [json!(7.0), json!("x"), json!(null), json!([]), json!({})] {
+        let compact = js::stringify(&scalar).unwrap();
+        assert_eq!(js::stringify_pretty(&scalar, 2).unwrap(), compact);
+    }
+    let keys = std::collections::HashMap::from([((), 1)]);
+    assert!(js::stringify_pretty(&keys, 2).is_err());
+}
+
+#[test]
 fn an_object_has_the_keys_and_values_of_json() {
     let (name, none) = (String::from("x"), None::<u8>);
     let object = object! {

@@ -2,7 +2,10 @@
 
 use crate::error::Result;
 use serde::Serialize;
-use serde_json::{Serializer, Value, ser::Formatter};
+use serde_json::{
+    Serializer, Value,
+    ser::{Formatter, PrettyFormatter},
+};
 use std::io::{self, Write};
 
 /// Parses JSON as `JSON.parse` does. Text that is not JSON is a `SyntaxError`, with serde_json's
@@ -51,6 +54,44 @@ pub fn stringify(value: &(impl Serialize + ?Sized)) -> Result<String> {
     Ok(String::from_utf8(json)?)
 }
 
+/// Converts a value to JSON with line breaks and with `spaces` spaces for each level, as
+/// `JSON.stringify(value, null, spaces)` does. As in JavaScript, more than 10 spaces count as 10,
+/// and without spaces there are no line breaks, either.
+///
+/// ```
+/// use nodeback::{js, json};
+///
+/// # fn main() -> nodeback::Result<()> {
+/// let event = json!({ "id": 7.0, "items": [], "customer": { "name": "Ada" } });
+/// // console.log('event:', JSON.stringify(event, null, 2));
+/// println!("event: {}", js::stringify_pretty(&event, 2)?);
+/// let expected = r#"{
+///   "id": 7,
+///   "items": [],
+///   "customer": {
+///     "name": "Ada"
+///   }
+/// }"#;
+/// assert_eq!(js::stringify_pretty(&event, 2)?, expected);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Those of [`stringify`](fn@stringify).
+#[track_caller]
+pub fn stringify_pretty(value: &(impl Serialize + ?Sized), spaces: usize) -> Result<String> {
+    if spaces == 0 {
+        return stringify(value);
+    }
+    let spaces = " ".repeat(spaces.min(10));
+    let pretty = Pretty(PrettyFormatter::with_indent(spaces.as_bytes()));
+    let mut json = Vec::new();
+    value.serialize(&mut Serializer::with_formatter(&mut json, pretty))?;
+    Ok(String::from_utf8(json)?)
+}
+
 /// Returns the bytes of [`stringify`].
 pub(crate) fn to_vec(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Vec<u8>> {
     // The initial capacity of serde_json's own `to_vec`.
@@ -79,6 +120,40 @@ impl Formatter for JsNumbers {
         // Prints the shortest digits of the `f32`, rather than those of the `f64` that it would
         // become.
         writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
+    }
+}
+
+/// Formats JSON with line breaks as serde_json does, which is as `JSON.stringify` does, and numbers
+/// like [`JsNumbers`].
+struct Pretty<'a>(PrettyFormatter<'a>);
+
+macro_rules! as_serde_json {
+    ($($name:ident($($argument:ident: $type:ty)?);)+) => {$(
+        fn $name<W: ?Sized + Write>(&mut self, writer: &mut W $(, $argument: $type)?) -> io::Result<()> {
+            self.0.$name(writer $(, $argument)?)
+        }
+    )+};
+}
+
+impl Formatter for Pretty<'_> {
+    as_serde_json! {
+        begin_array();
+        end_array();
+        begin_array_value(first: bool);
+        end_array_value();
+        begin_object();
+        end_object();
+        begin_object_key(first: bool);
+        begin_object_value();
+        end_object_value();
+    }
+
+    fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        JsNumbers.write_f64(writer, value)
+    }
+
+    fn write_f32<W: ?Sized + Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
+        JsNumbers.write_f32(writer, value)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `if (event.name)` | [`if js::is_truthy(event.get("name"))`](is_truthy) |
 //! | `JSON.parse(event.body)` | [`js::parse(js::to_string(event.get("body")))?`](parse) |
 //! | `JSON.stringify(order)` | [`js::stringify(&order)?`](fn@stringify) |
+//! | `JSON.stringify(event, null, 2)` | [`js::stringify_pretty(&event, 2)?`](fn@stringify_pretty) |
 //! | `event.session.application` | [`event.member("session")?.member("application")?`](Access::member) |
 //! | `event.Records[0]` | [`event.member("Records")?.item(0)?`](Access::item) |
 //! | `event.Records.map(..)` | [`event.array("Records.map")?.iter().map(..)`](Access::array) |
@@ -30,7 +31,7 @@ mod object;
 pub use access::Access;
 pub use convert::{is_truthy, number_to_string, to_string, type_of};
 pub(crate) use json::to_vec;
-pub use json::{parse, stringify};
+pub use json::{parse, stringify, stringify_pretty};
 pub use number::{parse_float, parse_int, to_fixed, to_number};
 #[doc(hidden)]
 pub use object::{Members, insert};
