@@ -624,6 +624,20 @@ fn a_failure_is_json_on_stderr_with_exit_code_1() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_response_that_cannot_be_written_fails() {
+    for (name, event) in [("hello", r#"{"name":"Ada"}"#), ("streaming", "{}")] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut command = example(name);
+        let run = command.arg(event).stdout(full.unwrap()).output().unwrap();
+        let stderr = String::from_utf8(run.stderr).unwrap();
+        let line = "the response cannot be written to stdout: No space left on device";
+        assert_eq!(stderr.matches(line).count(), 1, "{stderr}");
+        assert_eq!(run.status.code(), Some(1), "{stderr}");
+    }
+}
+
 #[test]
 fn an_event_may_be_the_argument_itself() {
     let run = output(

@@ -113,7 +113,8 @@ Measure the invocations with each event{BENCH}:
 
 Exit codes:
   0    every invocation succeeded, or the server was stopped
-  1    an invocation failed, the port differs from its original, or the program could not start
+  1    an invocation failed, its response could not be written, the port differs from its original,
+       or the program could not start
   2    the command line or an event is invalid; nothing was invoked
   130  a second signal stopped the server, or a signal stopped a benchmark
 

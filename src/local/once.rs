@@ -3,7 +3,7 @@
 use super::{
     configuration::{FunctionConfiguration, LocalSettings},
     function_name::FunctionName,
-    output::write,
+    output::{write, write_response},
     source::Source,
     timeline::{TimelineForm, Timelines},
 };
@@ -150,21 +150,21 @@ impl Sink for Print {
     const WATCHED: bool = true;
 
     async fn send(self, outcome: Result<Bytes>, _: &Span) -> bool {
-        self.print(&outcome);
-        outcome.is_ok()
+        self.print(&outcome)
     }
 
     /// Prints the chunks as they arrive, with nothing between them.
     async fn stream(self, stream: StreamReader, _: Span) -> bool {
+        let mut is_written = true;
         let ended = loop {
             match stream.chunk().await {
-                Some(Ok(chunk)) => write(&mut io::stdout(), &chunk),
+                Some(Ok(chunk)) => is_written = is_written && write_response(&chunk),
                 Some(Err(error)) => break Err(error),
                 None => break Ok(()),
             }
         };
         self.report(ended.as_ref().err());
-        ended.is_ok()
+        is_written && ended.is_ok()
     }
 
     async fn send_for_blocked(self, error: Error) {
@@ -191,10 +191,12 @@ impl Print {
         process::exit(1);
     }
 
-    fn print(&self, outcome: &Result<Bytes>) {
+    /// Prints the outcome, and returns whether it is a response that was written.
+    fn print(&self, outcome: &Result<Bytes>) -> bool {
         self.report(outcome.as_ref().err());
-        if let Ok(body) = outcome {
-            write(&mut io::stdout(), &[body, b"\n".as_slice()].concat());
+        match outcome {
+            Ok(body) => write_response(&[body, b"\n".as_slice()].concat()),
+            Err(_) => false,
         }
     }
 
