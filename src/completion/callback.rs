@@ -101,8 +101,7 @@ impl<R: Send + 'static> Callback<R> {
     /// handler or around another callback.
     ///
     /// `f` runs within the call of the callback. If the last clone is dropped without a call, `f` is
-    /// dropped without being called, as in Node. If it holds the last handle of another callback,
-    /// that one was then never called, either.
+    /// not called, as in Node. It is dropped, together with any callback that it holds.
     ///
     /// ```
     /// use nodeback::{Callback, Context, Value, json};

@@ -55,8 +55,8 @@ pub fn stringify(value: &(impl Serialize + ?Sized)) -> Result<String> {
 }
 
 /// Converts a value to JSON with line breaks and with `spaces` spaces for each level, as
-/// `JSON.stringify(value, null, spaces)` does. As in JavaScript, more than 10 spaces count as 10,
-/// and without spaces there are no line breaks, either.
+/// `JSON.stringify(value, null, spaces)` does. As in JavaScript, more than 10 spaces count as 10. If
+/// `spaces` is 0, the result is the same as that of [`stringify`](fn@stringify).
 ///
 /// ```
 /// use nodeback::{js, json};

@@ -35,8 +35,8 @@ pub fn to_number<'a>(value: impl Into<Option<&'a Value>>) -> f64 {
     }
 }
 
-/// Parses the number that a string begins with, as `parseInt(text, radix)` does. The result is
-/// `NaN` if there is no number, or if the radix is not between 2 and 36.
+/// Parses the integer at the start of a string, as `parseInt(text, radix)` does. Returns `NaN` if
+/// the string does not start with an integer or if the radix is not in the range 2 to 36.
 ///
 /// A radix of 16 or 0 accepts the prefix `0x`. Without that prefix, 0 stands for 10, as if the
 /// second argument were missing in JavaScript. If the radix is neither 10 nor a power of 2, the last
@@ -57,14 +57,10 @@ pub fn to_number<'a>(value: impl Into<Option<&'a Value>>) -> f64 {
 /// ```
 pub fn parse_int(text: impl AsRef<str>, radix: u32) -> f64 {
     let (is_negative, digits) = sign(text.as_ref().trim_start_matches(is_whitespace));
-    let prefixed = match digits.get(..2) {
-        Some("0x" | "0X") if radix == 16 || radix == 0 => digits.get(2..),
-        _ => None,
-    };
-    let (radix, digits) = match (radix, prefixed) {
-        (_, Some(digits)) => (16, digits),
-        (0, None) => (10, digits),
-        (radix, None) => (radix, digits),
+    let (radix, digits) = match (radix, digits.split_at_checked(2)) {
+        (0 | 16, Some(("0x" | "0X", digits))) => (16, digits),
+        (0, _) => (10, digits),
+        (radix, _) => (radix, digits),
     };
     if !(2..=36).contains(&radix) {
         return f64::NAN;
@@ -74,8 +70,8 @@ pub fn parse_int(text: impl AsRef<str>, radix: u32) -> f64 {
     if is_negative { -number } else { number }
 }
 
-/// Parses the decimal number that a string begins with, as `parseFloat(text)` does. The result is
-/// `NaN` if there is no number.
+/// Parses the decimal number at the start of a string, as `parseFloat(text)` does. Returns `NaN` if
+/// the string does not start with a number.
 ///
 /// ```
 /// use nodeback::js;
@@ -111,8 +107,8 @@ pub fn to_fixed(number: f64, digits: u8) -> String {
     // The sum of `-0` and `0` is `0`, which is printed without a sign.
     let number = number + 0.0;
     let mut text = format!("{number:.digits$}");
-    // Rust rounds exactly, too, but a half to the even digit. If that is the lower one, with which the
-    // exact number begins, JavaScript has the digit above it.
+    // Rust rounds the exact value, as JavaScript does, but it rounds a half to the even digit. If it
+    // rounded down, the exact value starts with the text, and JavaScript prints the next digit.
     if is_half(number, digits) && format!("{number:.0$}", digits + 1).starts_with(&text) {
         let even = text.pop().and_then(|digit| digit.to_digit(10));
         text.extend(even.and_then(|even| char::from_digit(even + 1, 10)));
@@ -143,11 +139,11 @@ fn is_whitespace(character: char) -> bool {
 /// Converts a whole string.
 fn string_to_number(text: &str) -> f64 {
     let text = text.trim_matches(is_whitespace);
-    let radix = match text.get(..2) {
+    let (radix, digits) = match text.split_at_checked(2) {
+        Some(("0x" | "0X", digits)) => (16, digits),
+        Some(("0o" | "0O", digits)) => (8, digits),
+        Some(("0b" | "0B", digits)) => (2, digits),
         _ if text.is_empty() => return 0.0,
-        Some("0x" | "0X") => 16,
-        Some("0o" | "0O") => 8,
-        Some("0b" | "0B") => 2,
         _ => {
             return match decimal_prefix(text) {
                 (number, "") => number,
@@ -155,9 +151,10 @@ fn string_to_number(text: &str) -> f64 {
             };
         }
     };
-    match text.get(2..) {
-        Some(digits) if digits.chars().all(|digit| digit.is_digit(radix)) => integer(digits, radix),
-        _ => f64::NAN,
+    if digits.chars().all(|digit| digit.is_digit(radix)) {
+        integer(digits, radix)
+    } else {
+        f64::NAN
     }
 }
 
@@ -169,7 +166,7 @@ fn sign(text: &str) -> (bool, &str) {
     }
 }
 
-/// Returns the value of some digits, or `NaN` if there are none.
+/// Returns the value of a string of digits, or `NaN` if the string is empty.
 fn integer(digits: &str, radix: u32) -> f64 {
     if digits.is_empty() || radix == 10 {
         // Rust rounds to the nearest number, too.

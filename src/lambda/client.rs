@@ -13,7 +13,7 @@ use futures::{
 use http::{
     Method, Request, Response, Uri,
     header::{HOST, HeaderValue, USER_AGENT},
-    uri::InvalidUri,
+    uri::{Authority, InvalidUri},
 };
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -60,6 +60,11 @@ pub(super) struct Client {
 
 type Idle = Arc<Mutex<Vec<Connection>>>;
 
+/// Returns the host and the port of a Runtime API.
+fn address(endpoint: &Uri) -> &str {
+    endpoint.authority().map_or("", Authority::as_str)
+}
+
 /// How many bytes of a reply may be buffered, as in lambda_runtime.
 const BUFFER: usize = 1024 * 1024;
 
@@ -68,11 +73,8 @@ const AGENT: HeaderValue =
 
 impl Client {
     pub(super) fn new(endpoint: Uri) -> Self {
-        let host = endpoint
-            .authority()
-            .map_or("", |authority| authority.as_str());
         Client {
-            host: HeaderValue::from_str(host).unwrap_or(HeaderValue::from_static("")),
+            host: HeaderValue::from_str(address(&endpoint)).unwrap_or(HeaderValue::from_static("")),
             // Emulators that run several functions give each of them a path of its own.
             root: [endpoint.path().trim_end_matches('/'), ROOT].concat(),
             endpoint,
@@ -180,12 +182,8 @@ impl Connection {
         // A name resolves without the brackets of an IPv6 address.
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let connected = TcpStream::connect((host, endpoint.port_u16().unwrap_or(80))).await;
-        let stream = connected.map_err(|error| {
-            let address = endpoint
-                .authority()
-                .map_or("", |authority| authority.as_str());
-            format!("unable to connect to {address}: {error}")
-        })?;
+        let stream = connected
+            .map_err(|error| format!("unable to connect to {}: {error}", address(endpoint)))?;
         stream.set_nodelay(true)?;
         let mut builder = http1::Builder::new();
         builder.max_buf_size(BUFFER);

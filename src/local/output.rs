@@ -7,8 +7,8 @@ pub(super) fn write(stream: &mut dyn Write, text: &[u8]) {
     let _ = stream.write_all(text).and_then(|()| stream.flush());
 }
 
-/// Writes a response, or a part of it, to stdout, and returns whether it was written. A reader that
-/// is gone, such as `head`, needs no more of it, which is not an error.
+/// Writes a response, or a part of it, to stdout. Returns false if that failed. A closed pipe is not
+/// a failure, since its reader, such as `head`, needs no more of the response.
 pub(super) fn write_response(text: &[u8]) -> bool {
     let mut stdout = io::stdout();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
